@@ -1,0 +1,107 @@
+#!/usr/bin/env node
+/**
+ * The command line. The only file that reads argv, writes to standard output, hears signals and sets the exit
+ * status. Each command is loaded when it is asked for, so `run` starts without the others.
+ */
+
+import { parseArgs } from "node:util";
+import { EXIT, type ExitStatus, type Output } from "./commands/output.ts";
+import type { Signals } from "./commands/run.ts";
+import { VERSION } from "./core/version.ts";
+
+const USAGE = `usage: fedtrace COMMAND
+
+  run --config FILE                                    runs the sidecar
+  check --config FILE                                  tells everything that is wrong or doubtful in a config
+  decide --config FILE --direction in|out --host NAME  says whether a host is whitelisted, and why
+  demo [--requests N]                                  two federating servers and their sidecars, in this process
+  --version, --help
+`;
+
+const OPTIONS = {
+  config: { type: "string" },
+  direction: { type: "string" },
+  host: { type: "string" },
+  requests: { type: "string" },
+  version: { type: "boolean" },
+  help: { type: "boolean", short: "h" },
+} as const;
+
+type Values = { readonly [K in keyof typeof OPTIONS]?: string | boolean | undefined };
+
+const output: Output = {
+  line: (text) => void process.stdout.write(`${text}\n`),
+  errorLine: (text) => void process.stderr.write(`${text}\n`),
+};
+
+/** What a command line can't be read as; told with the usage, exit status 2. */
+class UsageError extends Error {}
+
+function signals(): Signals {
+  return {
+    stop: new Promise((resolve) => {
+      for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, resolve);
+    }),
+    onReload: (reload) => void process.on("SIGHUP", reload),
+  };
+}
+
+function textOf(values: Values, name: keyof typeof OPTIONS): string {
+  const value = values[name];
+  if (typeof value !== "string" || value === "") throw new UsageError(`--${name} is needed`);
+  return value;
+}
+
+const COMMANDS: Readonly<Record<string, (values: Values) => Promise<ExitStatus>>> = {
+  async run(values) {
+    const { runCommand } = await import("./commands/run.ts");
+    return runCommand(textOf(values, "config"), output, signals());
+  },
+  async check(values) {
+    const { checkCommand } = await import("./commands/check.ts");
+    return checkCommand(textOf(values, "config"), output);
+  },
+  async decide(values) {
+    const direction = textOf(values, "direction");
+    if (direction !== "in" && direction !== "out") throw new UsageError("--direction is in or out");
+    const { decideCommand } = await import("./commands/decide.ts");
+    const asked = { path: textOf(values, "config"), direction, host: textOf(values, "host") } as const;
+    return decideCommand(asked, output);
+  },
+  async demo(values) {
+    const requests = values.requests === undefined ? undefined : Number(textOf(values, "requests"));
+    if (requests !== undefined && !(Number.isInteger(requests) && requests >= 1 && requests <= 1_000_000)) {
+      throw new UsageError("--requests is a whole number from 1 to 1000000");
+    }
+    const { demoCommand } = await import("./demo/demo.ts");
+    return demoCommand(requests, output, signals());
+  },
+};
+
+async function main(): Promise<ExitStatus> {
+  const { values, positionals } = parseArgs({ options: OPTIONS, allowPositionals: true });
+  if (values.version === true) {
+    output.line(VERSION);
+    return EXIT.OK;
+  }
+  if (values.help === true) {
+    output.line(USAGE);
+    return EXIT.OK;
+  }
+  const [name = "", ...more] = positionals;
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command === undefined || more.length > 0) {
+    throw new UsageError(name === "" ? "a command is needed" : `no such command: ${positionals.join(" ")}`);
+  }
+  return command(values);
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  const isUsage = error instanceof UsageError || (error instanceof TypeError && "code" in error);
+  output.errorLine(
+    isUsage ? `${error.message}\n\n${USAGE}` : String(error instanceof Error ? error.stack : error),
+  );
+  process.exitCode = isUsage ? EXIT.BAD_CONFIG : EXIT.CANNOT_START;
+}

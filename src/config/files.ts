@@ -1,0 +1,130 @@
+/**
+ * The files that a config names: their paths, and whether they hold what they should.
+ *
+ * A relative path counts from the directory of the config file, so that it means the same wherever the program
+ * is started. A file is read once here to fail early and with a position; whoever uses it reads it again.
+ */
+
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Finding, Parsed } from "./fault.ts";
+import { findValues, type Found, type KeyPath } from "./key-path.ts";
+
+type Content = "certificates" | "private key";
+
+/** Every option that is a path, and what must be in it; undefined: it is written, not read. */
+const FILES: readonly { readonly key: string; readonly content: Content | undefined }[] = [
+  { key: "inbound.tls.certificate", content: "certificates" },
+  { key: "inbound.tls.private_key", content: "private key" },
+  { key: "inbound.tls.client_ca", content: "certificates" },
+  { key: "outbound.ca_file", content: "certificates" },
+  { key: "outbound.intercept.ca_certificate", content: "certificates" },
+  { key: "outbound.intercept.ca_private_key", content: "private key" },
+  { key: "export[].otlp.certificate", content: "certificates" },
+  { key: "export[].file.path", content: undefined },
+];
+
+/** A private key and the certificate it must belong to. */
+const PAIRS: readonly { readonly certificate: string; readonly key: string }[] = [
+  { certificate: "inbound.tls.certificate", key: "inbound.tls.private_key" },
+  { certificate: "outbound.intercept.ca_certificate", key: "outbound.intercept.ca_private_key" },
+];
+
+/** The system's bundle of all roots has a quarter of it. */
+const PEM_BYTES_MAX = 1024 ** 2;
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
+const ERROR_WORDS: Readonly<Record<string, string>> = {
+  ENOENT: "it does not exist",
+  EACCES: "this user may not read it",
+  EISDIR: "it is a directory",
+  ENOTDIR: "a part of its path is not a directory",
+};
+
+/** Makes every relative path of the document absolute, in place. */
+export function resolveFiles(document: unknown, directory: string): void {
+  for (const { key } of FILES) {
+    for (const { value, replace } of textsAt(document, key)) replace(resolve(directory, value));
+  }
+}
+
+/** What is wrong with the files of a document whose paths are absolute. Each is read once. */
+export function checkFiles(document: unknown): Finding[] {
+  const findings: Finding[] = [];
+  const certificates = new Map<string, readonly X509Certificate[]>();
+  const keys = new Map<string, { readonly path: KeyPath; readonly key: KeyObject }>();
+  for (const { key, content } of FILES) {
+    if (content === undefined) continue;
+    for (const { path, value } of textsAt(document, key)) {
+      if (content === "private key") {
+        const read = readPrivateKey(value);
+        if ("refused" in read) findings.push({ path, message: read.refused });
+        else keys.set(key, { path, key: read.value });
+      } else {
+        const read = readCertificates(value);
+        if ("refused" in read) findings.push({ path, message: read.refused });
+        else certificates.set(key, read.value);
+      }
+    }
+  }
+  for (const pair of PAIRS) {
+    const own = keys.get(pair.key);
+    const [leaf] = certificates.get(pair.certificate) ?? [];
+    if (own === undefined || leaf === undefined || leaf.checkPrivateKey(own.key)) continue;
+    const message = `is not the key of ${pair.certificate}; allowed: the key it was issued for`;
+    findings.push({ path: own.path, message });
+  }
+  return findings;
+}
+
+function textsAt(document: unknown, key: string): readonly (Found & { readonly value: string })[] {
+  return findValues(document, key).filter(
+    (found): found is Found & { readonly value: string } =>
+      typeof found.value === "string" && found.value !== "",
+  );
+}
+
+function readCertificates(path: string): Parsed<readonly X509Certificate[]> {
+  const allowed = "allowed: a PEM file with BEGIN CERTIFICATE";
+  const file = readBounded(path, PEM_BYTES_MAX);
+  if ("refused" in file) return { refused: `${file.refused}; ${allowed}` };
+  const blocks = file.value.toString("latin1").match(CERTIFICATE) ?? [];
+  if (blocks.length === 0) return { refused: `names a file without a certificate; ${allowed}` };
+  try {
+    return { value: blocks.map((block) => new X509Certificate(block)) };
+  } catch {
+    return { refused: `names a file with a damaged certificate; ${allowed}` };
+  }
+}
+
+function readPrivateKey(path: string): Parsed<KeyObject> {
+  const allowed = "allowed: a PEM file with BEGIN PRIVATE KEY, without a passphrase";
+  const file = readBounded(path, PEM_BYTES_MAX);
+  if ("refused" in file) return { refused: `${file.refused}; ${allowed}` };
+  const pem = file.value.toString("latin1");
+  if (/BEGIN ENCRYPTED|Proc-Type: 4,ENCRYPTED/.test(pem))
+    return { refused: `names a file with a passphrase; ${allowed}` };
+  if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem))
+    return { refused: `names a file without a private key; ${allowed}` };
+  try {
+    return { value: createPrivateKey(pem) };
+  } catch {
+    return { refused: `names a file with a damaged private key; ${allowed}` };
+  }
+}
+
+/** All of a file, or in words why not. A pipe may be read too; its size is only known afterwards. */
+export function readBounded(path: string, bytesMax: number): Parsed<Buffer> {
+  try {
+    if (statSync(path).size > bytesMax) return { refused: `names a file of over ${bytesMax} bytes` };
+    const content = readFileSync(path);
+    return content.length > bytesMax
+      ? { refused: `names a file of over ${bytesMax} bytes` }
+      : { value: content };
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    return {
+      refused: `names a file that cannot be read (${ERROR_WORDS[code] ?? (code || "unknown reason")})`,
+    };
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * From a file to one frozen Config, or to every fault at once.
+ *
+ * In this order: read, YAML with `${NAME}` replaced, paths made absolute, schema, what isn't available yet,
+ * files, patterns, the environment's share. A key has one fault: the first that was found.
+ * Not here: watching the file, and what a reload may change.
+ */
+
+import { createHash } from "node:crypto";
+import { dirname } from "node:path";
+import { type Fault, type Finding, locateFindings } from "./fault.ts";
+import { checkFiles, readBounded, resolveFiles } from "./files.ts";
+import { formatKeyPath, isMapping, type KeyPath } from "./key-path.ts";
+import { type Config, mergeConfig } from "./merge.ts";
+import { findNotYet } from "./not-yet.ts";
+import { type EnvironmentWarning, readOtelEnvironment } from "./otel-environment.ts";
+import type { WhitelistEntry } from "./schema-border.ts";
+import { checkSchema } from "./schema.ts";
+import { type Environment, substitute } from "./substitute.ts";
+import { findWarnings } from "./warnings.ts";
+import { readYaml } from "./yaml.ts";
+
+/** A thousand whitelist entries have a tenth of it. YAML takes up to 12 s for the worst text of this size. */
+const FILE_BYTES_MAX = 1024 ** 2;
+
+type Pattern = Pick<WhitelistEntry, "kind" | "text">;
+
+/** The whitelist's engine, as the composition root hands it in: config knows nothing of peers. */
+export interface PatternChecks {
+  /** What is wrong with a pattern and what is allowed, or undefined. */
+  readonly check: (pattern: Pattern) => string | undefined;
+  /** What is doubtful about a pattern that check() passes. It takes time: only `fedtrace check` asks. */
+  readonly lint?: (pattern: Pattern) => Promise<readonly string[]>;
+}
+
+/** A config, or why there is none. */
+export type LoadedConfig =
+  | {
+      readonly ok: true;
+      readonly config: Config;
+      /** In the order of the file; the environment's last. */
+      readonly warnings: readonly Fault[];
+      /** SHA-256 of the file, hexadecimal; the same as long as its bytes are. */
+      readonly hash: string;
+    }
+  | { readonly ok: false; readonly faults: readonly Fault[] };
+
+/**
+ * @param path as the operator wrote it; faults repeat it
+ * @returns never rejects for what stands in the file, or because there is none
+ */
+export async function loadConfig(
+  path: string,
+  patterns: PatternChecks,
+  environment: Environment = process.env,
+): Promise<LoadedConfig> {
+  const text = readText(path);
+  if ("refused" in text)
+    return failed({ file: path, line: 1, column: 1, key: "(file)", message: text.refused });
+
+  const yaml = readYaml(text.value, (scalar) => substitute(scalar, environment));
+  if ("syntaxFaults" in yaml) {
+    return failed(...yaml.syntaxFaults.map((fault) => ({ file: path, key: "(file)", ...fault })));
+  }
+
+  const { value: document } = yaml;
+  resolveFiles(document, dirname(path));
+  const checked = checkSchema(document);
+  const findings = firstOfEachKey([
+    ...yaml.findings,
+    ...("findings" in checked ? checked.findings : []),
+    ...findNotYet(document),
+    ...checkFiles(document),
+    ...checkPatterns(document, patterns),
+  ]);
+  if (findings.length > 0 || "findings" in checked) {
+    return failed(...locateFindings(findings, path, yaml.locate));
+  }
+
+  const settings = readOtelEnvironment(environment);
+  const config = mergeConfig(checked.file, settings);
+  const doubts = [...findWarnings(config), ...(await lintPatterns(document, config.whitelist, patterns))];
+  return {
+    ok: true,
+    config,
+    warnings: [...locateFindings(doubts, path, yaml.locate), ...settings.warnings.map(environmentFault)],
+    hash: createHash("sha256").update(text.value).digest("hex"),
+  };
+}
+
+function failed(...faults: readonly Fault[]): LoadedConfig {
+  return { ok: false, faults };
+}
+
+function readText(path: string): { readonly value: string } | { readonly refused: string } {
+  const file = readBounded(path, FILE_BYTES_MAX);
+  if ("refused" in file) return file;
+  try {
+    return { value: new TextDecoder("utf-8", { fatal: true }).decode(file.value) };
+  } catch {
+    return { refused: "is not UTF-8" };
+  }
+}
+
+/** One fault a key; what is found later is most often an echo of it. */
+function firstOfEachKey(findings: readonly Finding[]): Finding[] {
+  const seen = new Set<string>();
+  return findings.filter(({ path, at }) => {
+    const key = formatKeyPath(path);
+    // A repeated key says nothing about the first one's value.
+    if (at !== undefined) return true;
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}
+
+/** On what stands in the file, so that a pattern's fault is told beside all others. */
+function checkPatterns(document: unknown, { check }: PatternChecks): Finding[] {
+  const entries = isMapping(document) && Array.isArray(document["whitelist"]) ? document["whitelist"] : [];
+  return entries.flatMap((entry: unknown, index) => {
+    const pattern = patternOf(entry);
+    const message = pattern === undefined ? undefined : check(pattern);
+    return message === undefined ? [] : [{ path: patternPath(entry, index), message }];
+  });
+}
+
+async function lintPatterns(
+  document: unknown,
+  whitelist: Config["whitelist"],
+  { lint }: PatternChecks,
+): Promise<Finding[]> {
+  if (lint === undefined || !isMapping(document)) return [];
+  const entries: readonly unknown[] = Array.isArray(document["whitelist"]) ? document["whitelist"] : [];
+  const findings = whitelist.map(async (pattern, index) => {
+    const messages = await lint(pattern);
+    return messages.map((message) => ({ path: patternPath(entries[index], index), message }));
+  });
+  return (await Promise.all(findings)).flat();
+}
+
+function patternOf(entry: unknown): Pattern | undefined {
+  if (typeof entry === "string") return { kind: "regex", text: entry };
+  if (!isMapping(entry)) return undefined;
+  const { regex, glob } = entry;
+  if (typeof regex === "string") return { kind: "regex", text: regex };
+  return typeof glob === "string" ? { kind: "glob", text: glob } : undefined;
+}
+
+function patternPath(entry: unknown, index: number): KeyPath {
+  if (!isMapping(entry)) return ["whitelist", index];
+  return ["whitelist", index, Object.hasOwn(entry, "regex") ? "regex" : "glob"];
+}
+
+function environmentFault({ variable, message }: EnvironmentWarning): Fault {
+  return { file: "environment", line: 0, column: 0, key: variable, message };
+}

@@ -1,0 +1,98 @@
+/**
+ * File → environment → default, in one pure function; and the Config that comes of it.
+ * Defaults that no variable can change stand in the schema.
+ */
+
+import type { EnvironmentSettings, OtlpSettings } from "./otel-environment.ts";
+import type { FormatName } from "./schema-border.ts";
+import type { Sampling } from "./schema-export.ts";
+import type { ConfigFile } from "./schema.ts";
+
+/** As OpenTelemetry, Synapse and Envoy have it: what isn't told otherwise is recorded. */
+const SAMPLING: Sampling = { type: "const", param: 1 };
+/** What Matrix servers, meshes and everything newer speak. */
+const FORMATS: readonly FormatName[] = ["w3c", "jaeger", "b3"];
+/** OpenTelemetry's defaults of an OTLP exporter. */
+const OTLP = { protocol: "http/protobuf", headers: {}, timeoutMs: 10_000, compression: "none" } as const;
+
+/** Where spans go besides the built-in store. */
+export type ExportConfig =
+  | {
+      readonly kind: "otlp";
+      readonly url: string;
+      readonly protocol: "http/protobuf" | "grpc";
+      /** Names in lower case. Values may be secrets. */
+      readonly headers: Readonly<Record<string, string>>;
+      readonly timeoutMs: number;
+      readonly compression: "none" | "gzip";
+      /** PEM of the roots for an https URL; undefined: the system's. */
+      readonly certificateFile: string | undefined;
+    }
+  | Exclude<FileExport, { readonly kind: "otlp" } | undefined>;
+
+type FileExport = NonNullable<ConfigFile["exports"]>[number];
+
+/** Everything, checked; durations in milliseconds, sizes in bytes, file names absolute. Frozen to the bottom. */
+export type Config = DeepReadonly<
+  Omit<ConfigFile, "propagation" | "sampling" | "exports"> & {
+    propagation: { formats: FormatName[]; remove: string[] };
+    sampling: Sampling;
+    exports: ExportConfig[];
+    /** OpenTelemetry's resource. */
+    resource: { serviceName: string; /** Without `service.name`. */ attributes: Record<string, string> };
+    /** OTEL_SDK_DISABLED: no span is recorded or exported; the rules of the border hold all the same. */
+    isSdkDisabled: boolean;
+  }
+>;
+
+type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
+
+/** @param environment what readOtelEnvironment made of the process's variables */
+export function mergeConfig(file: ConfigFile, environment: EnvironmentSettings): Config {
+  return deepFrozen({
+    ...file,
+    propagation: {
+      formats: file.propagation.formats ?? environment.formats ?? FORMATS,
+      remove: file.propagation.remove,
+    },
+    sampling: file.sampling ?? environment.sampling ?? SAMPLING,
+    exports: mergeExports(file.exports, environment.otlp),
+    resource: {
+      serviceName: environment.serviceName ?? `${file.serverName} fedtrace`,
+      attributes: environment.attributes,
+    },
+    isSdkDisabled: environment.isSdkDisabled,
+  });
+}
+
+/** A list in the file, even an empty one, is the whole list; the environment only completes its items. */
+function mergeExports(items: ConfigFile["exports"], environment: OtlpSettings): readonly ExportConfig[] {
+  const { url, ...settings } = environment;
+  if (items === undefined) return url === undefined ? [] : [completeOtlp({ url }, settings)];
+  return items.flatMap((item) => {
+    if (item === undefined) return [];
+    return item.kind === "otlp" ? [completeOtlp(item, settings)] : [item];
+  });
+}
+
+type OtlpItem = { readonly url: string } & Partial<
+  Omit<Extract<FileExport, { kind: "otlp" }>, "kind" | "url">
+>;
+
+function completeOtlp(item: OtlpItem, environment: Omit<OtlpSettings, "url">): ExportConfig {
+  return {
+    kind: "otlp",
+    url: item.url,
+    protocol: item.protocol ?? environment.protocol ?? OTLP.protocol,
+    headers: item.headers ?? environment.headers ?? OTLP.headers,
+    timeoutMs: item.timeoutMs ?? environment.timeoutMs ?? OTLP.timeoutMs,
+    compression: item.compression ?? environment.compression ?? OTLP.compression,
+    certificateFile: item.certificateFile ?? environment.certificateFile,
+  };
+}
+
+function deepFrozen<T>(value: T): T {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
+  for (const child of Object.values(value)) deepFrozen(child);
+  return Object.freeze(value);
+}

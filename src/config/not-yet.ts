@@ -1,0 +1,71 @@
+/**
+ * What the config knows by name but the program can't do yet. Whoever builds one of these deletes its row.
+ * Refused at the start: an option that is accepted and does nothing is worse than none.
+ */
+
+import type { Finding } from "./fault.ts";
+import { findValues } from "./key-path.ts";
+
+/** One thing that is asked for in vain. */
+interface NotYet {
+  /** Pattern of key-path.ts. */
+  readonly key: string;
+  /** Values that are meant; without it every value. */
+  readonly isMeant?: (value: unknown) => boolean;
+  /** Why, and what to do instead. */
+  readonly because: string;
+}
+
+/** Every row; docs/config.md shows them too. */
+export const NOT_YET: readonly NotYet[] = [
+  {
+    key: "inbound.authenticate",
+    isMeant: (value) => value === "signature",
+    because: "signatures are not verified; allowed: mtls, network, claimed",
+  },
+  {
+    key: "outbound.intercept",
+    because: "CONNECT tunnels are not opened; leave it out",
+  },
+  {
+    key: "outbound.ca_file",
+    because: "https targets are not spoken to; leave it out",
+  },
+  {
+    key: "outbound.resolver",
+    because: "names are looked up by the system; leave it out",
+  },
+  {
+    key: "sampling.type",
+    isMeant: (value) => value === "remote",
+    because: "strategies are not fetched; allowed: const, probabilistic, ratelimiting",
+  },
+  {
+    key: "export[].jaeger",
+    because: "Jaeger takes OTLP on port 4318; allowed: otlp, file",
+  },
+  {
+    key: "export[].otlp.protocol",
+    isMeant: (value) => value === "grpc",
+    because: "spans are sent over HTTP, port 4318 of most collectors; allowed: http/protobuf",
+  },
+  {
+    key: "usage_report.enabled",
+    isMeant: (value) => value === true || value === "true",
+    because: "no report is made; allowed: false",
+  },
+  {
+    key: "workers",
+    isMeant: (value) => String(value) !== "1",
+    because: "there is one process; allowed: 1",
+  },
+];
+
+/** One finding for each thing asked for that isn't there. @param document parsed, checked or not */
+export function findNotYet(document: unknown): Finding[] {
+  return NOT_YET.flatMap(({ key, isMeant = () => true, because }) =>
+    findValues(document, key)
+      .filter(({ value }) => isMeant(value))
+      .map(({ path }) => ({ path, message: `is not available yet: ${because}` })),
+  );
+}

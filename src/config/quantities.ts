@@ -1,0 +1,28 @@
+/** Durations and sizes as a config writes them: a whole number and a unit, `30s`, `64KiB`. */
+
+import type { Parsed } from "./fault.ts";
+
+const DURATION_UNITS_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
+const SIZE_UNITS_BYTES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
+
+/** Twelve digits of the largest unit are still exact in a double. */
+const QUANTITY = /^(\d{1,12})([A-Za-z]*)$/;
+
+/** @returns milliseconds; units are ms, s, m and h */
+export function parseDuration(text: string): Parsed<number> {
+  return parseQuantity(text, DURATION_UNITS_MS, "duration");
+}
+
+/** @returns bytes; units are B, KiB, MiB and GiB, each 1024 of the one before */
+export function parseSize(text: string): Parsed<number> {
+  return parseQuantity(text, SIZE_UNITS_BYTES, "size");
+}
+
+function parseQuantity(text: string, units: Readonly<Record<string, number>>, noun: string): Parsed<number> {
+  const [, digits, unit] = QUANTITY.exec(text) ?? [];
+  if (digits === undefined || unit === undefined) return { refused: `is not a ${noun}` };
+  if (unit === "") return { refused: "has no unit" };
+  const factor = Object.hasOwn(units, unit) ? units[unit] : undefined;
+  if (factor === undefined) return { refused: `has an unknown unit (${Object.keys(units).join(", ")})` };
+  return { value: Number(digits) * factor };
+}

@@ -1,0 +1,32 @@
+/**
+ * What a reload may change. A change of anything else refuses the reload as a whole: half a change would leave a
+ * sidecar that no file describes.
+ *
+ * The live keys are those that docs/config.md calls `live`; test/config/reload.test.ts holds the two together.
+ */
+
+import { isDeepStrictEqual } from "node:util";
+import type { Config } from "./merge.ts";
+
+/** A top-level part of the config without what may change in it. */
+type Fixed = (config: Config) => unknown;
+
+/** By the key as the operator writes it. */
+const FIXED: Readonly<Record<string, Fixed>> = {
+  server_name: (config) => config.serverName,
+  inbound: ({ inbound }) => inbound && { listen: inbound.listen, tls: inbound.tls },
+  outbound: ({ outbound }) =>
+    outbound && { ...outbound, sharedSecret: undefined, allowNetworks: undefined },
+  export: (config) => config.exports,
+  admin: ({ admin }) => admin && { ...admin, hosts: undefined },
+  metrics: (config) => config.metrics,
+  workers: (config) => config.workers,
+  "(environment)": (config) => [config.resource, config.isSdkDisabled],
+};
+
+/** @returns the keys whose change needs a restart; none: the new config may be taken over */
+export function findRestartKeys(old: Config, next: Config): readonly string[] {
+  return Object.entries(FIXED)
+    .filter(([, fixed]) => !isDeepStrictEqual(fixed(old), fixed(next)))
+    .map(([key]) => key);
+}

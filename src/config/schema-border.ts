@@ -1,0 +1,279 @@
+/** The options of the border: `inbound`, `outbound`, `whitelist` and `propagation`. */
+
+import { defaulted, list, map, type Option, optional, orShort, required, section } from "./schema-option.ts";
+import {
+  decimal,
+  endpoint,
+  filePath,
+  listenAddress,
+  network,
+  oneOf,
+  secret,
+  serverName,
+  text,
+  upstream,
+} from "./schema-values.ts";
+
+/** Networks of one list; a list that long is a firewall's work. */
+const NETWORKS_MAX = 1000;
+/** Servers with networks of their own. */
+const NETWORK_NAMES_MAX = 1000;
+/** peer/pattern.ts compiles no more into its union. */
+const WHITELIST_MAX = 1000;
+/** Names that may be added to the table of trace headers. */
+const REMOVED_NAMES_MAX = 100;
+/** More forced traces a second than this are not forced but usual: the local sampler is the place. */
+const FORCED_PER_SECOND_MAX = 10_000;
+
+/** Header formats as `propagation.formats` names them, in the order of the default. */
+const FORMATS = ["w3c", "jaeger", "b3", "b3multi"] as const;
+export type FormatName = (typeof FORMATS)[number];
+
+/** Removing one of these would break messages, or what they are signed with. */
+const KEPT_HEADERS: ReadonlySet<string> = new Set(
+  (
+    "host connection content-length transfer-encoding trailer te upgrade expect date " +
+    "authorization signature signature-input digest content-digest"
+  ).split(" "),
+);
+
+const tls = section(
+  {
+    certificate: required(filePath(), {
+      reload: "live",
+      doc: "PEM file with the server's certificate, then its intermediates. Read again when it changes.",
+      example: "fullchain.pem",
+    }),
+    private_key: required(filePath(), {
+      reload: "live",
+      doc: "PEM file with the certificate's private key, without a passphrase.",
+      example: "key.pem",
+    }),
+    client_ca: optional(filePath(), {
+      reload: "live",
+      doc: "PEM file with the certificate authorities of peers. With it a client certificate is asked for (never demanded), and a verified one names the peer by its DNS names. The system's roots are not used for this.",
+      example: "peers-ca.pem",
+    }),
+  },
+  (file) => ({
+    certificateFile: file.certificate,
+    privateKeyFile: file.private_key,
+    clientCaFile: file.client_ca,
+  }),
+);
+
+const networks: Option<Readonly<Record<string, readonly string[]>>> = map(
+  serverName(),
+  list(network(), NETWORKS_MAX),
+  NETWORK_NAMES_MAX,
+);
+
+const identify = list(oneOf(["x-matrix", "http-signature", "mtls", "address"]), 4);
+
+/** Remote peers → this server. */
+export const inbound = section(
+  {
+    listen: required(listenAddress(), {
+      reload: "restart",
+      doc: "Where remote peers connect. With port 0 the system chooses; the port is on the line `inbound listening on …`.",
+      example: "0.0.0.0:8448",
+    }),
+    upstream: required(upstream(), {
+      reload: "live",
+      doc: "The server behind. It is spoken to in plain HTTP/1.1, so it belongs on the same machine or network.",
+      example: "http://127.0.0.1:8008",
+    }),
+    tls: optional(tls, {
+      reload: "restart",
+      doc: "Terminates TLS on the listener. Without it the listener is plain, for use behind another proxy.",
+    }),
+    identify: defaulted(identify, ["x-matrix", "http-signature", "mtls", "address"], {
+      reload: "live",
+      doc: "Where a peer's name comes from; the first that gives one is taken.",
+    }),
+    authenticate: defaulted(oneOf(["signature", "mtls", "network", "claimed"]), "claimed", {
+      reload: "live",
+      doc: "The least proof that a name needs before the whitelist counts for it. **Danger:** with `claimed` the name is what the peer says, and anyone can borrow a whitelisted one; only trace context is at stake, but `trust` entries then give strangers sampling too.",
+    }),
+    networks: defaulted(
+      networks,
+      {},
+      {
+        reload: "live",
+        doc: "Server names and the networks they call from: `address` takes the name from here, and `network` is the proof that a name and its network agree. **Danger:** behind another proxy every peer has the proxy's address.",
+        example: "{ relay.example: [10.1.0.0/16] }",
+      },
+    ),
+  },
+  (file, refuse) => {
+    if (file.authenticate === "mtls" && file.tls?.clientCaFile === undefined) {
+      refuse("authenticate", "is mtls without inbound.tls.client_ca; allowed: mtls with it");
+    }
+    refuseRepeated(file.identify, (message) => refuse("identify", message));
+    return file;
+  },
+);
+
+const intercept = section(
+  {
+    ca_certificate: required(filePath(), {
+      reload: "restart",
+      doc: "PEM file with the certificate of the authority that the own server trusts.",
+    }),
+    ca_private_key: required(filePath(), {
+      reload: "restart",
+      doc: "PEM file with its key. **Danger:** who has it can impersonate every server towards the own one.",
+    }),
+    hosts: optional(
+      list(
+        text("a host name, or a glob such as '*.example.net'", (value) => ({ value })),
+        WHITELIST_MAX,
+      ),
+      {
+        reload: "restart",
+        doc: "Targets to look into; all other tunnels pass unopened.",
+        byDefault: "every target",
+      },
+    ),
+  },
+  (file) => ({
+    caCertificateFile: file.ca_certificate,
+    caPrivateKeyFile: file.ca_private_key,
+    hosts: file.hosts,
+  }),
+);
+
+/** This server → remote peers. */
+export const outbound = section(
+  {
+    listen: required(listenAddress(), {
+      reload: "restart",
+      doc: "Where the own server connects, as to a forward proxy. **Danger:** keep it on loopback, or set `shared_secret`.",
+      example: "127.0.0.1:3128",
+    }),
+    shared_secret: optional(secret(), {
+      reload: "live",
+      doc: "Compared with `Proxy-Authorization: Bearer …`, which is then removed; a wrong one is answered 407. Without it whoever reaches the port may use it. Take it from the environment rather than write it here.",
+      example: "${FEDTRACE_SECRET}",
+    }),
+    ca_file: optional(filePath(), {
+      reload: "restart",
+      doc: "PEM file with certificate authorities, added to the system's roots when targets are verified.",
+      example: "extra-roots.pem",
+    }),
+    intercept: optional(intercept, {
+      reload: "restart",
+      doc: "Opens CONNECT tunnels with certificates of an own authority, to see the requests inside.",
+    }),
+    allow_networks: defaulted(list(network(), NETWORKS_MAX), [], {
+      reload: "live",
+      doc: "Private, loopback and link-local networks that may be targets all the same. **Danger:** what is listed here can be reached by whatever makes the own server send a request.",
+      example: "[10.0.0.0/8]",
+    }),
+    resolver: optional(endpoint(), {
+      reload: "restart",
+      doc: "A DNS server to ask.",
+      byDefault: "the system's",
+      example: "127.0.0.1:53",
+    }),
+  },
+  (file) => ({
+    listen: file.listen,
+    sharedSecret: file.shared_secret,
+    caFile: file.ca_file,
+    intercept: file.intercept,
+    allowNetworks: file.allow_networks,
+    resolver: file.resolver,
+  }),
+);
+
+/** An entry in the words of peer/whitelist.ts. */
+export interface WhitelistEntry {
+  readonly kind: "regex" | "glob";
+  readonly text: string;
+  readonly sampling: "accept" | "trust";
+  /** New traces a second. */
+  readonly forcedPerSecond: number;
+}
+
+/** One new trace a second shows that a peer's traces arrive, and costs nothing. */
+const FORCED_PER_SECOND = 1;
+
+// Patterns are checked by load.ts, with the engine that it is given.
+const regex = text("a regular expression without look-around and back-references", (value) => ({ value }));
+const glob = text("a glob: `*` any characters, `?` one, {a,b} either", (value) => ({ value }));
+
+const whitelistEntry = orShort<WhitelistEntry>(
+  text("a regular expression, or a mapping with glob or regex", (value) => ({
+    value: { kind: "regex", text: value, sampling: "accept", forcedPerSecond: FORCED_PER_SECOND },
+  })),
+  section(
+    {
+      regex: optional(regex, {
+        reload: "live",
+        doc: "A regular expression in RE2's syntax, which must match the whole name, letter case aside, with or without its port. A dot is any character: write `\\.`.",
+        example: "'(.+\\.)?friends\\.example'",
+      }),
+      glob: optional(glob, {
+        reload: "live",
+        doc: "`*` stands for any characters, dots too, `?` for one, `{a,b}` for either. Quotes are needed where it begins with `*`.",
+        example: "'*.example.net'",
+      }),
+      sampling: defaulted(oneOf(["accept", "trust"]), "accept", {
+        reload: "live",
+        doc: '`accept`: the peer\'s ids are taken and the local sampler decides. `trust`: its "sampled" counts too, within `forced_per_second`.',
+      }),
+      forced_per_second: defaulted(decimal(0, FORCED_PER_SECOND_MAX), FORCED_PER_SECOND, {
+        reload: "live",
+        doc: "New traces a second that a `trust` peer may have recorded. It is counted for each server name.",
+      }),
+    },
+    (file): WhitelistEntry => ({
+      kind: file.glob === undefined ? "regex" : "glob",
+      text: file.glob ?? file.regex ?? "",
+      sampling: file.sampling,
+      forcedPerSecond: file.forced_per_second,
+    }),
+    { oneOf: ["regex", "glob"] },
+  ),
+);
+
+/** Servers that trace context is taken from and given to. */
+export const whitelist = list(whitelistEntry, WHITELIST_MAX);
+
+const removedName: Option<string> = text(
+  "a header name that neither frames nor signs messages",
+  (written) => {
+    const name = written.toLowerCase();
+    if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name)) return { refused: "is not a header name" };
+    return KEPT_HEADERS.has(name)
+      ? { refused: "is a header that messages or signatures need" }
+      : { value: name };
+  },
+);
+
+/** Formats of trace context. `formats` is undefined where the file doesn't say. */
+export const propagation = section(
+  {
+    formats: optional(list(oneOf(FORMATS), FORMATS.length), {
+      reload: "live",
+      doc: "Header formats. The first in this order that arrived valid is the parent; all are written. `b3` writes the single header, `b3multi` the `x-b3-*` ones, and either reads both. An empty list lets no context cross.",
+      byDefault: "`OTEL_PROPAGATORS`, else `[w3c, jaeger, b3]`",
+      example: "[w3c, jaeger]",
+    }),
+    remove: defaulted(list(removedName, REMOVED_NAMES_MAX), [], {
+      reload: "live",
+      doc: "More header names to treat as trace headers: removed from whatever crosses the border.",
+      example: "[x-request-id]",
+    }),
+  },
+  (file, refuse) => {
+    refuseRepeated(file.formats ?? [], (message) => refuse("formats", message));
+    return file;
+  },
+);
+
+function refuseRepeated(words: readonly string[], refuse: (message: string) => void): void {
+  const repeated = words.find((word, index) => words.indexOf(word) !== index);
+  if (repeated !== undefined) refuse(`names ${repeated} more than once; allowed: each once`);
+}

@@ -1,0 +1,155 @@
+/** The options of what becomes of spans: `sampling` and `export`. Defaults come after the environment (merge.ts). */
+
+import {
+  decimal,
+  duration,
+  endpoint,
+  filePath,
+  headerName,
+  headerValue,
+  httpUrl,
+  oneOf,
+} from "./schema-values.ts";
+import { list, map, optional, required, section } from "./schema-option.ts";
+
+/** Exporters; each has a queue and a connection of its own. */
+const EXPORTERS_MAX = 16;
+/** Headers of one exporter. */
+const EXPORT_HEADERS_MAX = 32;
+/** Far above what one process can record. */
+const TRACES_PER_SECOND_MAX = 1_000_000;
+
+/** Names and meaning of Jaeger's samplers: https://www.jaegertracing.io/docs/1.76/sampling/ */
+export interface Sampling {
+  readonly type: "const" | "probabilistic" | "ratelimiting" | "remote";
+  /** const: 0 or 1; probabilistic: a fraction; ratelimiting: traces a second, > 0; remote: the fraction until it answers. */
+  readonly param: number;
+}
+
+/** The local sampler. */
+export const sampling = section(
+  {
+    type: required(oneOf(["const", "probabilistic", "ratelimiting", "remote"]), {
+      reload: "live",
+      doc: "`const`: all or none. `probabilistic`: a fraction, by trace id, so that all servers agree. `ratelimiting`: so many a second.",
+      example: "probabilistic",
+    }),
+    param: optional(decimal(0, TRACES_PER_SECOND_MAX), {
+      reload: "live",
+      doc: "For `const` 1 (all) or 0 (none); for `probabilistic` a fraction from 0 to 1; for `ratelimiting` traces a second, above 0, where 0.5 is one in two seconds.",
+      byDefault: "1 for `const`; needed by `probabilistic` and `ratelimiting`",
+      example: "0.01",
+    }),
+  },
+  ({ type, param }, refuse): Sampling => {
+    const value = param ?? (type === "const" ? 1 : undefined);
+    if (type === "remote") return { type, param: value ?? 0 };
+    if (value === undefined) {
+      refuse(undefined, `is ${type} without a param; allowed: ${PARAM_ALLOWED[type]}`);
+      return { type, param: 0 };
+    }
+    const isRight =
+      type === "const" ? value === 0 || value === 1 : type === "ratelimiting" ? value > 0 : value <= 1;
+    if (!isRight) refuse("param", `is out of bounds for ${type}; allowed: ${PARAM_ALLOWED[type]}`);
+    return { type, param: value };
+  },
+);
+
+const PARAM_ALLOWED = {
+  const: "0 or 1",
+  probabilistic: "a param from 0 to 1",
+  ratelimiting: `a param above 0, to ${TRACES_PER_SECOND_MAX}`,
+} as const;
+
+const otlp = section(
+  {
+    url: required(httpUrl(), {
+      reload: "restart",
+      doc: "Where traces are posted, the whole URL: nothing is appended.",
+      example: "http://127.0.0.1:4318/v1/traces",
+    }),
+    protocol: optional(oneOf(["http/protobuf", "grpc"]), {
+      reload: "restart",
+      doc: "How.",
+      byDefault: "`OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`, else `http/protobuf`",
+    }),
+    headers: optional(map(headerName(), headerValue(), EXPORT_HEADERS_MAX), {
+      reload: "restart",
+      doc: "Sent with each post. **Danger:** left out, the headers of the environment are sent to this URL too, with the secrets in them; `{}` sends none.",
+      byDefault: "`OTEL_EXPORTER_OTLP_TRACES_HEADERS`, else none",
+      example: "{ x-api-key: '${API_KEY}' }",
+    }),
+    timeout: optional(duration("1ms", "10m"), {
+      reload: "restart",
+      doc: "How long one post may take.",
+      byDefault: "`OTEL_EXPORTER_OTLP_TRACES_TIMEOUT`, else `10s`",
+    }),
+    compression: optional(oneOf(["none", "gzip"]), {
+      reload: "restart",
+      doc: "Of what is posted. Gzip costs more CPU than the spans themselves; it pays over slow links only.",
+      byDefault: "`OTEL_EXPORTER_OTLP_TRACES_COMPRESSION`, else `none`",
+    }),
+    certificate: optional(filePath(), {
+      reload: "restart",
+      doc: "PEM file with the certificate authorities that an https URL is verified with, in place of the system's.",
+      byDefault: "`OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE`, else the system's roots",
+    }),
+  },
+  (file) => ({
+    kind: "otlp" as const,
+    url: file.url,
+    protocol: file.protocol,
+    headers: file.headers,
+    timeoutMs: file.timeout,
+    compression: file.compression,
+    certificateFile: file.certificate,
+  }),
+);
+
+const jaeger = section(
+  {
+    agent: optional(endpoint(), {
+      reload: "restart",
+      doc: "UDP address of a Jaeger agent's binary thrift port.",
+      example: "127.0.0.1:6832",
+    }),
+    collector: optional(httpUrl(), {
+      reload: "restart",
+      doc: "URL of a Jaeger collector.",
+      example: "http://127.0.0.1:14268/api/traces",
+    }),
+  },
+  (file) => ({ kind: "jaeger" as const, ...file }),
+  { oneOf: ["agent", "collector"] },
+);
+
+const file = section(
+  {
+    path: required(filePath(), {
+      reload: "restart",
+      doc: "Appended to, one OTLP JSON document a line. It grows without bound: rotate it.",
+      example: "traces.jsonl",
+    }),
+  },
+  ({ path }) => ({ kind: "file" as const, path }),
+);
+
+/** Where spans go besides the built-in store. */
+export const exports = list(
+  section(
+    {
+      otlp: optional(otlp, {
+        reload: "restart",
+        doc: "OpenTelemetry's protocol: Jaeger, Tempo, any collector.",
+      }),
+      jaeger: optional(jaeger, {
+        reload: "restart",
+        doc: "Jaeger's own protocols, for servers without OTLP.",
+      }),
+      file: optional(file, { reload: "restart", doc: "A file of OTLP JSON lines." }),
+    },
+    (entry) => entry.otlp ?? entry.jaeger ?? entry.file,
+    { oneOf: ["otlp", "jaeger", "file"] },
+  ),
+  EXPORTERS_MAX,
+);

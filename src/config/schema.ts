@@ -1,0 +1,258 @@
+/**
+ * Every option: name, type, bounds, default, unit, who may change it at run time, and its documentation.
+ *
+ * docs/config.md and fedtrace.schema.json are made from this (scripts/docs.ts) and never edited;
+ * test/config/generated.test.ts fails when they are stale. The other sections stand in schema-border.ts and
+ * schema-export.ts. Not here: what the environment adds (otel-environment.ts, merge.ts) and what is known but
+ * not available yet (not-yet.ts).
+ */
+
+import * as v from "valibot";
+import type { Finding } from "./fault.ts";
+import type { KeyPath } from "./key-path.ts";
+import { inbound, outbound, propagation, whitelist } from "./schema-border.ts";
+import { exports, sampling } from "./schema-export.ts";
+import { defaulted, list, optional, required, section } from "./schema-option.ts";
+import {
+  duration,
+  flag,
+  hostName,
+  httpUrl,
+  integer,
+  integerOrAuto,
+  listenAddress,
+  oneOf,
+  serverName,
+  size,
+  text,
+} from "./schema-values.ts";
+
+/** Names the admin listener may be reached by. */
+const ADMIN_HOSTS_MAX = 100;
+/** Span names are made of templates, and their number is bounded (contract, section 4). */
+const ROUTES_MAX = 500;
+const ROUTE_LENGTH_MAX = 256;
+/** More processes than any machine this runs on has cores. */
+const WORKERS_MAX = 256;
+
+const admin = section(
+  {
+    listen: defaulted(listenAddress(), "127.0.0.1:9470", {
+      reload: "restart",
+      doc: "Health, metrics, the trace page and its API. **Danger:** it has no password and shows every trace; keep it on loopback or behind a proxy that asks.",
+    }),
+    hosts: defaulted(list(hostName(), ADMIN_HOSTS_MAX), [], {
+      reload: "live",
+      doc: "Names it may be called by, besides loopback names and addresses. Any other Host or Origin is refused, which keeps web pages out that point a name of theirs here.",
+      example: "[fedtrace.internal.example]",
+    }),
+  },
+  (file) => file,
+);
+
+const limits = section(
+  {
+    head: defaulted(size("256B", "1MiB"), "64KiB", {
+      reload: "live",
+      doc: "Bytes of a request's or response's head, and of trailers. Above it a request is answered 431.",
+    }),
+    headers: defaulted(integer(1, 10_000), 200, {
+      reload: "live",
+      doc: "Header lines of a head. Above it a request is answered 431.",
+    }),
+    head_timeout: defaulted(duration("1ms", "1h"), "15s", {
+      reload: "live",
+      doc: "From a connection's first byte of a request to the end of its head; then 408.",
+    }),
+    body_timeout: defaulted(duration("1ms", "24h"), "60s", {
+      reload: "live",
+      doc: "Between two bytes of a body, in either direction.",
+    }),
+    idle: defaulted(duration("1ms", "24h"), "125s", {
+      reload: "live",
+      doc: "How long a kept connection may wait for its next request. Homeservers keep theirs for 120 s and don't repeat a request that met a closed one, so less than 125 s breaks requests.",
+    }),
+    connect_timeout: defaulted(duration("1ms", "5m"), "5s", {
+      reload: "live",
+      doc: "To reach an upstream or a target; then 502.",
+    }),
+    response_timeout: defaulted(duration("1ms", "24h"), "300s", {
+      reload: "live",
+      doc: "From the end of a request to the head of its response; then 504.",
+    }),
+    connections: defaulted(integer(1, 1_000_000), 10_000, {
+      reload: "live",
+      doc: "Open connections of each listener; above it 503. Every one costs a file descriptor, and a second one upstream.",
+    }),
+    drain: defaulted(duration("0s", "1h"), "30s", {
+      reload: "live",
+      doc: "How long SIGTERM waits for open requests before it cuts them. `0s` cuts at once.",
+    }),
+  },
+  (file) => ({
+    headBytes: file.head,
+    headers: file.headers,
+    headTimeoutMs: file.head_timeout,
+    bodyTimeoutMs: file.body_timeout,
+    idleMs: file.idle,
+    connectTimeoutMs: file.connect_timeout,
+    responseTimeoutMs: file.response_timeout,
+    connections: file.connections,
+    drainMs: file.drain,
+  }),
+);
+
+const method = text("a method in upper case, such as PUT", (written) =>
+  /^[A-Z][A-Z-]{0,31}$/.test(written) ? { value: written } : { refused: "is not a method" },
+);
+
+const TEMPLATE = /^(\/([A-Za-z0-9._~!$&'()*+,;=:@%-]*|\{[A-Za-z_][A-Za-z0-9_]*\}))+$/;
+const template = text(
+  `a path of at most ${ROUTE_LENGTH_MAX} characters, such as /users/{id}; a {name} is one whole segment`,
+  (written) =>
+    TEMPLATE.test(written) && written.length <= ROUTE_LENGTH_MAX
+      ? { value: written }
+      : { refused: "is not a route template" },
+);
+
+const route = section(
+  {
+    method: optional(method, { reload: "live", doc: "The method it counts for.", byDefault: "every method" }),
+    template: required(template, {
+      reload: "live",
+      doc: "The path, with `{name}` for a segment that varies. It becomes part of the span's name.",
+      example: "/users/{id}/inbox",
+    }),
+  },
+  (file) => file,
+);
+
+/** The whole file. */
+export const configSchema = section(
+  {
+    server_name: required(serverName(), {
+      reload: "restart",
+      doc: "This server's own federation name, as peers know it.",
+      example: "hs1.example:8448",
+    }),
+    inbound: optional(inbound, {
+      reload: "restart",
+      doc: "Remote peers → this server. `inbound` or `outbound` may be left out, not both.",
+    }),
+    outbound: optional(outbound, {
+      reload: "restart",
+      doc: "This server → remote peers. `inbound` or `outbound` may be left out, not both.",
+    }),
+    whitelist: defaulted(whitelist, [], {
+      reload: "live",
+      doc: "The servers that trace context is taken from and given to. Empty: nobody. A string is a regular expression, as in Synapse's `homeserver_whitelist`, but it must match the whole name.",
+      example: "['matrix\\.org', { glob: '*.example.net' }]",
+    }),
+    propagation: defaulted(propagation, {}, { reload: "live", doc: "How trace context travels." }),
+    sampling: optional(sampling, {
+      reload: "live",
+      doc: "Which traces are recorded, where no trusted peer has a say.",
+      byDefault: "`OTEL_TRACES_SAMPLER`, else `{ type: const, param: 1 }`: all",
+      example: "{ type: probabilistic, param: 0.01 }",
+    }),
+    export: optional(exports, {
+      reload: "restart",
+      doc: "Where spans go, besides the built-in store. Any number, each an item with one key. What is missing of an `otlp` item is filled in from the environment.",
+      byDefault:
+        "one `otlp` where `OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` is set, else none",
+    }),
+    admin: optional(admin, { reload: "restart", doc: "The admin listener. Without this key there is none." }),
+    metrics: defaulted(
+      section(
+        {
+          enabled: defaulted(flag(), true, {
+            reload: "restart",
+            doc: "Counts, and answers `/metrics` of the admin listener.",
+          }),
+        },
+        ({ enabled }) => ({ isEnabled: enabled }),
+      ),
+      {},
+      { reload: "restart", doc: "Metrics." },
+    ),
+    usage_report: defaulted(
+      section(
+        {
+          enabled: defaulted(flag(), false, {
+            reload: "live",
+            doc: "Sends usage reports. `FEDTRACE_TELEMETRY=disabled` or `DO_NOT_TRACK=1` beats it.",
+          }),
+          endpoint: optional(httpUrl(), { reload: "live", doc: "Where reports are posted." }),
+        },
+        ({ enabled, endpoint }) => ({ isEnabled: enabled, endpoint }),
+      ),
+      {},
+      { reload: "live", doc: "Usage reports. Off unless turned on." },
+    ),
+    limits: defaulted(
+      limits,
+      {},
+      {
+        reload: "live",
+        doc: "Bounds on what peers and the own server may take.",
+      },
+    ),
+    workers: defaulted(integerOrAuto(1, WORKERS_MAX), 1, {
+      reload: "restart",
+      doc: "Processes that share the listeners; `auto` is one a core.",
+    }),
+    routes: defaulted(list(route, ROUTES_MAX), [], {
+      reload: "live",
+      doc: "Route templates for span names, besides those of the Matrix and ActivityPub APIs. They are tried first.",
+      example: "[{ method: POST, template: '/users/{id}/inbox' }]",
+    }),
+    log: defaulted(
+      section(
+        {
+          level: defaulted(oneOf(["debug", "info", "warn", "error"]), "info", {
+            reload: "live",
+            doc: "The least severe line that is written to standard error.",
+          }),
+        },
+        (file) => file,
+      ),
+      {},
+      { reload: "live", doc: "The log." },
+    ),
+  },
+  (file) => ({
+    serverName: file.server_name,
+    exports: file.export,
+    usageReport: file.usage_report,
+    inbound: file.inbound,
+    outbound: file.outbound,
+    whitelist: file.whitelist,
+    propagation: file.propagation,
+    sampling: file.sampling,
+    admin: file.admin,
+    metrics: file.metrics,
+    limits: file.limits,
+    workers: file.workers,
+    routes: file.routes,
+    log: file.log,
+  }),
+  { anyOf: ["inbound", "outbound"] },
+);
+
+/** What a file says, in its typed form; undefined is what it doesn't say and the environment may. */
+export type ConfigFile = v.InferOutput<typeof configSchema>;
+
+/** Checks a parsed document against the schema: its typed form, or everything that is wrong with it. */
+export function checkSchema(
+  document: unknown,
+): { readonly file: ConfigFile } | { readonly findings: readonly Finding[] } {
+  const result = v.safeParse(configSchema, document);
+  if (result.success) return { file: result.output };
+  return {
+    findings: result.issues.map(({ path = [], message }) => ({
+      path: path.map((item) => item.key) as KeyPath,
+      isAboutKey: path.at(-1)?.type === "object" && (path.at(-1) as v.ObjectPathItem).origin === "key",
+      message,
+    })),
+  };
+}

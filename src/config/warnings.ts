@@ -1,0 +1,59 @@
+/**
+ * What is legal but deserves a word at the start: a name that proves nothing, an open proxy, an option without
+ * effect. What is doubtful about a pattern is asked of peer/pattern-lint.ts, through load.ts.
+ */
+
+import type { Finding } from "./fault.ts";
+import type { Config } from "./merge.ts";
+
+/** Of a whole, valid config. Each rule gives at most one warning a place. */
+export function findWarnings(config: Config): Finding[] {
+  return [claimedName(config), noNetworks(config), openProxy(config), ...trustOfNothing(config)].filter(
+    (finding) => finding !== undefined,
+  );
+}
+
+function claimedName({ inbound, whitelist }: Config): Finding | undefined {
+  if (inbound?.authenticate !== "claimed" || whitelist.length === 0) return undefined;
+  return {
+    path: ["inbound", "authenticate"],
+    message:
+      "is claimed, so a peer's name is only what it says: anyone can borrow a whitelisted name; mtls and network ask for proof",
+  };
+}
+
+function noNetworks({ inbound, whitelist }: Config): Finding | undefined {
+  if (inbound?.authenticate !== "network" || whitelist.length === 0) return undefined;
+  if (Object.keys(inbound.networks).length > 0) return undefined;
+  return {
+    path: ["inbound", "authenticate"],
+    message:
+      "is network while inbound.networks is empty: without a client certificate no peer counts as whitelisted",
+  };
+}
+
+/** Only for addresses: what a name stands for is known when it is bound. */
+function openProxy({ outbound }: Config): Finding | undefined {
+  if (outbound === undefined || outbound.sharedSecret !== undefined) return undefined;
+  const { host } = outbound.listen;
+  if (host === "localhost" || host === "::1" || /^127\.[\d.]+$/.test(host)) return undefined;
+  return {
+    path: ["outbound", "listen"],
+    message:
+      "is not a loopback address and there is no outbound.shared_secret: whoever reaches it can send through it",
+  };
+}
+
+function trustOfNothing({ whitelist }: Config): Finding[] {
+  return whitelist.flatMap(({ sampling, forcedPerSecond }, index) => {
+    if (sampling === "trust" && forcedPerSecond === 0) {
+      return [
+        {
+          path: ["whitelist", index, "forced_per_second"],
+          message: "is 0, so sampling: trust is the same as accept",
+        },
+      ];
+    }
+    return [];
+  });
+}

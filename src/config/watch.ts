@@ -1,0 +1,28 @@
+/**
+ * Tells when the config file has changed, however it was replaced.
+ *
+ * The directory is watched, not the file: editors and Kubernetes replace the file (a ConfigMap swaps a symbolic
+ * link two levels up), and a watch on a file goes deaf when its inode goes. Whether the bytes differ is the
+ * caller's to see, by the hash of loadConfig; this only says "look".
+ */
+
+import { watch } from "node:fs";
+import { dirname } from "node:path";
+
+/** Editors write a file in several steps; one look after the last of them is enough. */
+const QUIET_MS = 200;
+
+/** @param onChange called once things have been quiet for a moment; @returns stop() */
+export function watchFile(path: string, onChange: () => void): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  const watcher = watch(dirname(path), { persistent: false }, () => {
+    clearTimeout(timer);
+    timer = setTimeout(onChange, QUIET_MS);
+  });
+  // A directory that goes away ends the watch; SIGHUP still works.
+  watcher.on("error", () => watcher.close());
+  return () => {
+    clearTimeout(timer);
+    watcher.close();
+  };
+}

@@ -1,0 +1,235 @@
+/**
+ * From YAML text to a plain value in which every key and value knows its line and column.
+ *
+ * YAML 1.2 core schema (https://yaml.org/spec/1.2.2/#103-core-schema): no merge keys, no custom tags, one
+ * document. The file is an operator's, but may be written by a program: size, depth and the number of values
+ * (which is what an alias bomb grows) are bounded. `${NAME}` is replaced here, on parsed scalars.
+ *
+ * What a variable puts in is always text: it may be a number only where an option wants one (schema-values.ts).
+ */
+
+import {
+  Composer,
+  type CST,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  Lexer,
+  LineCounter,
+  type ParsedNode,
+  Parser,
+  type Scalar,
+  type YAMLMap,
+} from "yaml";
+import type { Finding, Parsed, Place } from "./fault.ts";
+import type { KeyPath, Mapping } from "./key-path.ts";
+
+/** A syntax error, which has a place but no key. */
+export interface SyntaxFault extends Place {
+  readonly message: string;
+}
+
+export interface YamlDocument {
+  /** Mappings, lists, text, numbers, booleans. A key without a value is left out, as if it weren't there. */
+  readonly value: unknown;
+  readonly findings: readonly Finding[];
+  /** Where a value (or its key) stands; for what isn't there, the nearest thing around it. */
+  readonly locate: (path: KeyPath, isAboutKey: boolean) => Place;
+}
+
+/**
+ * Stack of the parser, about two entries a level. The deepest valid config needs 12; yaml's composer works by
+ * recursion and takes the process down with it (out of memory at 1 MiB of `[`, yaml 2.9.1).
+ */
+const STACK_MAX = 64;
+/** Values after aliases are followed. The largest useful whitelist is far below. */
+const VALUES_MAX = 100_000;
+/** Levels, aliases followed: an alias may contain itself. */
+const LEVELS_MAX = 32;
+/** Syntax errors told; after the first few the rest is an echo. */
+const SYNTAX_FAULTS_MAX = 10;
+const SYNTAX_MESSAGE_LENGTH_MAX = 200;
+/** What a line of a syntax error looks like, and what most likely is the matter. */
+const HINTS: readonly (readonly [line: RegExp, hint: string])[] = [
+  [/[[{].*\$\{/, "inside { } or [ ] a ${NAME} needs quotes"],
+  [/\[[0-9a-f:.]*:[0-9a-f:.]*\]/i, "an IPv6 address in [ ] needs quotes"],
+];
+/** Keys that an object of the language gives a meaning; valibot skips them in silence. */
+const RESERVED_KEYS: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
+
+/** A place in the text for each value, in the shape of the document. */
+interface Mark {
+  readonly offset: number;
+  readonly keyOffset: number;
+  readonly children: Map<string | number, Mark>;
+}
+
+/**
+ * @param text   a whole file; its size is the caller's bound
+ * @param expand replaces `${…}` in a scalar's text
+ * @returns syntax faults alone where there are any: what stands beside them can't be trusted
+ */
+export function readYaml(
+  text: string,
+  expand: (scalar: string) => Parsed<string>,
+): YamlDocument | { readonly syntaxFaults: readonly SyntaxFault[] } {
+  const lines = new LineCounter();
+  const place = (offset: number): Place => {
+    const { line, col } = lines.linePos(offset);
+    return { line, column: col };
+  };
+
+  const composed = compose(text, lines);
+  if ("faults" in composed) {
+    const told = composed.faults.slice(0, SYNTAX_FAULTS_MAX);
+    const rows = text.split("\n");
+    return {
+      syntaxFaults: told.map(({ offset, message }) => {
+        const where = place(offset);
+        const hint = HINTS.find(([pattern]) => pattern.test(rows[where.line - 1] ?? ""))?.[1];
+        return { ...where, message: hint === undefined ? message : `${message}; ${hint}` };
+      }),
+    };
+  }
+
+  const findings: Finding[] = [];
+  const root: Mark = { offset: composed.root?.range[0] ?? 0, keyOffset: 0, children: new Map() };
+  const value =
+    composed.root === null ? null : createReader({ expand, place, findings })(composed.root, [], root);
+  return {
+    value: value ?? {},
+    findings,
+    locate(path, isAboutKey) {
+      let mark = root;
+      let depth = 0;
+      for (const step of path) {
+        const child = mark.children.get(step);
+        if (child === undefined) break;
+        mark = child;
+        depth++;
+      }
+      return place(isAboutKey && depth > 0 && depth === path.length ? mark.keyOffset : mark.offset);
+    },
+  };
+}
+
+interface OffsetFault {
+  readonly offset: number;
+  readonly message: string;
+}
+
+/** The root of the only document, null if it is empty; or what is wrong with the syntax. */
+function compose(
+  text: string,
+  lines: LineCounter,
+): { readonly root: ParsedNode | null } | { readonly faults: readonly OffsetFault[] } {
+  lines.addNewLine(0);
+  const parser = new Parser(lines.addNewLine);
+  const tokens: CST.Token[] = [];
+  for (const lexeme of new Lexer().lex(text)) {
+    for (const token of parser.next(lexeme)) tokens.push(token);
+    if (parser.stack.length > STACK_MAX) {
+      return { faults: [{ offset: parser.offset, message: "is nested too deep" }] };
+    }
+  }
+  for (const token of parser.end()) tokens.push(token);
+
+  // Its own test for repeated keys is quadratic; createReader() has one that isn't.
+  const composer = new Composer({ uniqueKeys: false, stringKeys: true, prettyErrors: false });
+  const [first, second] = composer.compose(tokens, true, text.length);
+  // A warning is an unknown tag, which would change what the value means.
+  const faults = [...(first?.errors ?? []), ...(first?.warnings ?? [])].map(({ message, pos: [offset] }) => ({
+    offset,
+    // Some end with the text they stumbled on, which may be a secret; an unknown tag may be long.
+    message: message
+      .replace(/:? ".*$/s, "")
+      .replaceAll(/\s+/g, " ")
+      .slice(0, SYNTAX_MESSAGE_LENGTH_MAX),
+  }));
+  if (second !== undefined) faults.push({ offset: second.range[0], message: "begins a second document" });
+  return faults.length > 0 ? { faults } : { root: first?.contents ?? null };
+}
+
+interface ReaderOptions {
+  readonly expand: (scalar: string) => Parsed<string>;
+  readonly place: (offset: number) => Place;
+  /** What the reader adds to. */
+  readonly findings: Finding[];
+}
+
+/** A function that turns nodes into values and marks their places. What it can't read it leaves out. */
+function createReader({
+  expand,
+  place,
+  findings,
+}: ReaderOptions): (node: ParsedNode, path: KeyPath, mark: Mark) => unknown {
+  const anchors = new Map<string, ParsedNode>();
+  let values = 0;
+
+  function read(node: ParsedNode, path: KeyPath, mark: Mark): unknown {
+    values++;
+    if (values > VALUES_MAX) {
+      if (values === VALUES_MAX + 1) {
+        findings.push({ path, message: `is one value too many; allowed: ${VALUES_MAX}, aliases followed` });
+      }
+      return undefined;
+    }
+    if (path.length > LEVELS_MAX) {
+      findings.push({ path, message: `is nested too deep; allowed: ${LEVELS_MAX} levels, aliases followed` });
+      return undefined;
+    }
+    if (isAlias(node)) {
+      const target = anchors.get(node.source);
+      if (target !== undefined) return read(target, path, mark);
+      findings.push({ path, message: "is an alias (*) of no anchor; in quotes it is text" });
+      return undefined;
+    }
+    if (node.anchor !== undefined) anchors.set(node.anchor, node);
+    if (isMap(node)) return readMapping(node, path, mark);
+    if (isSeq(node)) {
+      return node.items.map((item, index) => read(item, [...path, index], addMark(mark, index, item, item)));
+    }
+    return readScalar(node, path);
+  }
+
+  function readMapping(node: YAMLMap.Parsed, path: KeyPath, mark: Mark): Mapping {
+    const mapping = Object.create(null) as Mapping;
+    for (const pair of node.items) {
+      const key = isScalar(pair.key) ? String(pair.key.value) : "";
+      const keyPath = [...path, key];
+      if (mark.children.has(key)) {
+        findings.push({ path: keyPath, at: place(pair.key.range[0]), message: "stands here a second time" });
+        continue;
+      }
+      const child = addMark(mark, key, pair.key, pair.value ?? pair.key);
+      if (RESERVED_KEYS.has(key)) {
+        findings.push({ path: keyPath, isAboutKey: true, message: "is not a key that a config can have" });
+        continue;
+      }
+      const value = pair.value === null ? null : read(pair.value, keyPath, child);
+      if (value !== null && value !== undefined) mapping[key] = value;
+    }
+    return mapping;
+  }
+
+  function readScalar(node: Scalar.Parsed, path: KeyPath): unknown {
+    if (typeof node.value !== "string") return node.value;
+    const expanded = expand(node.value);
+    if ("value" in expanded) return expanded.value;
+    findings.push({ path, message: expanded.refused });
+    return undefined;
+  }
+
+  return read;
+}
+
+function addMark(parent: Mark, step: string | number, key: ParsedNode, value: ParsedNode): Mark {
+  const mark = {
+    offset: value.range[0],
+    keyOffset: key.range[0],
+    children: new Map<string | number, Mark>(),
+  };
+  parent.children.set(step, mark);
+  return mark;
+}

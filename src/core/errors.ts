@@ -1,0 +1,47 @@
+/**
+ * Every error this program raises on purpose, and the only file that names one.
+ *
+ * Callers branch on `code`, never on `message`. A code is public: it is the `errcode` of the JSON body that
+ * a peer gets (with the prefix `FEDTRACE_`), the `error.type` attribute of the span and a section of
+ * docs/errors.md; test/architecture.test.ts fails when one of these lists has what another lacks.
+ */
+
+/** Code, and the HTTP status that the client gets (0: no answer can be given, or none is owed). */
+export const ERROR_STATUS = {
+  BODY_TIMEOUT: 408,
+  CLIENT_ABORTED: 0,
+  CONFIG_INVALID: 0,
+  CONNECTIONS_FULL: 503,
+  DRAINING: 503,
+  FORM_UNSUPPORTED: 501,
+  HEAD_TIMEOUT: 408,
+  HEAD_TOO_LARGE: 431,
+  INTERNAL: 500,
+  LISTEN_FAILED: 0,
+  PROXY_SECRET_WRONG: 407,
+  REQUEST_MALFORMED: 400,
+  TARGET_REFUSED: 403,
+  TRANSFER_CODING_UNKNOWN: 501,
+  UPSTREAM_CLOSED: 502,
+  UPSTREAM_MALFORMED: 502,
+  UPSTREAM_REFUSED: 502,
+  UPSTREAM_TIMEOUT: 504,
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_STATUS;
+
+/** Names, sizes and durations only: no header value, no query string, no key. */
+export type Facts = Readonly<Record<string, string | number>>;
+
+export class FedtraceError extends Error {
+  override readonly name = "FedtraceError";
+  readonly code: ErrorCode;
+  /** For the log line. */
+  readonly facts: Facts;
+
+  constructor(code: ErrorCode, message: string, facts: Facts = {}, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.facts = facts;
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * Ed25519 signatures as Matrix servers make them: over canonical JSON, in unpadded Base64.
+ *
+ * Source: https://spec.matrix.org/v1.11/appendices/#signing-json and
+ * https://spec.matrix.org/v1.11/server-server-api/#request-authentication.
+ * Not here: numbers outside the integers and characters outside ASCII, which the demo's documents don't have.
+ */
+
+import { createPublicKey, generateKeyPairSync, sign, verify } from "node:crypto";
+
+type Json = string | number | readonly Json[] | { readonly [key: string]: Json };
+
+export interface SigningKey {
+  readonly id: string;
+  /** The public key, unpadded Base64. */
+  readonly verifyKey: string;
+  /** Signs the canonical form; unpadded Base64. */
+  sign(document: Json): string;
+}
+
+export function createSigningKey(id: string): SigningKey {
+  const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+  const { x = "" } = publicKey.export({ format: "jwk" });
+  return {
+    id,
+    verifyKey: unpadded(Buffer.from(x, "base64url")),
+    sign: (document) => unpadded(sign(null, Buffer.from(canonicalJson(document)), privateKey)),
+  };
+}
+
+export function isSignedBy(document: Json, signature: string, verifyKey: string): boolean {
+  const x = Buffer.from(verifyKey, "base64").toString("base64url");
+  const key = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" });
+  return verify(null, Buffer.from(canonicalJson(document)), key, Buffer.from(signature, "base64"));
+}
+
+/** What X-Matrix signs of a request. */
+export interface SignedRequest {
+  readonly method: string;
+  readonly uri: string;
+  readonly origin: string;
+  readonly destination: string;
+  readonly content?: Json;
+}
+
+export function signedForm({ method, uri, origin, destination, content }: SignedRequest): Json {
+  const form = { method, uri, origin, destination };
+  return content === undefined ? form : { ...form, content };
+}
+
+function canonicalJson(document: Json): string {
+  if (typeof document !== "object") return JSON.stringify(document);
+  if (Array.isArray(document)) return `[${document.map((item: Json) => canonicalJson(item)).join(",")}]`;
+  const members = Object.entries(document as Record<string, Json>)
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .map(([key, value]) => `${JSON.stringify(key)}:${canonicalJson(value)}`);
+  return `{${members.join(",")}}`;
+}
+
+function unpadded(bytes: Buffer): string {
+  return bytes.toString("base64").replaceAll("=", "");
+}

@@ -1,0 +1,153 @@
+/**
+ * A listening socket and its connections: accepts, caps, refuses fairly, drains.
+ *
+ * Not here: what a request means (`onRequest`), and the addresses' syntax (config).
+ */
+
+import { createServer, type Server, type Socket } from "node:net";
+import type { SecureContextOptions } from "node:tls";
+import { FedtraceError } from "../core/errors.ts";
+import type { Deadlines } from "./deadlines.ts";
+import type { FieldTable } from "./fields.ts";
+import type { ConnectionLimits } from "./limits.ts";
+import type { RequestRefusal } from "./refusals.ts";
+import type { RequestHead } from "./request-head.ts";
+import { type RequestHandler, ServerConnection, type ServerConnectionOwner } from "./server-connection.ts";
+
+export type ListenAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+
+/** PEM texts. With `ca`, a client may show a certificate; one that does not verify counts as none. */
+export type ListenerTls = Pick<SecureContextOptions, "cert" | "key" | "ca">;
+
+export type ListenerLimits = ConnectionLimits & {
+  /** Open connections; one more is refused. */
+  readonly connections: number;
+};
+
+/** `limits` and `fields` may change between two requests. */
+export interface ListenerOptions {
+  readonly address: ListenAddress;
+  readonly tls: ListenerTls | undefined;
+  readonly limits: ListenerLimits;
+  readonly fields: FieldTable;
+  readonly deadlines: Deadlines;
+  onRequest(head: RequestHead, connection: ServerConnection): RequestHandler | undefined;
+  onRefused(refusal: RequestRefusal | "head-timeout" | "connections", connection: ServerConnection): void;
+}
+
+export interface Listener {
+  /** `host:port` with the port that was really taken, or the path. */
+  readonly address: string;
+  readonly connections: number;
+  /** Whether new requests should be answered with `Connection: close`. */
+  readonly isDraining: boolean;
+  /** Stops accepting and closes what is idle; open exchanges go on. Resolves when the last connection is gone. */
+  drain(): Promise<void>;
+  /** Destroys what is left. */
+  destroy(): void;
+}
+
+/** Connections that wait for accept(); the system cuts it to its own bound. */
+const BACKLOG = 4096;
+
+/** @throws FedtraceError LISTEN_FAILED when the address can't be taken */
+export async function startListener(options: ListenerOptions): Promise<Listener> {
+  const connections = new Set<ServerConnection>();
+  let isDraining = false;
+
+  const owner: ServerConnectionOwner = {
+    get limits() {
+      return options.limits;
+    },
+    get fields() {
+      return options.fields;
+    },
+    deadlines: options.deadlines,
+    get isDraining() {
+      return isDraining;
+    },
+    onRequest: (head, connection) => options.onRequest(head, connection),
+    onRefused: (refusal, connection) => options.onRefused(refusal, connection),
+    onClosed: (connection) => void connections.delete(connection),
+  };
+
+  function accept(socket: Socket): void {
+    const connection = new ServerConnection(socket, owner);
+    const isFull = connections.size >= options.limits.connections;
+    connections.add(connection);
+    if (isFull) options.onRefused("connections", connection);
+  }
+
+  const server = await createListeningServer(options, accept);
+  const closed = new Promise<void>((resolve) => void server.once("close", resolve));
+
+  return {
+    address: addressOf(server),
+    get connections() {
+      return connections.size;
+    },
+    get isDraining() {
+      return isDraining;
+    },
+    drain() {
+      isDraining = true;
+      server.close();
+      for (const connection of connections) if (connection.isIdle) connection.close();
+      return closed;
+    },
+    destroy() {
+      isDraining = true;
+      server.close();
+      for (const connection of connections) connection.socket.destroy();
+    },
+  };
+}
+
+async function createListeningServer(
+  options: ListenerOptions,
+  accept: (socket: Socket) => void,
+): Promise<Server> {
+  const shared = { allowHalfOpen: true, noDelay: true };
+  let server: Server;
+  if (options.tls === undefined) {
+    server = createServer(shared, accept);
+  } else {
+    // node:tls takes its share of the start-up time, so only those pay who use it.
+    const { createServer: createTlsServer } = await import("node:tls");
+    const hasClientCa = options.tls.ca !== undefined;
+    server = createTlsServer(
+      {
+        ...shared,
+        ...options.tls,
+        minVersion: "TLSv1.2",
+        ALPNProtocols: ["http/1.1"],
+        handshakeTimeout: options.limits.headTimeoutMs,
+        requestCert: hasClientCa,
+        rejectUnauthorized: false,
+      },
+      accept,
+    );
+    // A client's failed handshake; node:tls destroys the socket itself.
+    server.on("tlsClientError", () => undefined);
+  }
+  const { address } = options;
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => {
+      const where = "path" in address ? `unix:${address.path}` : `${address.host}:${address.port}`;
+      const message = `cannot listen on ${where}: ${cause.code ?? cause.message}`;
+      reject(new FedtraceError("LISTEN_FAILED", message, { address: where }, cause));
+    });
+    server.listen({ ...address, backlog: BACKLOG }, resolve);
+  });
+  // A failed accept (no file descriptor left, say) costs that connection, not the listener.
+  server.on("error", () => undefined);
+  return server;
+}
+
+function addressOf(server: Server): string {
+  const address = server.address();
+  if (address === null || typeof address === "string") return `unix:${address ?? ""}`;
+  return address.family === "IPv6"
+    ? `[${address.address}]:${address.port}`
+    : `${address.address}:${address.port}`;
+}

@@ -1,0 +1,159 @@
+/**
+ * A request's head: from one latin1 string to offsets and a framing, or to the reason why it is refused.
+ *
+ * One regular expression checks every byte of the head (method, target, names, values, line ends); only then
+ * are lines looked at, so the code below never meets a malformed one. The expression has no ambiguity between
+ * neighbours, so it is linear in the head. A head that fails is read again, slowly, to name the fault.
+ *
+ * Source: RFC 9112 sections 2 to 7, RFC 9110 sections 5 to 7.
+ * Not here: trust, tracing and forwarding, which see a head only through its marks.
+ */
+
+import { type ConnectionOptions, NO_OPTIONS, parseConnection } from "./connection-options.ts";
+import {
+  FIELD,
+  FIELD_LINES,
+  type FieldTable,
+  fieldValue,
+  MARK_SIZE,
+  type Marks,
+  scanFields,
+} from "./fields.ts";
+import { TOKEN_CLASS } from "./fields.ts";
+import { CHUNKED, parseContentLength, parseTransferEncoding } from "./framing.ts";
+import type { RequestRefusal } from "./refusals.ts";
+
+export interface RequestHead {
+  /** All of the head as received, with the empty line; latin1, one character a byte. */
+  readonly text: string;
+  readonly method: string;
+  /** As received. */
+  readonly target: string;
+  readonly isHttp10: boolean;
+  /** Where the first header line starts in `text`. */
+  readonly fieldsAt: number;
+  readonly marks: Marks;
+  /** As received; "" only in HTTP/1.0 requests without one. */
+  readonly host: string;
+  /** Bytes, or `CHUNKED`. */
+  readonly bodyLength: number;
+  readonly connection: ConnectionOptions;
+  /** The client waits for a 100 before it sends its body. */
+  readonly expectsContinue: boolean;
+}
+
+/** RFC 9110 section 9.1 sets no bound; the longest registered method has 17 letters. */
+const METHOD_LENGTH_MAX = 32;
+
+/** Visible ASCII but "#": a fragment never travels, and parsers differ on it (CVE-2023-45539). */
+const TARGET = "[!\\x22\\x24-\\x7e]+";
+const REQUEST_HEAD = new RegExp(
+  `^[${TOKEN_CLASS}]{1,${METHOD_LENGTH_MAX}} ${TARGET} HTTP/1\\.[01]\\r\\n${FIELD_LINES}$`,
+);
+const REQUEST_LINE = new RegExp(`^[${TOKEN_CLASS}]{1,${METHOD_LENGTH_MAX}} ${TARGET} HTTP/1\\.[01]$`);
+/** host or host:port; an IPv6 literal in brackets (RFC 3986 section 3.2.2, without percent-encoding). */
+const HOST = /^(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?$/;
+
+/**
+ * @param text one head that ends in CRLF CRLF, and holds no CRLF CRLF before
+ * @param linesMax `limits.headers`
+ * @returns the head, or the word of the table in refusals.ts. Never throws.
+ */
+export function parseRequestHead(
+  text: string,
+  table: FieldTable,
+  linesMax: number,
+): RequestHead | RequestRefusal {
+  if (!REQUEST_HEAD.test(text)) return explainRefusal(text);
+  const methodEnd = text.indexOf(" ");
+  const targetEnd = text.indexOf(" ", methodEnd + 1);
+  const fieldsAt = text.indexOf("\r", targetEnd) + 2;
+  const marks: Marks = [];
+  if (scanFields(text, fieldsAt, table, marks) > linesMax) return "head-lines";
+  const method = text.slice(0, methodEnd);
+  const target = text.slice(methodEnd + 1, targetEnd);
+  if (!isTargetFor(method, target)) return "target";
+  return withFraming({
+    text,
+    method,
+    target,
+    fieldsAt,
+    marks,
+    isHttp10: text.charCodeAt(fieldsAt - 3) === 0x30,
+  });
+}
+
+type Lines = Pick<RequestHead, "text" | "method" | "target" | "fieldsAt" | "marks" | "isHttp10">;
+
+/** Reads the few fields that decide where the body ends and what becomes of the connection. */
+function withFraming(lines: Lines): RequestHead | RequestRefusal {
+  const { text, marks, isHttp10 } = lines;
+  let host: string | undefined;
+  let length: number | undefined;
+  let isChunked = false;
+  let expectsContinue = false;
+  let connection: string[] | undefined;
+  for (let index = 0; index < marks.length; index += MARK_SIZE) {
+    switch (marks[index]) {
+      case FIELD.HOST:
+        if (host !== undefined) return "host-repeated";
+        host = fieldValue(text, marks, index);
+        if (!HOST.test(host)) return "host";
+        break;
+      case FIELD.CONTENT_LENGTH:
+        if (length !== undefined) return "content-length-repeated";
+        length = parseContentLength(fieldValue(text, marks, index));
+        if (length === undefined) return "content-length";
+        break;
+      case FIELD.TRANSFER_ENCODING: {
+        if (isHttp10) return "coding-version";
+        if (isChunked) return "coding-repeated";
+        const coding = parseTransferEncoding(fieldValue(text, marks, index));
+        if (coding !== "chunked") return coding === "unknown" ? "coding" : "coding-repeated";
+        isChunked = true;
+        break;
+      }
+      case FIELD.CONNECTION:
+        (connection ??= []).push(fieldValue(text, marks, index));
+        break;
+      case FIELD.EXPECT:
+        expectsContinue ||= fieldValue(text, marks, index).toLowerCase() === "100-continue";
+        break;
+    }
+  }
+  if (isChunked && length !== undefined) return "length-and-coding";
+  if (host === undefined && !isHttp10) return "host-missing";
+  const options = connection === undefined ? NO_OPTIONS : parseConnection(connection);
+  if (options === undefined) return "connection";
+  return {
+    text,
+    method: lines.method,
+    target: lines.target,
+    isHttp10,
+    fieldsAt: lines.fieldsAt,
+    marks,
+    host: host ?? "",
+    bodyLength: isChunked ? CHUNKED : (length ?? 0),
+    connection: options,
+    expectsContinue: expectsContinue && !isHttp10,
+  };
+}
+
+/** RFC 9112 section 3.2: authority-form is for CONNECT alone, asterisk-form for OPTIONS alone. */
+function isTargetFor(method: string, target: string): boolean {
+  if (method === "CONNECT") return HOST.test(target);
+  if (target.charCodeAt(0) === 0x2f) return true;
+  return (target === "*" && method === "OPTIONS") || /^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/?]/.test(target);
+}
+
+/** Which rule a head breaks that `REQUEST_HEAD` did not take. */
+function explainRefusal(text: string): RequestRefusal {
+  if (/(?:^|[^\r])\n|\r(?!\n)/.test(text)) return "bare-line-end";
+  const lineEnd = text.indexOf("\r\n");
+  const line = text.slice(0, lineEnd);
+  if (!REQUEST_LINE.test(line)) {
+    if (/ HTTP\/[0-9]+(?:\.[0-9]+)?$/.test(line) && !/ HTTP\/1\.[01]$/.test(line)) return "version";
+    return new RegExp(`^[${TOKEN_CLASS}]+ [^ ]+ HTTP/1\\.[01]$`).test(line) ? "target" : "request-line";
+  }
+  return /\r\n[ \t]/.test(text) ? "folded-field" : "field";
+}

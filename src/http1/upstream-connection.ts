@@ -1,0 +1,316 @@
+/**
+ * One connection to an upstream: a request is written to it, its response is read from it, then it goes back
+ * to the pool or is destroyed.
+ *
+ * ```
+ *   idle ──► head ──► body ──► idle     failed: told to the handler once, the socket is gone
+ *              └─ detach() (101: an upgrade)
+ * ```
+ * A response that comes when none is open, or bytes after a complete one, poison the connection: the next
+ * client would get them as his answer (CWE-444, response queue poisoning). It is destroyed.
+ *
+ * Source: RFC 9112 sections 6.3, 8 (incomplete messages) and 9.3.
+ */
+
+import { connect, type Socket } from "node:net";
+import type { ErrorCode } from "../core/errors.ts";
+import { BodyReader } from "./body-reader.ts";
+import { type DeadlineOwner, type Deadlines, NO_DEADLINE } from "./deadlines.ts";
+import type { FieldTable } from "./fields.ts";
+import { UNTIL_CLOSE } from "./framing.ts";
+import { HeadBuffer } from "./head-buffer.ts";
+import type { ConnectionLimits } from "./limits.ts";
+import { Outlet } from "./outlet.ts";
+import { parseResponseHead, type ResponseHead } from "./response-head.ts";
+
+/** Where to connect: `key` names it in the pool. */
+export type UpstreamAddress =
+  | { readonly key: string; readonly host: string; readonly port: number }
+  | { readonly key: string; readonly path: string };
+
+/** A response as it comes. Nothing is called after `onResponseEnd` or `onUpstreamFailure`. */
+export interface ResponseHandler {
+  /** Also called for each 1xx but 101. */
+  onResponseHead(head: ResponseHead): void;
+  /** A 101: the connection is detached, its socket is the handler's. @param rest what came behind the head */
+  onUpgraded(head: ResponseHead, rest: Buffer | undefined): void;
+  /** @returns false to pause until `resumeBody()` */
+  onResponseBytes(bytes: Buffer): boolean;
+  /** @param trailers a trailer section with its empty line, or "" */
+  onResponseEnd(trailers: string): void;
+  /** All that was read is handed over, more is to come: what is held back should be sent. */
+  onResponsePause(): void;
+  onUpstreamDrain(): void;
+  /** @param hasAnswered whether any byte of a response had come */
+  onUpstreamFailure(code: ErrorCode, hasAnswered: boolean): void;
+}
+
+export interface UpstreamOwner {
+  readonly limits: ConnectionLimits;
+  readonly fields: FieldTable;
+  readonly deadlines: Deadlines;
+  onClosed(connection: UpstreamConnection): void;
+}
+
+/** More interim responses than any server sends before its answer. */
+const INTERIM_MAX = 16;
+const STATUS_SWITCHING = 101;
+/** An idle connection is dropped this long before the upstream said it would, so that no request meets the end. */
+const KEEP_ALIVE_MARGIN_MS = 1000;
+
+export class UpstreamConnection implements DeadlineOwner {
+  readonly socket: Socket;
+  readonly outlet: Outlet;
+  readonly address: UpstreamAddress;
+  deadlineMs: number;
+  /** Requests begun on it; above 1 it was taken from the pool. */
+  requests = 0;
+  readonly #owner: UpstreamOwner;
+  readonly #head: HeadBuffer;
+  #phase: "idle" | "head" | "body" | "closed" | "detached" = "idle";
+  #isConnected = false;
+  #handler: ResponseHandler | undefined;
+  #method = "";
+  #body: BodyReader | undefined;
+  #isUntilClose = false;
+  #isReusable = false;
+  #hasAnswered = false;
+  #interim = 0;
+  #idleMs: number;
+
+  constructor(address: UpstreamAddress, owner: UpstreamOwner) {
+    this.address = address;
+    this.#owner = owner;
+    this.#head = new HeadBuffer(owner.limits.headBytes);
+    this.#idleMs = owner.limits.idleMs;
+    this.deadlineMs = owner.deadlines.nowMs() + owner.limits.connectTimeoutMs;
+    this.socket =
+      "path" in address
+        ? connect({ path: address.path })
+        : connect({ host: address.host, port: address.port, noDelay: true });
+    this.outlet = new Outlet(this.socket);
+    owner.deadlines.add(this);
+    this.socket.on("connect", this.#onConnect);
+    this.socket.on("data", this.#onData);
+    this.socket.on("end", this.#onEnd);
+    this.socket.on("drain", this.#onDrain);
+    this.socket.on("error", this.#onError);
+    this.socket.on("close", this.#onClose);
+  }
+
+  get isOpen(): boolean {
+    return this.#phase !== "closed" && this.#phase !== "detached";
+  }
+
+  /** After `onResponseEnd`: whether the framing and the upstream let another request follow. */
+  get isReusable(): boolean {
+    return this.#isReusable && this.#phase === "idle";
+  }
+
+  /** Takes the connection for one exchange; the request itself is written to `outlet`. */
+  begin(method: string, handler: ResponseHandler): void {
+    this.requests++;
+    this.#method = method;
+    this.#handler = handler;
+    this.#phase = "head";
+    this.#hasAnswered = false;
+    this.#interim = 0;
+    if (this.#isConnected) this.expectResponse();
+  }
+
+  /** The request, or another part of it, is written: the response has its time limit from now on. */
+  expectResponse(): void {
+    if (this.#phase !== "head" || !this.#isConnected) return;
+    this.deadlineMs = this.#owner.deadlines.nowMs() + this.#owner.limits.responseTimeoutMs;
+  }
+
+  /** The upstream's buffer is full: it has `body_timeout` to take some of the request. */
+  expectDrain(): void {
+    if (this.#isConnected) this.#expectBytes();
+  }
+
+  #expectBytes(): void {
+    this.deadlineMs = this.#owner.deadlines.nowMs() + this.#owner.limits.bodyTimeoutMs;
+  }
+
+  /** Back in the pool: the idle limit runs. */
+  rest(): void {
+    this.deadlineMs = this.#owner.deadlines.nowMs() + this.#idleMs;
+  }
+
+  readonly #onConnect = (): void => {
+    this.#isConnected = true;
+    this.expectResponse();
+  };
+
+  readonly #onData = (bytes: Buffer): void => {
+    let at = 0;
+    // A response's end ends the loop, even if its handler has begun the next exchange by then: what is left
+    // was sent before that one's request, so it can't be its answer.
+    for (let isOpen = true; isOpen && at < bytes.length;) {
+      if (this.#phase === "head") at = this.#readHead(bytes, at);
+      else if (this.#phase === "body") at = this.#readBody(bytes, at);
+      else return this.destroy();
+      isOpen = this.#phase === "body" || (this.#phase === "head" && this.#interim > 0);
+    }
+    if (this.#phase === "body") this.#handler?.onResponsePause();
+  };
+
+  #readHead(bytes: Buffer, from: number): number {
+    this.#hasAnswered = true;
+    const found = this.#head.take(bytes, from);
+    if (found === "more") return bytes.length;
+    const isFault = typeof found === "string";
+    const head = isFault
+      ? undefined
+      : parseResponseHead(found.text, this.#method, this.#owner.fields, this.#owner.limits.headLines);
+    if (isFault || head === undefined) {
+      this.fail("UPSTREAM_MALFORMED");
+      return bytes.length;
+    }
+    if (head.status === STATUS_SWITCHING) {
+      const handler = this.#handler;
+      this.#detach();
+      handler?.onUpgraded(head, found.end < bytes.length ? bytes.subarray(found.end) : undefined);
+      return bytes.length;
+    }
+    if (head.status < 200) return this.#readInterim(head, found.end, bytes.length);
+    this.#startBody(head);
+    this.#handler?.onResponseHead(head);
+    if (this.#phase === "body" && head.bodyLength === 0) this.#finish("", found.end < bytes.length);
+    return found.end;
+  }
+
+  #readInterim(head: ResponseHead, end: number, bytesEnd: number): number {
+    if (++this.#interim > INTERIM_MAX) {
+      this.fail("UPSTREAM_MALFORMED");
+      return bytesEnd;
+    }
+    this.#handler?.onResponseHead(head);
+    return end;
+  }
+
+  #startBody(head: ResponseHead): void {
+    this.#phase = "body";
+    this.#isUntilClose = head.bodyLength === UNTIL_CLOSE;
+    this.#isReusable = !this.#isUntilClose && !head.isHttp10 && !head.connection.isClose;
+    if (head.keepAliveSeconds !== undefined) {
+      this.#idleMs = Math.min(
+        this.#owner.limits.idleMs,
+        Math.max(0, head.keepAliveSeconds * 1000 - KEEP_ALIVE_MARGIN_MS),
+      );
+    }
+    if (head.bodyLength === 0) return;
+    this.#body = new BodyReader(head.bodyLength, this.#owner.limits.headBytes, this.#unframed);
+    this.#expectBytes();
+  }
+
+  /** For a client of HTTP/1.0: the bytes of chunks without the coding (RFC 9112 section 7.1). */
+  #unframed: ((bytes: Buffer) => void) | undefined;
+
+  /** To be called in `onResponseHead`, before any of the body is read. */
+  removeChunking(): void {
+    this.#unframed = (bytes) => {
+      if (this.#handler?.onResponseBytes(bytes) === false) this.#pause();
+    };
+    this.#body = new BodyReader(-1, this.#owner.limits.headBytes, this.#unframed);
+  }
+
+  #readBody(bytes: Buffer, from: number): number {
+    const piece = this.#body?.read(bytes, from) ?? "chunk";
+    if (typeof piece === "string") {
+      this.fail("UPSTREAM_MALFORMED");
+      return bytes.length;
+    }
+    if (!piece.isDone) this.#expectBytes();
+    if (piece.passEnd > from && this.#unframed === undefined) {
+      const part = from === 0 && piece.passEnd === bytes.length ? bytes : bytes.subarray(from, piece.passEnd);
+      if (this.#handler?.onResponseBytes(part) === false && !piece.isDone) this.#pause();
+    }
+    if (piece.isDone) {
+      const trailers = this.#unframed === undefined ? (this.#body?.trailers ?? "") : "";
+      this.#finish(trailers, piece.end < bytes.length);
+    }
+    return piece.end;
+  }
+
+  #pause(): void {
+    this.deadlineMs = NO_DEADLINE; // The wait is the client's, and has its own limit.
+    this.socket.pause();
+  }
+
+  /** After `onResponseBytes` answered false. */
+  resumeBody(): void {
+    if (this.#phase !== "body") return;
+    this.#expectBytes();
+    this.socket.resume();
+  }
+
+  /** @param hasMore whether bytes came behind the response: nothing asked for them, so the connection is poisoned */
+  #finish(trailers: string, hasMore: boolean): void {
+    const handler = this.#handler;
+    this.#phase = "idle";
+    if (hasMore) this.#isReusable = false;
+    this.#handler = undefined;
+    this.#body = undefined;
+    this.#unframed = undefined;
+    this.deadlineMs = NO_DEADLINE;
+    if (this.socket.isPaused()) this.socket.resume();
+    handler?.onResponseEnd(trailers);
+  }
+
+  /** Gives the socket away: nothing of this object touches it any more. */
+  #detach(): void {
+    this.#phase = "detached";
+    this.#handler = undefined;
+    this.deadlineMs = NO_DEADLINE;
+    this.#owner.deadlines.delete(this);
+    this.socket.off("data", this.#onData);
+    this.socket.off("end", this.#onEnd);
+    this.socket.off("drain", this.#onDrain);
+    this.socket.pause();
+  }
+
+  readonly #onDrain = (): void => {
+    this.expectResponse();
+    this.#handler?.onUpstreamDrain();
+  };
+
+  readonly #onEnd = (): void => {
+    if (this.#phase === "body" && this.#isUntilClose) {
+      this.#finish("", false);
+      this.destroy();
+    } else {
+      this.fail("UPSTREAM_CLOSED");
+    }
+  };
+
+  readonly #onError = (): void => {
+    this.fail(this.#isConnected ? "UPSTREAM_CLOSED" : "UPSTREAM_REFUSED");
+  };
+
+  readonly #onClose = (): void => {
+    this.fail("UPSTREAM_CLOSED");
+    this.#owner.deadlines.delete(this);
+    this.#owner.onClosed(this);
+  };
+
+  onDeadline(): void {
+    this.fail(this.#phase === "idle" ? "UPSTREAM_CLOSED" : "UPSTREAM_TIMEOUT");
+  }
+
+  /** Ends the connection and tells an open exchange why. */
+  fail(code: ErrorCode): void {
+    const handler = this.#handler;
+    this.destroy();
+    handler?.onUpstreamFailure(code, this.#hasAnswered);
+  }
+
+  /** Ends the connection without a word to anybody. */
+  destroy(): void {
+    if (this.#phase === "detached") return;
+    this.#phase = "closed";
+    this.#handler = undefined;
+    this.socket.destroy();
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * Whitelist patterns in an engine whose time is linear in the name, whatever the pattern: re2js
+ * (https://github.com/le0pard/re2js, syntax: https://github.com/google/re2/wiki/Syntax). Only this file imports it.
+ *
+ * The engine anchors: a pattern's text is compiled as it is, never wrapped, so `a)|(b` is a fault and `\Qabc`
+ * swallows nothing. Letter case is aside unless the pattern itself says `(?-i)`.
+ * Not here: what an entry means (peer/whitelist.ts), and what is legal but likely a mistake (pattern-lint.ts).
+ */
+
+import { RE2JS, RE2Set } from "re2js";
+import { checkGlob, globToRegex } from "./glob.ts";
+
+export interface Pattern {
+  readonly kind: "regex" | "glob";
+  readonly text: string;
+}
+
+/** Far above any list of names written by hand; a longer one is split into entries. */
+const PATTERN_LENGTH_MAX = 1000;
+/** Entries of one whitelist. */
+const PATTERNS_MAX = 1000;
+/**
+ * Instructions of all compiled patterns together; 1,000 usual patterns have about 21,000. A name's first verdict
+ * costs at worst 70 ns for each instruction and character (measured on `(.*a.{90}b.*)` fifty times over).
+ */
+const PROGRAM_SIZE_MAX = 50_000;
+
+/** What the engine refuses, by the text without its escapes, and what to write instead. */
+const ADVICE: readonly (readonly [form: RegExp, advice: string])[] = [
+  [
+    /\(\?<?!/,
+    "the linear engine has no negative look-around: write a pattern of the names that are wanted, or one entry for each of them",
+  ],
+  [
+    /\(\?<?=/,
+    "the linear engine has no look-around: a pattern matches the whole name anyway, so write the condition as a part of it, such as .*\\.example instead of (?=.*\\.example$).*",
+  ],
+  [
+    /\\[1-9]|\\k|\(\?P=/,
+    "the linear engine has no back-references: write the repeated part out, such as (a\\.a|b\\.b) instead of (a|b)\\.\\1",
+  ],
+  [
+    /\(\?>|[*+?}]\+/,
+    "the linear engine never backtracks: write the plain group or quantifier, such as a+ for a++",
+  ],
+  [/\\Z/, "leave \\Z out: a pattern always matches the whole name"],
+  [/\(\?#|\(\?[a-z]*x/, "comments and (?x) are not known: put comments into the YAML"],
+  [/^[*?]/, "this reads like a glob: write it as glob: instead, or .* for any characters"],
+];
+
+/** @returns what is wrong with one pattern and what to write instead, or undefined. Never throws. */
+export function checkPattern(pattern: Pattern): string | undefined {
+  return (
+    checkBounds(pattern) ?? (pattern.kind === "regex" ? checkRegex(pattern.text) : checkGlob(pattern.text))
+  );
+}
+
+function checkBounds({ text }: Pattern): string | undefined {
+  if (text === "") return "an empty pattern matches no name: leave the entry out";
+  if (text.length <= PATTERN_LENGTH_MAX) return undefined;
+  return `the pattern has ${text.length} characters, ${PATTERN_LENGTH_MAX} are allowed: split it into entries`;
+}
+
+function checkRegex(text: string): string | undefined {
+  try {
+    const size = RE2JS.compile(text, RE2JS.CASE_INSENSITIVE).programSize();
+    return size > PROGRAM_SIZE_MAX ? sizeFault(size) : undefined;
+  } catch (error) {
+    return syntaxFault(text, error);
+  }
+}
+
+function sizeFault(size: number): string {
+  return `compiles to ${size} instructions, ${PROGRAM_SIZE_MAX} are allowed for all patterns together: use smaller repeat counts or fewer patterns`;
+}
+
+function syntaxFault(text: string, error: unknown): string {
+  const bare = text.replaceAll(/\\[^1-9kZ]/g, "");
+  const advice = ADVICE.find(([form]) => form.test(bare))?.[1];
+  if (advice !== undefined) return advice;
+  const reason = error instanceof Error ? error.message.replace("error parsing regexp: ", "") : String(error);
+  return `not a regular expression: ${reason.replace("`(?i)", "`")}`;
+}
+
+/** The pattern as the engine reads it. @param pattern one that checkPattern passes */
+export async function toRegex(pattern: Pattern): Promise<string> {
+  return pattern.kind === "regex" ? pattern.text : await globToRegex(pattern.text);
+}
+
+/** A test of one pattern on whole names. @param regex of toRegex */
+export function compilePattern(regex: string): (name: string) => boolean {
+  const compiled = RE2JS.compile(regex, RE2JS.CASE_INSENSITIVE);
+  return (name) => compiled.testExact(name);
+}
+
+/** The index of the first pattern that matches the whole name, or -1. Linear in the name. */
+export type FirstMatch = (name: string) => number;
+
+/** @returns the union of all patterns, or every fault with its pattern's index. Compiles once. */
+export async function compileUnion(
+  patterns: readonly Pattern[],
+): Promise<{ readonly firstMatch: FirstMatch } | { readonly faults: readonly string[] }> {
+  if (patterns.length === 0) return { firstMatch: () => -1 };
+  if (patterns.length > PATTERNS_MAX) {
+    return { faults: [`whitelist: ${patterns.length} entries, ${PATTERNS_MAX} are allowed`] };
+  }
+  const faults = patterns.flatMap((pattern, index) => {
+    const fault = checkPattern(pattern);
+    return fault === undefined ? [] : [`whitelist[${index}]: ${fault}`];
+  });
+  if (faults.length > 0) return { faults };
+
+  const union = new RE2Set(RE2Set.ANCHOR_BOTH, RE2JS.CASE_INSENSITIVE);
+  for (const regex of await Promise.all(patterns.map(toRegex))) union.add(regex);
+  union.compile();
+  const size = union.prog.numInst();
+  if (size > PROGRAM_SIZE_MAX) return { faults: [`whitelist: ${sizeFault(size)}`] };
+  return {
+    firstMatch: (name) =>
+      union.match(name).reduce((first, at) => (first === -1 ? at : Math.min(first, at)), -1),
+  };
+}

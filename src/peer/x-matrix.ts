@@ -1,0 +1,84 @@
+/**
+ * The origin in `Authorization: X-Matrix origin=…,key=…,sig=…,destination=…`.
+ *
+ * Format: https://spec.matrix.org/v1.16/server-server-api/#request-authentication, read as Synapse reads it
+ * (synapse/federation/transport/server/_base.py): the scheme is case-sensitive and followed by spaces, not
+ * tabs; lines are split on commas even inside quotes; keys stand in any case and order; `\x` is `x`, inside
+ * quotes only. Stricter than Synapse, so that the sidecar never names another server than the one behind it
+ * would: two origins are refused, where Synapse takes the last, and so is a quote without its partner.
+ * Not here: `key`, `sig` and `destination`; a line without them claims a name, and proves as little.
+ */
+
+import { parseServerName, type ServerName } from "./server-name.ts";
+
+/**
+ * Why there is no origin. `absent`: no X-Matrix line; `syntax`: a line Synapse refuses, or without origin;
+ * `name`: not a server name; `origins`: two different ones.
+ */
+export type XMatrixRefusal = "absent" | "syntax" | "name" | "origins";
+
+const SCHEME = "X-Matrix";
+const KEY = "origin";
+const TAB = 0x09;
+const SPACE = 0x20;
+
+/**
+ * @param lines values of all Authorization lines; other schemes are passed over
+ * @returns the one origin of all X-Matrix lines, or why there is none. Never throws. Linear in the lines.
+ */
+export function parseXMatrixOrigin(
+  lines: readonly string[],
+): { readonly origin: ServerName } | XMatrixRefusal {
+  let origin: ServerName | undefined;
+  for (const line of lines) {
+    if (!line.startsWith(SCHEME)) continue;
+    const read = readLine(line);
+    if (typeof read === "string") return read;
+    if (origin !== undefined && origin.name !== read.name) return "origins";
+    origin = read;
+  }
+  return origin === undefined ? "absent" : { origin };
+}
+
+function readLine(line: string): ServerName | XMatrixRefusal {
+  let at = SCHEME.length;
+  if (line.charCodeAt(at) !== SPACE) return "syntax";
+  while (line.charCodeAt(at) === SPACE) at++;
+
+  let origin: ServerName | undefined;
+  for (;;) {
+    const comma = line.indexOf(",", at);
+    const end = comma === -1 ? line.length : blanksStart(line, at, comma);
+    const equals = line.indexOf("=", at);
+    if (equals === -1 || equals >= end) return "syntax";
+    if (equals - at === KEY.length && line.slice(at, equals).toLowerCase() === KEY) {
+      const value = unquote(line.slice(equals + 1, end));
+      if (value === undefined) return "syntax";
+      const named = parseServerName(value);
+      if (named === undefined) return "name";
+      if (origin !== undefined && origin.name !== named.name) return "origins";
+      origin = named;
+    }
+    if (comma === -1) return origin ?? "syntax";
+    at = comma + 1;
+    while (isBlank(line.charCodeAt(at))) at++;
+  }
+}
+
+function isBlank(code: number): boolean {
+  return code === SPACE || code === TAB;
+}
+
+/** Where the blanks before `end` begin; blanks belong to a comma, not to what stands at the line's ends. */
+function blanksStart(line: string, start: number, end: number): number {
+  let at = end;
+  while (at > start && isBlank(line.charCodeAt(at - 1))) at--;
+  return at;
+}
+
+function unquote(value: string): string | undefined {
+  if (!value.startsWith('"')) return value;
+  // Synapse drops the last character unseen: `"hs1.test` would be hs1.tes to it.
+  if (value.length < 2 || !value.endsWith('"')) return undefined;
+  return value.slice(1, -1).replaceAll(/\\(.)/g, "$1");
+}

@@ -1,0 +1,15 @@
+/** `host[:port]`, as it stands in Host and in an absolute-form target (RFC 3986 section 3.2). */
+
+import type { Endpoint } from "../span/conventions.ts";
+
+const AUTHORITY = /^(\[[0-9A-Fa-f:.]+\]|[^:@[\]]+)(?::([0-9]{1,5}))?$/;
+const PORT_MAX = 65_535;
+
+/** @returns host without brackets and port, or undefined where the text is neither; user names are refused */
+export function parseAuthority(text: string): Endpoint | undefined {
+  const [, host, digits] = AUTHORITY.exec(text) ?? [];
+  if (host === undefined) return undefined;
+  const port = digits === undefined ? undefined : Number(digits);
+  if (port !== undefined && port > PORT_MAX) return undefined;
+  return { address: host.startsWith("[") ? host.slice(1, -1) : host, port };
+}

@@ -1,0 +1,113 @@
+/**
+ * What the border decides about one request: whether the other side is whitelisted, which context becomes the
+ * parent, whether the span is recorded, and where the own context may go.
+ *
+ * Contract section 3, rules 2 to 7. The two directions differ in one thing only: who sends and who receives.
+ *
+ * ```
+ *              sender            receiver
+ *   inbound    the peer          the own server     context is taken from the sender if it is trusted,
+ *   outbound   the own server    the peer           and given to the receiver if it is trusted
+ * ```
+ * The own server is always trusted; a peer is when the whitelist names it and its name is proven well enough.
+ */
+
+import type { Random } from "../core/random.ts";
+import type { Direction, ProxyMetrics } from "../metrics/proxy-metrics.ts";
+import type { Peer } from "../peer/identify.ts";
+import { type Proof, reaches } from "../peer/proof.ts";
+import type { Verdict, Whitelist } from "../peer/whitelist.ts";
+import type { Format, TraceContext } from "../propagation/context.ts";
+import { type Extraction, extractContext } from "../propagation/extract.ts";
+import { decideSampling, type SamplingPolicy, type WishSource } from "../sampling/decision.ts";
+import type { RequestFields } from "./request-fields.ts";
+
+/** What an operator may change while requests run; replaced as a whole. */
+export interface BorderPolicy {
+  readonly whitelist: Whitelist;
+  /** The least proof that an inbound peer's name needs. */
+  readonly authenticate: Proof;
+  readonly formats: readonly Format[];
+  readonly sampling: SamplingPolicy;
+}
+
+export interface Crossing {
+  readonly peer: Peer;
+  /** Whether the whitelist names the peer and its proof was enough. */
+  readonly isWhitelisted: boolean;
+  /** `fedtrace.context`; contract section 9. */
+  readonly contextState: "extracted" | "restarted" | "refused" | "absent";
+  readonly parent: TraceContext | undefined;
+  /** Of the span that this request is. */
+  readonly context: TraceContext;
+  /** Whether the receiver is given the context. */
+  readonly mayInject: boolean;
+}
+
+const NOTHING_TAKEN: Extraction = { context: undefined, format: undefined, refusals: [] };
+const OWN_SERVER: WishSource = { kind: "own" };
+
+/** @param operation the span's name, for samplers that tell operations apart */
+export function crossBorder(
+  border: { readonly policy: BorderPolicy; readonly random: Random; readonly metrics: ProxyMetrics },
+  direction: Direction,
+  sent: { readonly peer: Peer; readonly fields: RequestFields },
+  operation: string,
+): Crossing {
+  const { policy, random, metrics } = border;
+  const { peer, fields } = sent;
+  const isInbound = direction === "inbound";
+
+  const verdict = judge(policy, peer, isInbound);
+  const isSenderTrusted = !isInbound || verdict.isWhitelisted;
+  const taken = isSenderTrusted ? extractContext(policy.formats, fields.context) : NOTHING_TAKEN;
+  for (const { format, reason } of taken.refusals) metrics.contextRefused(format, reason);
+
+  const parent = taken.context;
+  const traceId = parent?.traceId ?? random.traceId();
+  const wish = isInbound ? peerWish(peer, verdict) : OWN_SERVER;
+  const { isSampled } = decideSampling(policy.sampling, wish, parent, { traceId, operation });
+  (verdict.isWhitelisted ? metrics.whitelisted : metrics.stranger)[direction].add(1);
+
+  return {
+    peer,
+    isWhitelisted: verdict.isWhitelisted,
+    contextState: contextState(taken, isSenderTrusted, fields.hasContext),
+    parent,
+    context: {
+      traceId,
+      spanId: random.spanId(),
+      isSampled,
+      isRandom: parent?.isRandom ?? true,
+      traceState: parent?.traceState ?? "",
+    },
+    mayInject: isInbound || verdict.isWhitelisted,
+  };
+}
+
+const STRANGER: Verdict = { isWhitelisted: false, entry: undefined };
+
+function judge(policy: BorderPolicy, peer: Peer, isProofNeeded: boolean): Verdict {
+  if (peer.name === undefined) return STRANGER;
+  if (isProofNeeded && !reaches(peer.proof, policy.authenticate)) return STRANGER;
+  return policy.whitelist.decide(peer.name);
+}
+
+function peerWish(peer: Peer, { entry }: Verdict): WishSource {
+  return {
+    kind: "peer",
+    name: peer.name ?? "",
+    sampling: entry?.sampling ?? "accept",
+    forcedPerSecond: entry?.forcedPerSecond ?? 0,
+  };
+}
+
+function contextState(
+  taken: Extraction,
+  isSenderTrusted: boolean,
+  hasContext: boolean,
+): Crossing["contextState"] {
+  if (taken.context !== undefined) return "extracted";
+  if (!isSenderTrusted) return hasContext ? "restarted" : "absent";
+  return taken.refusals.length > 0 ? "refused" : "absent";
+}

@@ -1,0 +1,54 @@
+/** What the border would decide about a host, and why; the answer of `decide` and of its API. */
+
+import type { Whitelist } from "../peer/whitelist.ts";
+import { parseServerName } from "../peer/server-name.ts";
+import type { Direction } from "../metrics/proxy-metrics.ts";
+
+/** Field names as the contract has them. */
+export interface DecisionReport {
+  readonly host: string;
+  readonly direction: "in" | "out";
+  readonly whitelisted: boolean;
+  /** The text of the entry that decided, or null. */
+  readonly entry: string | null;
+  readonly sampling: "accept" | "trust" | null;
+  /** Formats that would be read (in) or written (out); empty where nothing crosses. */
+  readonly formats: readonly string[];
+  readonly reason: string;
+}
+
+export interface DecisionRules {
+  readonly whitelist: Whitelist;
+  readonly entries: number;
+  readonly formats: readonly string[];
+  /** The proof that inbound names need. */
+  readonly authenticate: string;
+}
+
+export function reportDecision(rules: DecisionRules, direction: Direction, host: string): DecisionReport {
+  const { isWhitelisted, entry } = rules.whitelist.decide(host);
+  return {
+    host,
+    direction: direction === "inbound" ? "in" : "out",
+    whitelisted: isWhitelisted,
+    entry: entry?.text ?? null,
+    sampling: entry?.sampling ?? null,
+    formats: isWhitelisted ? rules.formats : [],
+    reason: reasonOf(rules, direction, host, entry === undefined ? undefined : entry.index),
+  };
+}
+
+function reasonOf(
+  rules: DecisionRules,
+  direction: Direction,
+  host: string,
+  index: number | undefined,
+): string {
+  if (index !== undefined) {
+    const matched = `whitelist[${index}] matches the whole name`;
+    return direction === "inbound" ? `${matched}; its proof must be at least ${rules.authenticate}` : matched;
+  }
+  if (parseServerName(host) === undefined) return "this is not a server name: host, host:port or [IPv6]:port";
+  if (rules.entries === 0) return "the whitelist is empty, which means nobody";
+  return `none of the ${rules.entries} whitelist entries matches the whole name`;
+}

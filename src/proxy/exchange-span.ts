@@ -1,0 +1,96 @@
+/** From what an exchange knows at its end to its span; made for sampled requests only. */
+
+import type { Socket } from "node:net";
+import type { ErrorCode } from "../core/errors.ts";
+import type { RequestHead } from "../http1/request-head.ts";
+import type { Direction } from "../metrics/proxy-metrics.ts";
+import { clientAttributes, type Endpoint, errorType, serverAttributes } from "../span/conventions.ts";
+import { SPAN_KIND_CLIENT, SPAN_KIND_SERVER, type SpanOrigin, SpanRecord } from "../span/record.ts";
+import type { Crossing } from "./border.ts";
+import type { Target } from "./side.ts";
+
+export interface ExchangeFacts {
+  readonly direction: Direction;
+  readonly head: RequestHead;
+  readonly target: Target;
+  readonly route: string | undefined;
+  readonly operation: string;
+  readonly crossing: Crossing;
+  readonly clientAddress: string;
+  readonly clientPort: number | undefined;
+  readonly userAgent: string | undefined;
+  readonly startUnixMs: number;
+  readonly startMs: number;
+  readonly isUpgrade: boolean;
+  /** Trace and baggage headers taken out so far. */
+  removed: number;
+  status: number | undefined;
+  error: ErrorCode | undefined;
+  /** The last connection that was tried. */
+  upstream: Socket | undefined;
+  resendCount: number;
+}
+
+export function toSpanRecord(origin: SpanOrigin, facts: ExchangeFacts, endUnixMs: number): SpanRecord {
+  const { crossing } = facts;
+  const isInbound = facts.direction === "inbound";
+  return new SpanRecord(origin, {
+    name: facts.operation,
+    kind: isInbound ? SPAN_KIND_SERVER : SPAN_KIND_CLIENT,
+    context: crossing.context,
+    parent: crossing.parent,
+    startUnixMs: facts.startUnixMs,
+    endUnixMs,
+    attributes: isInbound ? inboundAttributes(facts) : outboundAttributes(facts),
+    links: [],
+    events: [],
+    error: errorType(isInbound ? "server" : "client", facts.status, facts.error),
+  });
+}
+
+function inboundAttributes(facts: ExchangeFacts): ReturnType<typeof serverAttributes> {
+  const { clientAddress, clientPort } = facts;
+  return serverAttributes({
+    ...sharedFacts(facts),
+    peer: clientAddress === "" ? undefined : { address: clientAddress, port: clientPort },
+    route: facts.route,
+    clientAddress: clientAddress === "" ? undefined : clientAddress,
+    userAgent: facts.userAgent,
+  });
+}
+
+function outboundAttributes(facts: ExchangeFacts): ReturnType<typeof clientAttributes> {
+  return clientAttributes({
+    ...sharedFacts(facts),
+    peer: remoteEnd(facts.upstream),
+    authority: facts.target.authority,
+    resendCount: facts.resendCount,
+  });
+}
+
+function sharedFacts(facts: ExchangeFacts) {
+  const { head, target, crossing } = facts;
+  const queryAt = target.path.indexOf("?");
+  return {
+    method: head.method,
+    scheme: target.scheme,
+    path: queryAt === -1 ? target.path : target.path.slice(0, queryAt),
+    query: queryAt === -1 ? undefined : target.path.slice(queryAt + 1),
+    protocolVersion: head.isHttp10 ? "1.0" : "1.1",
+    status: facts.status,
+    error: facts.error,
+    server: target.server,
+    border: {
+      peerName: crossing.peer.name,
+      proof: crossing.peer.proof,
+      isWhitelisted: crossing.isWhitelisted,
+      context: crossing.contextState,
+      headersRemoved: facts.removed,
+    },
+  };
+}
+
+function remoteEnd(socket: Socket | undefined): Endpoint | undefined {
+  const address = socket?.remoteAddress;
+  return address === undefined ? undefined : { address, port: socket?.remotePort };
+}

@@ -1,0 +1,87 @@
+/**
+ * Inbound: remote peers → the own server, as a reverse proxy.
+ *
+ * X-Forwarded-For, -Proto and -Host are written anew, not appended to: Synapse believes the first address of
+ * the list, and whoever is outside could have written it
+ * (https://element-hq.github.io/synapse/latest/reverse_proxy.html). Host stays, since requests are signed for it.
+ */
+
+import type { TLSSocket } from "node:tls";
+import type { RequestHead } from "../http1/request-head.ts";
+import type { ServerConnection } from "../http1/server-connection.ts";
+import type { UpstreamAddress } from "../http1/upstream-connection.ts";
+import { parseCertificateNames } from "../peer/certificate.ts";
+import type { Evidence, Peer } from "../peer/identify.ts";
+import type { Answer } from "./answers.ts";
+import { parseAuthority } from "./authority.ts";
+import type { Side, Target } from "./side.ts";
+
+export interface InboundOptions {
+  readonly upstream: UpstreamAddress;
+  readonly isTls: boolean;
+  /** Whether clients may show certificates. */
+  readonly hasClientCa: boolean;
+  readonly identify: (evidence: Evidence) => Peer;
+}
+
+const NO_NAMES: readonly string[] = [];
+
+export function createInbound(options: InboundOptions): Side {
+  const scheme = options.isTls ? "https" : "http";
+  /** A certificate is read once a connection. */
+  const certificateNames = new WeakMap<ServerConnection, readonly string[]>();
+
+  function namesOf(connection: ServerConnection): readonly string[] {
+    if (!options.hasClientCa) return NO_NAMES;
+    const known = certificateNames.get(connection);
+    if (known !== undefined) return known;
+    const socket = connection.socket as TLSSocket;
+    const names = socket.authorized ? parseCertificateNames(socket.getPeerCertificate().subjectaltname) : [];
+    certificateNames.set(connection, names);
+    return names;
+  }
+
+  return {
+    direction: "inbound",
+    readTarget: (head) => readTarget(head, scheme),
+    admit: () => undefined,
+    identify: (fields, connection) =>
+      options.identify({
+        authorization: fields.authorization,
+        signature: fields.signature,
+        signatureInput: fields.signatureInput,
+        certificateNames: namesOf(connection),
+        address: connection.clientAddress,
+      }),
+    forwardedLines(head, connection) {
+      const host = head.host === "" ? "" : `x-forwarded-host: ${head.host}\r\n`;
+      return `x-forwarded-for: ${connection.clientAddress}\r\nx-forwarded-proto: ${scheme}\r\n${host}`;
+    },
+    locate: (_target, done) => done(options.upstream),
+  };
+}
+
+/** RFC 9112 section 3.2: origin-form, or absolute-form for the host that Host names, or `OPTIONS *`. */
+function readTarget(head: RequestHead, scheme: "http" | "https"): Target {
+  const { method, target, host } = head;
+  const server = parseAuthority(host);
+  const kept: Target = { path: target, scheme, authority: host, server, host: undefined, refused: undefined };
+  if (method === "TRACE" || method === "CONNECT") return { ...kept, refused: refuseMethod(method) };
+  if (target.startsWith("/") || target === "*") {
+    // HTTP/1.0 without Host: the upstream is spoken to in HTTP/1.1, which needs the line and lets it be empty.
+    return host === "" ? { ...kept, host } : kept;
+  }
+  const [, authority = "", path = ""] = /^https?:\/\/([^/?]+)(.*)$/i.exec(target) ?? [];
+  if (authority.toLowerCase() !== host.toLowerCase()) {
+    return {
+      ...kept,
+      refused: { code: "REQUEST_MALFORMED", sentence: "Host differs from the request target" },
+    };
+  }
+  return { ...kept, path: path.startsWith("/") ? path : `/${path}` };
+}
+
+/** TRACE sends the request back as its body, and with it the context that was injected behind the border. */
+function refuseMethod(method: "TRACE" | "CONNECT"): Answer {
+  return { code: "FORM_UNSUPPORTED", sentence: `${method} is not forwarded to the server` };
+}

@@ -1,0 +1,167 @@
+/**
+ * One pass over a request's marks: what it says about its sender and its trace, and which lines must go.
+ *
+ * Lines that `Connection` nominates go first and count as never sent (contract rule 9), so a sender can neither
+ * hide a trace header from the scrubbing nor have a nominated one believed.
+ */
+
+import { type Cuts, FIELD, fieldValue, findLines, MARK_SIZE } from "../http1/fields.ts";
+import type { RequestHead } from "../http1/request-head.ts";
+import type { ContextField } from "../propagation/extract.ts";
+import { contextFieldOf, TAG } from "./field-tags.ts";
+
+export interface RequestFields {
+  /** Lines to leave out, ascending. */
+  readonly cuts: Cuts;
+  /** How many of them are trace or baggage headers. */
+  readonly removed: number;
+  /** Context or forcing headers were among them. */
+  readonly hasContext: boolean;
+  readonly context: ReadonlyMap<ContextField, readonly string[]>;
+  readonly authorization: readonly string[];
+  readonly proxyAuthorization: readonly string[];
+  readonly signature: readonly string[];
+  readonly signatureInput: readonly string[];
+  readonly userAgent: string | undefined;
+  /** The protocol asked for, where the client asked for an upgrade that may be passed on. */
+  readonly upgrade: string | undefined;
+}
+
+export interface FieldRules {
+  /** Inbound: X-Forwarded-* are cut, since they are the sidecar's to say. */
+  readonly isForwardedCut: boolean;
+  /** Outbound, where Host must be written anew (RFC 9112 section 3.2.2). */
+  readonly isHostCut: boolean;
+}
+
+const NO_LINES: readonly string[] = [];
+const NO_CONTEXT: ReadonlyMap<ContextField, readonly string[]> = new Map();
+
+/** @param rules what the direction adds to the lines that go anyway */
+export function readRequestFields(head: RequestHead, rules: FieldRules): RequestFields {
+  const { text, marks } = head;
+  const nominated = nominatedLines(head);
+  const values: Values = { upgradeAllowed: isUpgradeAllowed(head) };
+  const cuts: Cuts = [];
+  let removed = 0;
+  let hasContext = false;
+
+  for (let index = 0; index < marks.length; index += MARK_SIZE) {
+    const tag = marks[index] ?? 0;
+    const start = marks[index + 1] ?? 0;
+    const isNominated = nominated !== undefined && nominated.has(start);
+    const isTrace = tag >= TAG.TRACE;
+    if (isTrace) removed++;
+    if (isTrace && !isNominated && tag !== TAG.BAGGAGE && tag !== TAG.SERVER_TIMING) {
+      hasContext = true;
+      if (tag >= TAG.CONTEXT_READ) noteContext(values, tag, fieldValue(text, marks, index));
+    }
+    if (isTrace || isNominated || isLineCut(head, index, rules, values)) {
+      cuts.push(start, marks[index + 3] ?? start);
+    }
+  }
+  return {
+    cuts: nominated === undefined ? cuts : withNominated(cuts, nominated),
+    removed,
+    hasContext,
+    context: values.context ?? NO_CONTEXT,
+    authorization: values.authorization ?? NO_LINES,
+    proxyAuthorization: values.proxyAuthorization ?? NO_LINES,
+    signature: values.signature ?? NO_LINES,
+    signatureInput: values.signatureInput ?? NO_LINES,
+    userAgent: values.userAgent,
+    upgrade: values.upgrade,
+  };
+}
+
+/** Whether a line that names no trace must go; notes what it says on the way. */
+function isLineCut(head: RequestHead, index: number, rules: FieldRules, values: Values): boolean {
+  const { text, marks } = head;
+  const value = (): string => fieldValue(text, marks, index);
+  switch (marks[index]) {
+    case FIELD.CONNECTION:
+    case FIELD.KEEP_ALIVE:
+    case FIELD.HOP:
+      return true;
+    case FIELD.TE:
+      return value().toLowerCase() !== "trailers";
+    case FIELD.UPGRADE: {
+      const isPassed = values.upgradeAllowed && values.upgrade === undefined && isUpgradePassed(value());
+      if (isPassed) values.upgrade = value();
+      return !isPassed;
+    }
+    case FIELD.HOST:
+      return rules.isHostCut;
+    case TAG.FORWARDED:
+      return rules.isForwardedCut;
+    case TAG.PROXY_AUTHORIZATION:
+      (values.proxyAuthorization ??= []).push(value());
+      return true;
+    case TAG.AUTHORIZATION:
+      (values.authorization ??= []).push(value());
+      return false;
+    case TAG.SIGNATURE:
+      (values.signature ??= []).push(value());
+      return false;
+    case TAG.SIGNATURE_INPUT:
+      (values.signatureInput ??= []).push(value());
+      return false;
+    case TAG.USER_AGENT:
+      values.userAgent ??= value();
+      return false;
+    default:
+      return false;
+  }
+}
+
+/** Filled only by what is there: most requests have two of these. */
+interface Values {
+  context?: Map<ContextField, string[]>;
+  authorization?: string[];
+  proxyAuthorization?: string[];
+  signature?: string[];
+  signatureInput?: string[];
+  userAgent?: string;
+  readonly upgradeAllowed: boolean;
+  upgrade?: string;
+}
+
+/** An upgrade has no body here: where it ended would be read by two parsers that speak different protocols. */
+function isUpgradeAllowed(head: RequestHead): boolean {
+  return head.connection.isUpgrade && !head.isHttp10 && head.bodyLength === 0;
+}
+
+function noteContext(values: Values, tag: number, value: string): void {
+  const field = contextFieldOf(tag);
+  if (field === undefined) return;
+  const context = (values.context ??= new Map<ContextField, string[]>());
+  const lines = context.get(field);
+  if (lines === undefined) context.set(field, [value]);
+  else lines.push(value);
+}
+
+/**
+ * h2c is never passed on: behind a successful upgrade the sidecar would be blind, and requests could be smuggled
+ * past every rule (https://bishopfox.com/blog/h2c-smuggling-request-via-http).
+ */
+function isUpgradePassed(protocol: string): boolean {
+  return (
+    /^[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)?$/.test(protocol) && !/^(?:h2c|h2|http|tls)\b/i.test(protocol)
+  );
+}
+
+/** Line start → line end of what `Connection` nominates beyond the usual; undefined where it names nothing more. */
+function nominatedLines(head: RequestHead): ReadonlyMap<number, number> | undefined {
+  const { nominated } = head.connection;
+  if (nominated.length === 0) return undefined;
+  const found = findLines(head.text, head.fieldsAt, new Set(nominated));
+  const lines = new Map<number, number>();
+  for (let index = 0; index < found.length; index += 2) lines.set(found[index] ?? 0, found[index + 1] ?? 0);
+  return lines;
+}
+
+function withNominated(cuts: Cuts, nominated: ReadonlyMap<number, number>): Cuts {
+  const lines = new Map(nominated);
+  for (let index = 0; index < cuts.length; index += 2) lines.set(cuts[index] ?? 0, cuts[index + 1] ?? 0);
+  return [...lines].sort(([left], [right]) => left - right).flat();
+}

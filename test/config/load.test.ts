@@ -1,0 +1,261 @@
+/**
+ * loadConfig against whole files.
+ * Method: each test/golden/config/NAME.yaml is loaded; NAME.faults holds every line that `fedtrace check` would
+ * print for it, in order. contract.yaml is the contract's example and gives the exact Config.
+ * Hostile files are made here: they must end in faults, and soon.
+ */
+
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { formatFault } from "../../src/config/fault.ts";
+import { type LoadedConfig, loadConfig, type PatternChecks } from "../../src/config/load.ts";
+
+const GOLDEN = "test/golden/config";
+const ENVIRONMENT = { PORT: "8448", EMPTY: "", FEDTRACE_SECRET: "s3cret" };
+const patterns: PatternChecks = {
+  check: ({ text }) => (text.includes("(?=") ? "look-ahead is not known" : undefined),
+};
+
+const directory = mkdtempSync(join(tmpdir(), "fedtrace-config-"));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+const SMALL = "server_name: hs1.example\ninbound: { listen: 127.0.0.1:0, upstream: http://127.0.0.1:8008 }\n";
+
+function load(text: string | Uint8Array, environment: Record<string, string> = {}): Promise<LoadedConfig> {
+  const path = join(directory, "fedtrace.yaml");
+  writeFileSync(path, text);
+  return loadConfig(path, patterns, environment);
+}
+
+function faultsOf(loaded: LoadedConfig): readonly string[] {
+  return loaded.ok
+    ? []
+    : loaded.faults.map(({ line, column, key, message }) => `${line}:${column} ${key} ${message}`);
+}
+
+async function configOf(text: string, environment: Record<string, string> = {}) {
+  const loaded = await load(text, environment);
+  if (!loaded.ok) throw new Error(loaded.faults.map(formatFault).join("\n"));
+  return loaded;
+}
+
+const goldens = readdirSync(GOLDEN)
+  .filter((name) => name.endsWith(".faults"))
+  .map((name) => name.replace(".faults", ""));
+
+it.each(goldens)("tells every fault of %s.yaml", async (name) => {
+  const loaded = await loadConfig(join(GOLDEN, `${name}.yaml`), patterns, ENVIRONMENT);
+  const lines = loaded.ok ? ["valid"] : loaded.faults.map(formatFault);
+  const expected = readFileSync(join(GOLDEN, `${name}.faults`), "utf8");
+  expect(lines.map((line) => line.replace(`${GOLDEN}/`, ""))).toEqual(expected.trimEnd().split("\n"));
+});
+
+it("reads the contract's example", async () => {
+  const loaded = await loadConfig(join(GOLDEN, "contract.yaml"), patterns, ENVIRONMENT);
+  const file = (name: string) => resolve(GOLDEN, name);
+  expect(loaded).toEqual({
+    ok: true,
+    hash: expect.stringMatching(/^[0-9a-f]{64}$/),
+    warnings: [],
+    config: {
+      serverName: "hs1.example:8448",
+      inbound: {
+        listen: { host: "0.0.0.0", port: 8448 },
+        upstream: { kind: "tcp", host: "127.0.0.1", port: 8008 },
+        tls: {
+          certificateFile: file("tls/fullchain.pem"),
+          privateKeyFile: file("tls/key.pem"),
+          clientCaFile: file("tls/peers-ca.pem"),
+        },
+        identify: ["x-matrix", "http-signature", "mtls", "address"],
+        authenticate: "network",
+        networks: { "relay.example": ["10.1.0.0/16"] },
+      },
+      outbound: { listen: { host: "127.0.0.1", port: 3128 }, sharedSecret: "s3cret", allowNetworks: [] },
+      whitelist: [
+        { kind: "regex", text: "matrix\\.org", sampling: "accept", forcedPerSecond: 1 },
+        { kind: "glob", text: "*.example.net", sampling: "accept", forcedPerSecond: 1 },
+        { kind: "regex", text: "(.+\\.)?friends\\.example", sampling: "trust", forcedPerSecond: 1 },
+      ],
+      propagation: { formats: ["w3c", "jaeger", "b3"], remove: [] },
+      sampling: { type: "probabilistic", param: 0.01 },
+      exports: [
+        {
+          kind: "otlp",
+          url: "http://127.0.0.1:4318/v1/traces",
+          protocol: "http/protobuf",
+          headers: {},
+          timeoutMs: 10_000,
+          compression: "none",
+        },
+        { kind: "file", path: file("traces.jsonl") },
+      ],
+      admin: { listen: { host: "127.0.0.1", port: 9470 }, hosts: [] },
+      metrics: { isEnabled: true },
+      usageReport: { isEnabled: false },
+      limits: LIMITS,
+      workers: 1,
+      routes: [],
+      log: { level: "info" },
+      resource: { serviceName: "hs1.example:8448 fedtrace", attributes: {} },
+      isSdkDisabled: false,
+    },
+  });
+});
+
+/** The contract's defaults; contract.yaml writes them out, SMALL leaves them out. */
+const LIMITS = {
+  headBytes: 65_536,
+  headers: 200,
+  headTimeoutMs: 15_000,
+  bodyTimeoutMs: 60_000,
+  idleMs: 125_000,
+  connectTimeoutMs: 5000,
+  responseTimeoutMs: 300_000,
+  connections: 10_000,
+  drainMs: 30_000,
+};
+
+it("fills in the defaults of the smallest file", async () => {
+  const { config, warnings } = await configOf(SMALL);
+  expect(config).toMatchObject({
+    limits: LIMITS,
+    whitelist: [],
+    propagation: { formats: ["w3c", "jaeger", "b3"], remove: [] },
+    sampling: { type: "const", param: 1 },
+    exports: [],
+    metrics: { isEnabled: true },
+    usageReport: { isEnabled: false },
+    workers: 1,
+    log: { level: "info" },
+  });
+  expect(config.inbound).toMatchObject({ authenticate: "claimed", networks: {} });
+  expect([config.outbound, config.admin, warnings]).toEqual([undefined, undefined, []]);
+});
+
+it("freezes the config to the bottom", async () => {
+  const { config } = await configOf(SMALL);
+  expect(Object.isFrozen(config)).toBe(true);
+  expect(Object.isFrozen(config.inbound?.listen)).toBe(true);
+  expect(Object.isFrozen(config.propagation.formats)).toBe(true);
+});
+
+it("has the same hash for the same bytes only", async () => {
+  const [first, same, other] = [
+    await configOf(SMALL),
+    await configOf(SMALL),
+    await configOf(`${SMALL}# more\n`),
+  ];
+  expect(first.hash).toBe(same.hash);
+  expect(first.hash).not.toBe(other.hash);
+});
+
+describe("warnings", () => {
+  const outbound = "outbound: { listen: 0.0.0.0:0 }\n";
+  it.each([
+    { why: "claimed, nobody listed", text: SMALL, keys: [] },
+    { why: "claimed by default", text: `${SMALL}whitelist: [a]\n`, keys: ["2:10 inbound.authenticate"] },
+    {
+      why: "claimed, written",
+      text: `${SMALL.replace("}", ", authenticate: claimed }")}whitelist: [a]\n`,
+      keys: ["2:85 inbound.authenticate"],
+    },
+    {
+      why: "network without networks",
+      text: `${SMALL.replace("}", ", authenticate: network }")}whitelist: [a]\n`,
+      keys: ["2:85 inbound.authenticate"],
+    },
+    { why: "an open proxy", text: SMALL + outbound, keys: ["3:21 outbound.listen"] },
+    { why: "a proxy with a secret", text: SMALL + outbound.replace("}", ", shared_secret: x }"), keys: [] },
+    { why: "a proxy on loopback", text: SMALL + outbound.replace("0.0.0.0", "127.0.0.2"), keys: [] },
+    {
+      why: "trust of nothing",
+      text: `server_name: a.example\noutbound: { listen: "[::1]:0" }\nwhitelist: [{ regex: a, sampling: trust, forced_per_second: 0 }]\n`,
+      keys: ["3:60 whitelist[0].forced_per_second"],
+    },
+    {
+      why: "the environment",
+      text: SMALL,
+      environment: { OTEL_TRACES_SAMPLER: "odd" },
+      keys: ["0:0 OTEL_TRACES_SAMPLER"],
+    },
+  ])("$why", async ({ text, environment, keys }) => {
+    const { warnings } = await configOf(text, environment);
+    expect(warnings.map(({ line, column, key }) => `${line}:${column} ${key}`)).toEqual(keys);
+  });
+
+  it("asks the whitelist's engine where it is given", async () => {
+    const path = join(directory, "lint.yaml");
+    writeFileSync(path, `${SMALL}whitelist:\n  - 'a.*'\n  - glob: '*b'\n`);
+    const lint: PatternChecks["lint"] = ({ kind, text }) => Promise.resolve([`${kind} ${text} is wide`]);
+    const loaded = await loadConfig(path, { ...patterns, lint }, {});
+    const lines = loaded.ok ? loaded.warnings.map(formatFault) : [];
+    expect(lines.filter((line) => line.includes("wide"))).toEqual([
+      `${path}:4:5: whitelist[0]: regex a.* is wide`,
+      `${path}:5:11: whitelist[1].glob: glob *b is wide`,
+    ]);
+  });
+});
+
+describe("files that are no config", () => {
+  it("tells that there is none", async () => {
+    const path = join(directory, "none.yaml");
+    const loaded = await loadConfig(path, patterns, {});
+    expect(loaded.ok ? [] : loaded.faults.map(formatFault)).toEqual([
+      `${path}:1:1: (file): names a file that cannot be read (it does not exist)`,
+    ]);
+  });
+
+  it.each([
+    { why: "not UTF-8", text: Uint8Array.of(0x61, 0x3a, 0x20, 0xff), fault: "1:1 (file) is not UTF-8" },
+    {
+      why: "over 1 MiB",
+      text: "#".repeat(1024 ** 2 + 1),
+      fault: "1:1 (file) names a file of over 1048576 bytes",
+    },
+    { why: "1 MiB of [", text: "[".repeat(1024 ** 2), fault: "is nested too deep" },
+    { why: "1 MiB of {a: ", text: "{a: ".repeat(1024 ** 2 / 4), fault: "is nested too deep" },
+    { why: "1 MiB of - ", text: "- ".repeat(1024 ** 2 / 2), fault: "is nested too deep" },
+  ])("$why", async ({ text, fault }) => {
+    const [only, ...more] = faultsOf(await load(text));
+    expect(only).toContain(fault);
+    expect(more).toEqual([]);
+  });
+
+  it("reads 1 MiB of comment", async () => {
+    const text = `${SMALL}#`;
+    expect(faultsOf(await load(text.padEnd(1024 ** 2, "#")))).toEqual([]);
+  });
+
+  it("refuses an alias bomb", async () => {
+    const levels = Array.from({ length: 12 }, (_, level) => {
+      const item = level === 0 ? "x" : `*l${level - 1}`;
+      return `k${level}: &l${level} [${Array.from({ length: 10 }, () => item).join(", ")}]`;
+    });
+    expect(faultsOf(await load(`${SMALL}${levels.join("\n")}\n`)).join("\n")).toContain(
+      "is one value too many",
+    );
+  });
+
+  it("refuses an alias of itself", async () => {
+    expect(faultsOf(await load(`${SMALL}routes: &r [*r]\n`)).join("\n")).toContain("is nested too deep");
+  });
+});
+
+it("never repeats text that is no YAML: it may be a secret", async () => {
+  const faults = faultsOf(await load(`${SMALL}} hunter2: [hunter2\n`));
+  expect(faults.length).toBeGreaterThan(0);
+  expect(faults.join("\n")).not.toContain("hunter2");
+});
+
+it("never repeats a value: it may be a secret", async () => {
+  const secret = "hunter2 hunter2";
+  const loaded = await load(
+    `server_name: "${secret}"\noutbound: { listen: "${secret}", shared_secret: "\${S}" }\nlog: { level: "${secret}" }\n`,
+    { S: secret },
+  );
+  expect(faultsOf(loaded)).toHaveLength(4);
+  expect(faultsOf(loaded).join("\n")).not.toContain("hunter2");
+});

@@ -1,0 +1,228 @@
+/**
+ * OpenTelemetry's variables, and who wins: file → environment → default.
+ * Method: one row a rule of
+ * https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/; a row that is ignored says
+ * which variable is warned of. Precedence is read off mergeConfig.
+ */
+
+import { describe, expect, it } from "vitest";
+import { mergeConfig } from "../../src/config/merge.ts";
+import { readOtelEnvironment } from "../../src/config/otel-environment.ts";
+import { checkSchema } from "../../src/config/schema.ts";
+
+const BASE = { server_name: "hs1.example", outbound: { listen: "127.0.0.1:0" } };
+const ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT";
+const TRACES_ENDPOINT = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+
+function merged(file: Record<string, unknown>, environment: Record<string, string>) {
+  const checked = checkSchema({ ...BASE, ...file });
+  if (!("file" in checked)) throw new Error(JSON.stringify(checked.findings));
+  return mergeConfig(checked.file, readOtelEnvironment(environment));
+}
+
+describe("what is read", () => {
+  it.each([
+    {
+      why: "the path is appended",
+      environment: { [ENDPOINT]: "http://c:4318" },
+      read: { otlp: { url: "http://c:4318/v1/traces" } },
+    },
+    {
+      why: "to a path too",
+      environment: { [ENDPOINT]: "http://c/my/" },
+      read: { otlp: { url: "http://c/my/v1/traces" } },
+    },
+    {
+      why: "not to that of traces",
+      environment: { [TRACES_ENDPOINT]: "http://c:4318" },
+      read: { otlp: { url: "http://c:4318" } },
+    },
+    {
+      why: "traces go first",
+      environment: { [ENDPOINT]: "http://a", [TRACES_ENDPOINT]: "http://b/t" },
+      read: { otlp: { url: "http://b/t" } },
+    },
+    {
+      why: "empty is unset",
+      environment: { [ENDPOINT]: "http://a", [TRACES_ENDPOINT]: "" },
+      read: { otlp: { url: "http://a/v1/traces" } },
+    },
+    {
+      why: "headers are decoded",
+      environment: { OTEL_EXPORTER_OTLP_HEADERS: "Api-Key=a%20b, x = y" },
+      read: { otlp: { headers: { "api-key": "a b", x: "y" } } },
+    },
+    {
+      why: "milliseconds",
+      environment: { OTEL_EXPORTER_OTLP_TIMEOUT: "600000" },
+      read: { otlp: { timeoutMs: 600_000 } },
+    },
+    {
+      why: "any letter case",
+      environment: { OTEL_EXPORTER_OTLP_TRACES_COMPRESSION: "GZIP" },
+      read: { otlp: { compression: "gzip" } },
+    },
+    {
+      why: "a protocol",
+      environment: { OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf" },
+      read: { otlp: { protocol: "http/protobuf" } },
+    },
+    {
+      why: "a certificate",
+      environment: { OTEL_EXPORTER_OTLP_CERTIFICATE: "/a.pem" },
+      read: { otlp: { certificateFile: "/a.pem" } },
+    },
+    {
+      why: "always_off",
+      environment: { OTEL_TRACES_SAMPLER: "always_off" },
+      read: { sampling: { type: "const", param: 0 } },
+    },
+    {
+      why: "a parent-based one",
+      environment: { OTEL_TRACES_SAMPLER: "parentbased_always_on" },
+      read: { sampling: { type: "const", param: 1 } },
+    },
+    {
+      why: "a ratio",
+      environment: { OTEL_TRACES_SAMPLER: "parentbased_traceidratio", OTEL_TRACES_SAMPLER_ARG: "0.25" },
+      read: { sampling: { type: "probabilistic", param: 0.25 } },
+    },
+    {
+      why: "a ratio without argument",
+      environment: { OTEL_TRACES_SAMPLER: "traceidratio" },
+      read: { sampling: { type: "probabilistic", param: 1 } },
+    },
+    {
+      why: "propagators",
+      environment: { OTEL_PROPAGATORS: "tracecontext,baggage, b3multi,jaeger,jaeger" },
+      read: { formats: ["w3c", "b3multi", "jaeger"] },
+    },
+    { why: "no propagator", environment: { OTEL_PROPAGATORS: "none" }, read: { formats: [] } },
+    { why: "baggage alone", environment: { OTEL_PROPAGATORS: "baggage" }, read: { formats: [] } },
+    { why: "disabled", environment: { OTEL_SDK_DISABLED: "True" }, read: { isSdkDisabled: true } },
+    {
+      why: "a name among the attributes",
+      environment: { OTEL_RESOURCE_ATTRIBUTES: "service.name=a,k=%C3%BC" },
+      read: { serviceName: "a", attributes: { k: "ü" } },
+    },
+    {
+      why: "the name's own variable first",
+      environment: { OTEL_RESOURCE_ATTRIBUTES: "service.name=a", OTEL_SERVICE_NAME: "b" },
+      read: { serviceName: "b", attributes: {} },
+    },
+  ])("$why", ({ environment, read }) => {
+    const settings = readOtelEnvironment(environment);
+    expect(settings).toMatchObject(read);
+    expect(settings.warnings).toEqual([]);
+  });
+});
+
+describe("what is warned of and ignored", () => {
+  it.each([
+    { variable: ENDPOINT, value: "collector:4318" },
+    { variable: "OTEL_EXPORTER_OTLP_PROTOCOL", value: "grpc" },
+    { variable: "OTEL_EXPORTER_OTLP_HEADERS", value: "a=b,c" },
+    { variable: "OTEL_EXPORTER_OTLP_HEADERS", value: "a=%0d%0ab" },
+    { variable: "OTEL_EXPORTER_OTLP_TIMEOUT", value: "0" },
+    { variable: "OTEL_EXPORTER_OTLP_TIMEOUT", value: "600001" },
+    { variable: "OTEL_EXPORTER_OTLP_TIMEOUT", value: "10s" },
+    { variable: "OTEL_EXPORTER_OTLP_COMPRESSION", value: "zstd" },
+    { variable: "OTEL_TRACES_SAMPLER", value: "parentbased_jaeger_remote" },
+    { variable: "OTEL_TRACES_SAMPLER", value: "sometimes" },
+    { variable: "OTEL_PROPAGATORS", value: "xray" },
+    { variable: "OTEL_SDK_DISABLED", value: "1" },
+    { variable: "OTEL_RESOURCE_ATTRIBUTES", value: "k=v,broken" },
+    { variable: "OTEL_RESOURCE_ATTRIBUTES", value: "k=%zz" },
+  ])("$variable=$value", ({ variable, value }) => {
+    const { warnings, ...settings } = readOtelEnvironment({ [variable]: value });
+    const { warnings: none, ...unset } = readOtelEnvironment({});
+    expect(settings).toEqual(unset);
+    expect([warnings.map((warning) => warning.variable), none]).toEqual([[variable], []]);
+  });
+
+  it("never repeats a value: it may be a secret", () => {
+    const { warnings } = readOtelEnvironment({ OTEL_EXPORTER_OTLP_HEADERS: "key=hunter2,hunter2" });
+    expect(JSON.stringify(warnings)).not.toContain("hunter2");
+  });
+
+  it.each(["1.01", "-0.1", "half", ""])("a ratio of %s is 1", (argument) => {
+    const { sampling } = readOtelEnvironment({
+      OTEL_TRACES_SAMPLER: "traceidratio",
+      OTEL_TRACES_SAMPLER_ARG: argument,
+    });
+    expect(sampling).toEqual({ type: "probabilistic", param: 1 });
+  });
+
+  it("keeps the known ones of several propagators", () => {
+    const { formats, warnings } = readOtelEnvironment({ OTEL_PROPAGATORS: "xray,b3" });
+    expect([formats, warnings.length]).toEqual([["b3"], 1]);
+  });
+});
+
+describe("who wins", () => {
+  const set = {
+    [ENDPOINT]: "http://env:4318",
+    OTEL_EXPORTER_OTLP_HEADERS: "key=env",
+    OTEL_EXPORTER_OTLP_TIMEOUT: "1000",
+    OTEL_TRACES_SAMPLER: "always_off",
+    OTEL_PROPAGATORS: "jaeger",
+  };
+
+  it("takes the default where nothing is said", () => {
+    expect(merged({}, {})).toMatchObject({
+      sampling: { type: "const", param: 1 },
+      propagation: { formats: ["w3c", "jaeger", "b3"] },
+      exports: [],
+      resource: { serviceName: "hs1.example fedtrace", attributes: {} },
+      isSdkDisabled: false,
+    });
+  });
+
+  it("takes the environment over the default", () => {
+    expect(merged({}, set)).toMatchObject({
+      sampling: { type: "const", param: 0 },
+      propagation: { formats: ["jaeger"] },
+      exports: [
+        {
+          kind: "otlp",
+          url: "http://env:4318/v1/traces",
+          headers: { key: "env" },
+          timeoutMs: 1000,
+          compression: "none",
+        },
+      ],
+    });
+  });
+
+  it("takes the file over the environment", () => {
+    const file = {
+      sampling: { type: "probabilistic", param: 0.5 },
+      propagation: { formats: ["b3"] },
+      export: [{ otlp: { url: "http://file/t", headers: {}, timeout: "2s" } }],
+    };
+    expect(merged(file, set)).toMatchObject({
+      sampling: { type: "probabilistic", param: 0.5 },
+      propagation: { formats: ["b3"] },
+      exports: [{ url: "http://file/t", headers: {}, timeoutMs: 2000 }],
+    });
+  });
+
+  it("completes a file's exporter from the environment", () => {
+    expect(merged({ export: [{ otlp: { url: "http://file/t" } }] }, set).exports).toEqual([
+      {
+        kind: "otlp",
+        url: "http://file/t",
+        protocol: "http/protobuf",
+        headers: { key: "env" },
+        timeoutMs: 1000,
+        compression: "none",
+        certificateFile: undefined,
+      },
+    ]);
+  });
+
+  it("takes an empty list of the file for none", () => {
+    expect(merged({ export: [] }, set).exports).toEqual([]);
+    expect(merged({ propagation: { formats: [] } }, set).propagation.formats).toEqual([]);
+  });
+});

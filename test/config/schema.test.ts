@@ -1,0 +1,179 @@
+/**
+ * The schema's bounds: for each bounded option the row just inside and the row just outside.
+ * Method: the smallest valid document with one key set; the file's own words, as YAML gives them.
+ */
+
+import { expect, it } from "vitest";
+import { checkSchema } from "../../src/config/schema.ts";
+
+const BASE = {
+  server_name: "hs1.example",
+  inbound: { listen: "127.0.0.1:0", upstream: "unix:/run/hs.sock" },
+};
+
+function faultsWith(keys: Record<string, unknown>): readonly string[] {
+  const checked = checkSchema({ ...BASE, ...keys });
+  return "file" in checked ? [] : checked.findings.map(({ path }) => path.join("."));
+}
+
+const limit = (key: string, inside: readonly unknown[], outside: readonly unknown[]) => ({
+  key: `limits.${key}`,
+  of: (value: unknown): Record<string, unknown> => ({ limits: { [key]: value } }),
+  inside,
+  outside,
+});
+const list = (length: number, item: unknown) => Array.from({ length }, () => item);
+const mapping = (length: number, value: unknown) =>
+  Object.fromEntries(Array.from({ length }, (_, index) => [`h${index}`, value]));
+
+const ROWS: readonly {
+  key: string;
+  of: (value: unknown) => Record<string, unknown>;
+  inside: readonly unknown[];
+  outside: readonly unknown[];
+}[] = [
+  limit("head", ["256B", "1MiB"], ["255B", "1025KiB"]),
+  limit("headers", [1, 10_000, "200"], [0, 10_001, 1.5, "many", Number.NaN]),
+  limit("head_timeout", ["1ms", "1h"], ["0ms", "61m", 15]),
+  limit("body_timeout", ["1ms", "24h"], ["0s", "25h"]),
+  limit("idle", ["1ms", "24h"], ["0s", "25h"]),
+  limit("connect_timeout", ["1ms", "5m"], ["0s", "301s"]),
+  limit("response_timeout", ["1ms", "24h"], ["0s", "25h"]),
+  limit("connections", [1, 1_000_000], [0, 1_000_001]),
+  limit("drain", ["0s", "1h"], ["3601s", ""]),
+  { key: "workers", of: (workers) => ({ workers }), inside: [1, 256, "auto"], outside: [0, 257, "all"] },
+  {
+    key: "sampling",
+    of: (sampling) => ({ sampling }),
+    inside: [
+      { type: "const" },
+      { type: "const", param: 0 },
+      { type: "probabilistic", param: 0 },
+      { type: "probabilistic", param: 1 },
+      { type: "ratelimiting", param: 0.0001 },
+      { type: "ratelimiting", param: 1_000_000 },
+    ],
+    outside: [{ type: "probabilistic" }],
+  },
+  {
+    key: "sampling.param",
+    of: (sampling) => ({ sampling }),
+    inside: [],
+    outside: [
+      { type: "const", param: 0.5 },
+      { type: "probabilistic", param: 1.01 },
+      { type: "probabilistic", param: -0.01 },
+      { type: "ratelimiting", param: 0 },
+      { type: "ratelimiting", param: 1_000_001 },
+    ],
+  },
+  {
+    key: "whitelist.0.forced_per_second",
+    of: (forced) => ({ whitelist: [{ regex: "a", sampling: "trust", forced_per_second: forced }] }),
+    inside: [0, 0.5, 10_000],
+    outside: [-1, 10_001],
+  },
+  {
+    key: "whitelist",
+    of: (whitelist) => ({ whitelist }),
+    inside: [list(1000, "a")],
+    outside: [list(1001, "a"), "a"],
+  },
+  {
+    key: "propagation.formats",
+    of: (formats) => ({ propagation: { formats } }),
+    inside: [[], ["b3", "b3multi"]],
+    outside: [["w3c", "w3c"], "w3c"],
+  },
+  {
+    key: "propagation.remove",
+    of: (remove) => ({ propagation: { remove } }),
+    inside: [list(100, "x-id")],
+    outside: [list(101, "x-id")],
+  },
+  {
+    key: "inbound.authenticate",
+    of: (authenticate) => ({ inbound: { ...BASE.inbound, authenticate } }),
+    inside: ["claimed", "network", "signature"],
+    outside: ["mtls", "none"],
+  },
+  {
+    key: "inbound.identify",
+    of: (identify) => ({ inbound: { ...BASE.inbound, identify } }),
+    inside: [["mtls"], []],
+    outside: [["mtls", "mtls"]],
+  },
+  {
+    key: "export.0.otlp.timeout",
+    of: (timeout) => ({ export: [{ otlp: { url: "http://a", timeout } }] }),
+    inside: ["1ms", "10m"],
+    outside: ["0s", "601s"],
+  },
+  {
+    key: "export.0.otlp.headers",
+    of: (headers) => ({ export: [{ otlp: { url: "http://a", headers } }] }),
+    inside: [mapping(32, "x"), { a: "" }],
+    outside: [mapping(33, "x"), ["a"]],
+  },
+  {
+    key: "export.0.otlp.headers.a",
+    of: (a) => ({ export: [{ otlp: { url: "http://a", headers: { a } } }] }),
+    inside: ["b c"],
+    outside: ["b\r\nc: d", "ü", 7],
+  },
+  {
+    key: "export.0.jaeger",
+    of: (jaeger) => ({ export: [{ jaeger }] }),
+    inside: [{ agent: "a:6832" }, { collector: "http://a/api/traces" }],
+    outside: [{}, { agent: "a:6832", collector: "http://a" }],
+  },
+  {
+    key: "export.0.jaeger.agent",
+    of: (agent) => ({ export: [{ jaeger: { agent } }] }),
+    inside: ["a:1"],
+    outside: ["a:0", "a"],
+  },
+  {
+    key: "export",
+    of: (items) => ({ export: items }),
+    inside: [[], list(16, { file: { path: "/a" } })],
+    outside: [list(17, { file: { path: "/a" } })],
+  },
+  {
+    key: "routes.0.template",
+    of: (template) => ({ routes: [{ template }] }),
+    inside: ["/", "/a/{b}", `/${"a".repeat(255)}`],
+    outside: ["a", "/a{b}", "/a?b", `/${"a".repeat(256)}`, "/{1}"],
+  },
+  {
+    key: "outbound.shared_secret",
+    of: (secret) => ({ outbound: { listen: "a:1", shared_secret: secret } }),
+    inside: ["x"],
+    outside: ["", "a b", 7],
+  },
+  {
+    key: "metrics.enabled",
+    of: (enabled) => ({ metrics: { enabled } }),
+    inside: [true, "false"],
+    outside: ["yes", 1],
+  },
+  { key: "log.level", of: (level) => ({ log: { level } }), inside: ["debug"], outside: ["DEBUG"] },
+];
+
+const cases = (side: "inside" | "outside") =>
+  ROWS.flatMap((row) =>
+    row[side].map((value) => ({ ...row, value, shown: JSON.stringify(value).slice(0, 60) })),
+  );
+
+it.each(cases("inside"))("takes $key $shown", ({ of, value }) => {
+  expect(faultsWith(of(value))).toEqual([]);
+});
+
+it.each(cases("outside"))("refuses $key $shown", ({ key, of, value }) => {
+  expect(faultsWith(of(value))).toEqual([key]);
+});
+
+it("takes either direction, not neither", () => {
+  expect("file" in checkSchema({ server_name: "a", outbound: { listen: "127.0.0.1:0" } })).toBe(true);
+  expect(checkSchema({ server_name: "a" })).toMatchObject({ findings: [{ path: [] }] });
+});
