@@ -11,7 +11,7 @@ import { loadConfig, type LoadedConfig } from "../config/load.ts";
 import { watchFile } from "../config/watch.ts";
 import { createSystemClock } from "../core/clock.ts";
 import { FedtraceError } from "../core/errors.ts";
-import { createLog, type Log } from "../core/log.ts";
+import { createLog, type Log, type LogFacts } from "../core/log.ts";
 import { createRandom } from "../core/random.ts";
 import { EXIT, type ExitStatus, type Output } from "./output.ts";
 import { PATTERN_CHECKS } from "./patterns.ts";
@@ -34,26 +34,30 @@ export async function runCommand(path: string, output: Output, signals: Signals)
   const log = createLog(loaded.config.log.level);
   logWarnings(log, loaded.warnings);
 
+  const starting = startSidecar(loaded.config, {
+    clock: createSystemClock(),
+    random: createRandom(),
+    log,
+    resolve: resolveBySystem,
+    onListening: (name, address) => output.line(`${name} listening on ${address}`),
+  });
+  // Before "ready": whoever waits for that line may change the file or send SIGHUP right after it.
+  const reload = createReload(path, loaded, starting, log);
+  signals.onReload(() => reload("asked"));
+  const stopWatching = watchFile(path, () => reload("seen"));
+
   let sidecar: Sidecar;
   try {
-    sidecar = await startSidecar(loaded.config, {
-      clock: createSystemClock(),
-      random: createRandom(),
-      log,
-      resolve: resolveBySystem,
-      onListening: (name, address) => output.line(`${name} listening on ${address}`),
-    });
+    sidecar = await starting;
   } catch (error) {
+    stopWatching();
     if (!(error instanceof FedtraceError)) throw error;
-    for (const line of error.message.split("\n"))
+    for (const line of error.message.split("\n")) {
       log.error("cannot start", { code: error.code, reason: line });
+    }
     return EXIT.CANNOT_START;
   }
   output.line("ready");
-
-  const reload = createReload(path, loaded, sidecar, log);
-  signals.onReload(reload);
-  const stopWatching = watchFile(path, reload);
   log.info("stopping", { signal: await signals.stop });
   stopWatching();
   await sidecar.stop();
@@ -66,30 +70,52 @@ async function resolveBySystem(name: string): Promise<readonly string[]> {
   return addresses.map(({ address }) => address);
 }
 
-/** Reloads one after the other; a file with the same bytes is not looked at twice. */
-function createReload(path: string, started: Valid, sidecar: Sidecar, log: Log): () => void {
+/**
+ * Reloads one after the other; a file with the same bytes is not looked at twice. Whatever changes in the file's
+ * directory is a reason to look, so a refusal that was told already is told again only where somebody asked.
+ */
+function createReload(
+  path: string,
+  started: Valid,
+  starting: Promise<Sidecar>,
+  log: Log,
+): (why: "asked" | "seen") => void {
   let { hash } = started;
+  let told = "";
   let last: Promise<void> = Promise.resolve();
 
-  async function reload(): Promise<void> {
+  function refuse(refusals: readonly LogFacts[], why: "asked" | "seen"): void {
+    const text = JSON.stringify(refusals);
+    if (text === told && why === "seen") return log.debug("config unchanged");
+    told = text;
+    for (const facts of refusals) log.error("reload refused", facts);
+  }
+
+  async function reload(why: "asked" | "seen"): Promise<void> {
     const loaded = await loadConfig(path, PATTERN_CHECKS);
     if (!loaded.ok) {
-      for (const fault of loaded.faults) log.error("reload refused", { fault: formatFault(fault) });
-      return;
+      return refuse(
+        loaded.faults.map((fault) => ({ fault: formatFault(fault) })),
+        why,
+      );
     }
-    if (loaded.hash === hash) return;
-    const restartKeys = await sidecar.reload(loaded.config);
-    if (restartKeys.length > 0) {
-      log.error("reload refused", { fault: "these keys need a restart", keys: restartKeys });
-      return;
+    if (loaded.hash === hash) {
+      told = "";
+      return log[why === "asked" ? "info" : "debug"]("config unchanged");
     }
-    hash = loaded.hash;
+    const sidecar = await starting;
+    const keys = await sidecar.reload(loaded.config);
+    if (keys.length > 0) return refuse([{ fault: "these keys need a restart", keys }], why);
+    ({ hash } = loaded);
+    told = "";
     logWarnings(log, loaded.warnings);
     log.info("reloaded", { hash });
   }
 
-  return () => {
-    last = last.then(reload).catch((error: unknown) => log.error("reload failed", { reason: String(error) }));
+  return (why) => {
+    last = last
+      .then(() => reload(why))
+      .catch((error: unknown) => log.error("reload failed", { reason: String(error) }));
   };
 }
 

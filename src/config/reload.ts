@@ -15,8 +15,7 @@ type Fixed = (config: Config) => unknown;
 const FIXED: Readonly<Record<string, Fixed>> = {
   server_name: (config) => config.serverName,
   inbound: ({ inbound }) => inbound && { listen: inbound.listen, tls: inbound.tls },
-  outbound: ({ outbound }) =>
-    outbound && { ...outbound, sharedSecret: undefined, allowNetworks: undefined },
+  outbound: ({ outbound }) => outbound && { ...outbound, sharedSecret: undefined, allowNetworks: undefined },
   export: (config) => config.exports,
   admin: ({ admin }) => admin && { ...admin, hosts: undefined },
   metrics: (config) => config.metrics,

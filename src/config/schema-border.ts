@@ -246,6 +246,8 @@ const removedName: Option<string> = text(
   (written) => {
     const name = written.toLowerCase();
     if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name)) return { refused: "is not a header name" };
+    // A `*` at the end means every name that starts so; without a beginning that is every header there is.
+    if (name === "*") return { refused: "is every header; write at least the beginning of a name" };
     return KEPT_HEADERS.has(name)
       ? { refused: "is a header that messages or signatures need" }
       : { value: name };
@@ -263,7 +265,7 @@ export const propagation = section(
     }),
     remove: defaulted(list(removedName, REMOVED_NAMES_MAX), [], {
       reload: "live",
-      doc: "More header names to treat as trace headers: removed from whatever crosses the border.",
+      doc: "More header names to treat as trace headers: removed from whatever crosses the border. A `*` at the end stands for any rest.",
       example: "[x-request-id]",
     }),
   },

@@ -74,7 +74,7 @@ const limits = section(
     }),
     connect_timeout: defaulted(duration("1ms", "5m"), "5s", {
       reload: "live",
-      doc: "To reach an upstream or a target; then 502.",
+      doc: "To reach an upstream or a target; then 504.",
     }),
     response_timeout: defaulted(duration("1ms", "24h"), "300s", {
       reload: "live",

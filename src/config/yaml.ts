@@ -55,6 +55,8 @@ const HINTS: readonly (readonly [line: RegExp, hint: string])[] = [
   [/[[{].*\$\{/, "inside { } or [ ] a ${NAME} needs quotes"],
   [/\[[0-9a-f:.]*:[0-9a-f:.]*\]/i, "an IPv6 address in [ ] needs quotes"],
 ];
+/** The patterns of HINTS are quadratic in the line. */
+const HINT_LINE_LENGTH_MAX = 300;
 /** Keys that an object of the language gives a meaning; valibot skips them in silence. */
 const RESERVED_KEYS: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
 
@@ -87,7 +89,9 @@ export function readYaml(
     return {
       syntaxFaults: told.map(({ offset, message }) => {
         const where = place(offset);
-        const hint = HINTS.find(([pattern]) => pattern.test(rows[where.line - 1] ?? ""))?.[1];
+        const hint = HINTS.find(([pattern]) =>
+          pattern.test((rows[where.line - 1] ?? "").slice(0, HINT_LINE_LENGTH_MAX)),
+        )?.[1];
         return { ...where, message: hint === undefined ? message : `${message}; ${hint}` };
       }),
     };

@@ -18,10 +18,10 @@ import { type ExportOutcome, readOutcome } from "./outcome.ts";
 const EXPORT_TIMEOUT_MS = 60_000;
 
 /** Why spans were lost; the `reason` label of the drop counter. */
-export type DropReason = "queue_full" | "rejected" | "retries_exhausted" | "shutdown";
+type DropReason = "queue_full" | "rejected" | "retries_exhausted" | "shutdown";
 
 /** Where one exporter's numbers go. Called often; must not throw. */
-export interface ExportCounters {
+interface ExportCounters {
   exported(spans: number): void;
   dropped(reason: DropReason, spans: number): void;
   /** Spans that wait now, without the batch in flight. */

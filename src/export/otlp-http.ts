@@ -3,8 +3,8 @@
  *
  * Source: https://opentelemetry.io/docs/specs/otlp/#otlphttp: which answers may be tried again (#retryable-response-codes),
  * Retry-After, partial success. It sends once and says what came of it; trying again is the queue's
- * (batch-queue.ts). Redirects aren't followed. node:http or node:https is loaded with the first batch: at the start they
- * would cost a third of the time to `ready` (packages.md). Not here: gRPC, proxies of the environment.
+ * (delivery.ts). Redirects aren't followed. node:http or node:https is loaded with the first batch: a start
+ * without such an exporter doesn't pay for it. Not here: gRPC, proxies of the environment.
  */
 
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from "node:http";
@@ -30,6 +30,8 @@ export interface OtlpHttpOptions {
   readonly isGzip: boolean;
   /** From the first byte sent to the last one received; 10,000 by OpenTelemetry's default. */
   readonly timeoutMs: number;
+  /** PEM of the roots that an https URL is verified with, in place of the system's; undefined: the system's. */
+  readonly ca?: Buffer | undefined;
 }
 
 interface Transport {
@@ -59,7 +61,7 @@ export function createOtlpHttpExporter(options: OtlpHttpOptions, clock: Clock): 
       const headers = headersOf(options);
       const encoded = encode(spans);
       const body = options.isGzip ? await gzipped(encoded) : encoded;
-      const transport = await (loading ??= loadTransport(url));
+      const transport = await (loading ??= loadTransport(url, options.ca));
       const signal = AbortSignal.timeout(options.timeoutMs);
       const requestOptions = { agent: transport.agent, headers, method: "POST", signal };
       const reply = await post((onResponse) => transport.request(url, requestOptions, onResponse), body);
@@ -82,9 +84,14 @@ export function createOtlpHttpExporter(options: OtlpHttpOptions, clock: Clock): 
   };
 }
 
-async function loadTransport(url: URL): Promise<Transport> {
-  const { Agent, request } = await (url.protocol === "https:" ? import("node:https") : import("node:http"));
-  return { agent: new Agent({ keepAlive: true, maxSockets: 1 }), request };
+async function loadTransport(url: URL, ca: Buffer | undefined): Promise<Transport> {
+  const shared = { keepAlive: true, maxSockets: 1 };
+  if (url.protocol !== "https:") {
+    const { Agent, request } = await import("node:http");
+    return { agent: new Agent(shared), request };
+  }
+  const { Agent, request } = await import("node:https");
+  return { agent: new Agent(ca === undefined ? shared : { ...shared, ca }), request };
 }
 
 function headersOf({ headers, isGzip }: OtlpHttpOptions): Record<string, string> {
@@ -109,7 +116,7 @@ async function post(
   open: (onResponse: (response: IncomingMessage) => void) => ClientRequest,
   body: Buffer,
 ): Promise<Reply> {
-  for (;;) {
+  for (let isFirst = true; ; isFirst = false) {
     let request: ClientRequest | undefined;
     try {
       return await new Promise<Reply>((resolve, reject) => {
@@ -118,7 +125,7 @@ async function post(
       });
     } catch (error) {
       const isStale = request?.reusedSocket === true && codeOf(error) === "ECONNRESET";
-      if (!isStale) throw error;
+      if (!isFirst || !isStale) throw error;
     }
   }
 }

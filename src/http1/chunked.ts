@@ -115,13 +115,15 @@ export class ChunkedReader {
   /** The section is short and most often empty; it is gathered as text until its empty line. */
   #readTrailers(bytes: Buffer, from: number): number {
     const held = this.#trailers.length;
-    const text =
-      this.#trailers + bytes.toString("latin1", from, Math.min(bytes.length, from + this.#trailersMax + 2));
+    // One byte more than the bound shows that it is passed.
+    const to = Math.min(bytes.length, from + this.#trailersMax + 1 - held);
+    const text = this.#trailers + bytes.toString("latin1", from, to);
     const end = text.startsWith("\r\n") ? 2 : endOfSection(text, held);
+    if (end === undefined && hasBareLineFeed(text, held)) return this.#fail("trailer", bytes.length);
+    if ((end ?? text.length) > this.#trailersMax) return this.#fail("head-size", bytes.length);
     if (end === undefined) {
       this.#trailers = text;
-      if (/(?:^|[^\r])\n/.test(text)) return this.#fail("trailer", bytes.length);
-      return text.length > this.#trailersMax ? this.#fail("head-size", bytes.length) : bytes.length;
+      return bytes.length;
     }
     const section = text.slice(0, end);
     if (!TRAILERS.test(section)) return this.#fail("trailer", from);
@@ -145,4 +147,12 @@ export class ChunkedReader {
 function endOfSection(text: string, held: number): number | undefined {
   const at = text.indexOf("\r\n\r\n", Math.max(0, held - 3));
   return at === -1 ? undefined : at + 4;
+}
+
+/** Text before `from` was searched already: a sender of single bytes costs no more than its own packets. */
+function hasBareLineFeed(text: string, from: number): boolean {
+  for (let at = text.indexOf("\n", from); at !== -1; at = text.indexOf("\n", at + 1)) {
+    if (text.charCodeAt(at - 1) !== CR) return true;
+  }
+  return false;
 }

@@ -6,6 +6,8 @@
  * a nomination is refused.
  */
 
+import { sliceTrimmed } from "./fields.ts";
+
 export interface ConnectionOptions {
   readonly isClose: boolean;
   readonly isKeepAlive: boolean;
@@ -14,7 +16,7 @@ export interface ConnectionOptions {
   readonly nominated: readonly string[];
 }
 
-/** More than any real client nominates; a longer list only costs time. */
+/** List elements, empty ones too: more than any real client sends; a longer list only costs time. */
 const OPTIONS_MAX = 16;
 
 /** Fields that a nomination can't take away. */
@@ -53,12 +55,12 @@ export function parseConnection(values: readonly string[]): ConnectionOptions | 
   const [only] = values;
   if (values.length === 1 && (only === "keep-alive" || only === "Keep-Alive")) return KEEP_ALIVE;
   if (values.length === 1 && only === "close") return CLOSE;
-  const options = values
-    .join(",")
-    .split(",")
-    .map((option) => option.trim().toLowerCase())
+  const elements = values.join(",").split(",", OPTIONS_MAX + 1);
+  if (elements.length > OPTIONS_MAX) return undefined;
+  const options = elements
+    .map((element) => sliceTrimmed(element, 0, element.length).toLowerCase())
     .filter((option) => option !== "");
-  if (options.length > OPTIONS_MAX || options.some((option) => NEVER_NOMINATED.has(option))) return undefined;
+  if (options.some((option) => NEVER_NOMINATED.has(option))) return undefined;
   return {
     isClose: options.includes("close"),
     isKeepAlive: options.includes("keep-alive"),

@@ -119,11 +119,19 @@ export function scanFields(text: string, from: number, table: FieldTable, marks:
 
 /** The value of the field line whose mark starts at `marks[index]`, without the white space around it. */
 export function fieldValue(text: string, marks: Marks, index: number): string {
-  let from = (marks[index + 2] ?? 0) + 1;
-  let to = (marks[index + 3] ?? 0) - 2;
-  while (from < to && isBlank(text.charCodeAt(from))) from++;
-  while (to > from && isBlank(text.charCodeAt(to - 1))) to--;
-  return text.slice(from, to);
+  return sliceTrimmed(text, (marks[index + 2] ?? 0) + 1, (marks[index + 3] ?? 0) - 2);
+}
+
+/**
+ * `text` from `from` to `to` without the spaces and tabs around it, in time linear in them. String.trim would also
+ * take a byte A0 (NBSP in latin1) for white space, which HTTP does not.
+ */
+export function sliceTrimmed(text: string, from: number, to: number): string {
+  let start = from;
+  let end = to;
+  while (start < end && isBlank(text.charCodeAt(start))) start++;
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end--;
+  return text.slice(start, end);
 }
 
 function isBlank(code: number): boolean {

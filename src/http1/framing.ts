@@ -12,6 +12,9 @@ export const UNTIL_CLOSE = -2;
 /** 999,999,999,999,999 bytes: below 2^53, so the number is exact. */
 const LENGTH_DIGITS_MAX = 15;
 
+/** Codings of one value that are looked at; a list has no good outcome, so its rest is not read. */
+const CODINGS_READ_MAX = 16;
+
 /** Content-Length's value, or undefined where it isn't 1 to 15 decimal digits. Signs, lists and 0x are not. */
 export function parseContentLength(value: string): number | undefined {
   if (value.length === 0 || value.length > LENGTH_DIGITS_MAX) return undefined;
@@ -27,7 +30,7 @@ export function parseContentLength(value: string): number | undefined {
 /** "chunked" alone is known; a list that ends in it may be valid HTTP, but its other codings are not known. */
 export function parseTransferEncoding(value: string): "chunked" | "unknown" | "malformed" {
   if (value.toLowerCase() === "chunked") return "chunked";
-  const codings = value.split(",").map((coding) => coding.trim().toLowerCase());
+  const codings = value.split(",", CODINGS_READ_MAX).map((coding) => coding.trim().toLowerCase());
   if (codings.includes("") || codings.filter((coding) => coding === "chunked").length > 1) return "malformed";
   return "unknown";
 }

@@ -43,6 +43,13 @@ export class HeadBuffer {
    */
   take(bytes: Buffer, from: number): Found | "more" | "bare-line-end" | "head-size" {
     let at = from;
+    const isCrHeld = this.#length === 1 && this.#gathered?.[0] === CR;
+    if (isCrHeld && bytes[at] === LF && this.#emptyLines < EMPTY_LINES_MAX) {
+      // An empty line whose two bytes came apart.
+      this.#length = 0;
+      this.#emptyLines++;
+      at++;
+    }
     if (this.#length === 0) {
       while (bytes[at] === CR && bytes[at + 1] === LF && this.#emptyLines < EMPTY_LINES_MAX) {
         at += 2;

@@ -51,8 +51,14 @@ const REQUEST_HEAD = new RegExp(
   `^[${TOKEN_CLASS}]{1,${METHOD_LENGTH_MAX}} ${TARGET} HTTP/1\\.[01]\\r\\n${FIELD_LINES}$`,
 );
 const REQUEST_LINE = new RegExp(`^[${TOKEN_CLASS}]{1,${METHOD_LENGTH_MAX}} ${TARGET} HTTP/1\\.[01]$`);
-/** host or host:port; an IPv6 literal in brackets (RFC 3986 section 3.2.2, without percent-encoding). */
-const HOST = /^(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?$/;
+/** A request line that is as it should be but for its target. */
+const TARGET_AT_FAULT = new RegExp(`^[${TOKEN_CLASS}]{1,${METHOD_LENGTH_MAX}} [^ ]+ HTTP/1\\.[01]$`);
+/** An IPv6 literal in brackets, or a name (RFC 3986 section 3.2.2, without percent-encoding). */
+const NAME = "(?:[A-Za-z0-9._~-]+|\\[[0-9A-Fa-f:.]+\\])";
+const HOST = new RegExp(`^${NAME}(?::[0-9]{1,5})?$`);
+/** CONNECT names its port (RFC 9110 section 9.3.6). */
+const AUTHORITY_FORM = new RegExp(`^${NAME}:[0-9]{1,5}$`);
+const ABSOLUTE_FORM = new RegExp(`^[A-Za-z][A-Za-z0-9+.-]*://${NAME}(?::[0-9]{1,5})?(?:[/?]|$)`);
 
 /**
  * @param text one head that ends in CRLF CRLF, and holds no CRLF CRLF before
@@ -139,11 +145,15 @@ function withFraming(lines: Lines): RequestHead | RequestRefusal {
   };
 }
 
-/** RFC 9112 section 3.2: authority-form is for CONNECT alone, asterisk-form for OPTIONS alone. */
+/**
+ * RFC 9112 section 3.2: authority-form is for CONNECT alone, asterisk-form for OPTIONS alone. An absolute-form's
+ * authority is a Host's: user information is an error in a request (RFC 9110 section 4.2.4), and parsers differ on
+ * where it ends.
+ */
 function isTargetFor(method: string, target: string): boolean {
-  if (method === "CONNECT") return HOST.test(target);
+  if (method === "CONNECT") return AUTHORITY_FORM.test(target);
   if (target.charCodeAt(0) === 0x2f) return true;
-  return (target === "*" && method === "OPTIONS") || /^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/?]/.test(target);
+  return (target === "*" && method === "OPTIONS") || ABSOLUTE_FORM.test(target);
 }
 
 /** Which rule a head breaks that `REQUEST_HEAD` did not take. */
@@ -153,7 +163,7 @@ function explainRefusal(text: string): RequestRefusal {
   const line = text.slice(0, lineEnd);
   if (!REQUEST_LINE.test(line)) {
     if (/ HTTP\/[0-9]+(?:\.[0-9]+)?$/.test(line) && !/ HTTP\/1\.[01]$/.test(line)) return "version";
-    return new RegExp(`^[${TOKEN_CLASS}]+ [^ ]+ HTTP/1\\.[01]$`).test(line) ? "target" : "request-line";
+    return TARGET_AT_FAULT.test(line) ? "target" : "request-line";
   }
   return /\r\n[ \t]/.test(text) ? "folded-field" : "field";
 }

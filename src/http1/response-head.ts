@@ -83,6 +83,7 @@ export function parseResponseHead(
     }
   }
   if (isChunked && length !== undefined) return undefined;
+  if (isNeverFramed(status) && (isChunked || (length ?? 0) > 0)) return undefined;
   const options = connection === undefined ? NO_OPTIONS : parseConnection(connection);
   if (options === undefined) return undefined;
   return {
@@ -99,7 +100,16 @@ export function parseResponseHead(
 
 /** RFC 9112 section 6.3, rule 1. */
 function isBodiless(status: number, method: string): boolean {
-  return status < 200 || status === 204 || status === 304 || method === "HEAD";
+  return isNeverFramed(status) || status === 304 || method === "HEAD";
+}
+
+/**
+ * Neither Content-Length nor Transfer-Encoding may stand in these (RFC 9110 section 8.6, RFC 9112 section 6.1), and
+ * a client that believes them waits for a body that never comes, or takes the next answer for it. The length 0,
+ * which some servers send with a 204, says nothing else.
+ */
+function isNeverFramed(status: number): boolean {
+  return status < 200 || status === 204;
 }
 
 function parseKeepAlive(value: string): number | undefined {

@@ -55,6 +55,12 @@ export interface ServerConnectionOwner {
 /** How long the rest of a refused or unread request is thrown away before the socket is destroyed. */
 const LINGER_MS = 2000;
 
+/**
+ * A client that ends its side has most often gone away, but may still read (RFC 9112 section 9.6): TCP shows no
+ * difference. It gets an answer that comes this soon; then the upstream's work is given up.
+ */
+const HALF_CLOSED_MS = 5000;
+
 export class ServerConnection implements DeadlineOwner {
   readonly socket: Socket;
   readonly outlet: Outlet;
@@ -216,7 +222,7 @@ export class ServerConnection implements DeadlineOwner {
   }
 
   readonly #onDrain = (): void => {
-    if (this.#phase === "answer") this.deadlineMs = NO_DEADLINE;
+    if (this.#phase === "answer" && !this.#hasEnded) this.deadlineMs = NO_DEADLINE;
     this.#handler?.onClientDrain();
   };
 
@@ -291,7 +297,7 @@ export class ServerConnection implements DeadlineOwner {
     this.#hasEnded = true;
     if (this.#phase === "head") this.close();
     else if (this.#phase === "body") this.#lose("CLIENT_ABORTED", undefined);
-    // In "answer" the client may still read: a half-closed connection gets its answer (RFC 9112 section 9.6).
+    else if (this.#phase === "answer") this.deadlineMs = this.#owner.deadlines.nowMs() + HALF_CLOSED_MS;
   };
 
   readonly #onError = (): void => {

@@ -75,6 +75,7 @@ export class UpstreamConnection implements DeadlineOwner {
   #isUntilClose = false;
   #isReusable = false;
   #hasAnswered = false;
+  #isRequestWritten = false;
   #interim = 0;
   #idleMs: number;
 
@@ -114,19 +115,28 @@ export class UpstreamConnection implements DeadlineOwner {
     this.#handler = handler;
     this.#phase = "head";
     this.#hasAnswered = false;
+    this.#isRequestWritten = false;
     this.#interim = 0;
-    if (this.#isConnected) this.expectResponse();
+    if (this.#isConnected) this.deadlineMs = NO_DEADLINE;
   }
 
-  /** The request, or another part of it, is written: the response has its time limit from now on. */
+  /** All of the request is written: the response has its time limit from now on. */
   expectResponse(): void {
-    if (this.#phase !== "head" || !this.#isConnected) return;
-    this.deadlineMs = this.#owner.deadlines.nowMs() + this.#owner.limits.responseTimeoutMs;
+    this.#isRequestWritten = true;
+    this.#limitWait();
   }
 
   /** The upstream's buffer is full: it has `body_timeout` to take some of the request. */
   expectDrain(): void {
-    if (this.#isConnected) this.#expectBytes();
+    if (this.#isConnected && this.#phase === "head") this.#expectBytes();
+  }
+
+  /** While a response is awaited: no limit runs until the request is written, since its rest is the client's. */
+  #limitWait(): void {
+    if (!this.#isConnected || this.#phase !== "head") return;
+    this.deadlineMs = this.#isRequestWritten
+      ? this.#owner.deadlines.nowMs() + this.#owner.limits.responseTimeoutMs
+      : NO_DEADLINE;
   }
 
   #expectBytes(): void {
@@ -140,7 +150,7 @@ export class UpstreamConnection implements DeadlineOwner {
 
   readonly #onConnect = (): void => {
     this.#isConnected = true;
-    this.expectResponse();
+    this.#limitWait();
   };
 
   readonly #onData = (bytes: Buffer): void => {
@@ -272,7 +282,7 @@ export class UpstreamConnection implements DeadlineOwner {
   }
 
   readonly #onDrain = (): void => {
-    this.expectResponse();
+    this.#limitWait();
     this.#handler?.onUpstreamDrain();
   };
 

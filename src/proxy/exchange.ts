@@ -179,8 +179,7 @@ class Exchange implements RequestHandler, ResponseHandler {
     }
     this.#hasSentBody = true;
     const hasRoom = upstream.outlet.bytes(bytes);
-    if (hasRoom) upstream.expectResponse();
-    else upstream.expectDrain();
+    if (!hasRoom) upstream.expectDrain();
     return hasRoom;
   }
 

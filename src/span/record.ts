@@ -37,7 +37,7 @@ const FLAG_RANDOM = 0x02;
 const NANOSECONDS_PER_MS = 1e6;
 const NANOSECONDS_PER_SECOND = 1e9;
 
-export type AttributeValue = string | number | boolean;
+type AttributeValue = string | number | boolean;
 /** A value of undefined counts as absent. */
 export type Attributes = Record<string, AttributeValue | undefined>;
 
@@ -46,12 +46,12 @@ export interface SpanSink {
   onEnd(span: SpanRecord): void;
 }
 
-export interface SpanLink {
+interface SpanLink {
   readonly context: TraceContext;
   readonly attributes: Attributes;
 }
 
-export interface SpanEvent {
+interface SpanEvent {
   readonly name: string;
   readonly unixMs: number;
   readonly attributes: Attributes;

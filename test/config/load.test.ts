@@ -5,7 +5,7 @@
  * Hostile files are made here: they must end in faults, and soon.
  */
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -160,12 +160,12 @@ describe("warnings", () => {
     {
       why: "claimed, written",
       text: `${SMALL.replace("}", ", authenticate: claimed }")}whitelist: [a]\n`,
-      keys: ["2:85 inbound.authenticate"],
+      keys: ["2:81 inbound.authenticate"],
     },
     {
       why: "network without networks",
       text: `${SMALL.replace("}", ", authenticate: network }")}whitelist: [a]\n`,
-      keys: ["2:85 inbound.authenticate"],
+      keys: ["2:81 inbound.authenticate"],
     },
     { why: "an open proxy", text: SMALL + outbound, keys: ["3:21 outbound.listen"] },
     { why: "a proxy with a secret", text: SMALL + outbound.replace("}", ", shared_secret: x }"), keys: [] },
@@ -173,7 +173,7 @@ describe("warnings", () => {
     {
       why: "trust of nothing",
       text: `server_name: a.example\noutbound: { listen: "[::1]:0" }\nwhitelist: [{ regex: a, sampling: trust, forced_per_second: 0 }]\n`,
-      keys: ["3:60 whitelist[0].forced_per_second"],
+      keys: ["3:61 whitelist[0].forced_per_second"],
     },
     {
       why: "the environment",
@@ -222,6 +222,15 @@ describe("files that are no config", () => {
     const [only, ...more] = faultsOf(await load(text));
     expect(only).toContain(fault);
     expect(more).toEqual([]);
+  });
+
+  it("doesn't read a file of 3 GiB", async () => {
+    const path = join(directory, "large.yaml");
+    writeFileSync(path, "");
+    truncateSync(path, 3 * 1024 ** 3);
+    expect(faultsOf(await loadConfig(path, patterns, {}))).toEqual([
+      "1:1 (file) names a file of over 1048576 bytes",
+    ]);
   });
 
   it("reads 1 MiB of comment", async () => {

@@ -200,11 +200,14 @@ describe("who wins", () => {
       propagation: { formats: ["b3"] },
       export: [{ otlp: { url: "http://file/t", headers: {}, timeout: "2s" } }],
     };
-    expect(merged(file, set)).toMatchObject({
+    const config = merged(file, set);
+    expect(config).toMatchObject({
       sampling: { type: "probabilistic", param: 0.5 },
       propagation: { formats: ["b3"] },
       exports: [{ url: "http://file/t", headers: {}, timeoutMs: 2000 }],
     });
+    // toMatchObject takes {} for any mapping.
+    expect(config.exports).toEqual([expect.objectContaining({ headers: {} })]);
   });
 
   it("completes a file's exporter from the environment", () => {

@@ -54,6 +54,16 @@ describe("when a batch is due", () => {
     expect(exporter.batches).toEqual([4, 4]);
   });
 
+  it("has one batch in flight when spans come in meanwhile", async () => {
+    const exporter = createManualExporter();
+    const queue = startBatchQueue(exporter, createRecorder().tools, OPTIONS);
+    offer(queue, 4);
+    await vi.advanceTimersByTimeAsync(1);
+    offer(queue, 5);
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(exporter.batches).toEqual([4]);
+  });
+
   it("leaves no timer behind when nothing waits", async () => {
     const queue = startBatchQueue(createScriptedExporter([exportSuccess()]), createRecorder().tools, OPTIONS);
     offer(queue, 1);
@@ -168,7 +178,7 @@ it("takes an exporter of OpenTelemetry's", async () => {
   const exporter = new InMemorySpanExporter();
   const queue = startBatchQueue(exporter, tools, OPTIONS);
   offer(queue, 2);
-  await vi.advanceTimersByTimeAsync(1000);
+  await vi.advanceTimersByTimeAsync(1001);
   expect(exporter.getFinishedSpans()).toEqual([SPAN, SPAN]);
   expect(counts).toEqual({ exported: 2 });
 });

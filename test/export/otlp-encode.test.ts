@@ -43,6 +43,12 @@ describe("createOtlpEncoder", () => {
       why: "a batch that outgrows the first buffer",
       spans: Array.from({ length: 512 }, () => exampleSpan()),
     },
+    {
+      why: "texts at the bounds of one, two and three length bytes",
+      spans: [0x7f, 0x80, 0x3fff, 0x4000, 0x1f_ffff, 0x20_0000].map((length) =>
+        exampleSpan({ name: "n".repeat(length) }),
+      ),
+    },
     { why: "a text beyond two length bytes", spans: [exampleSpan({ name: "n".repeat(20_000) })] },
     { why: "a text beyond three length bytes", spans: [exampleSpan({ name: "é".repeat(1_200_000) })] },
     { why: "ASCII length in one byte, UTF-8's in two", spans: [exampleSpan({ name: "é".repeat(100) })] },

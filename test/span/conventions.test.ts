@@ -110,12 +110,6 @@ describe("serverAttributes", () => {
       "http.request.method_original": "get",
     });
   });
-
-  it("records no header but the user agent", () => {
-    expect(
-      Object.keys(server()).filter((key) => key.includes("header") && key !== "fedtrace.headers.removed"),
-    ).toEqual([]);
-  });
 });
 
 describe("clientAttributes", () => {

@@ -43,6 +43,7 @@ describe("redactQuery", () => {
     { why: "two of them", query: "sig=a&sig=b", expected: "sig=REDACTED&sig=REDACTED" },
     { why: "a semicolon before the key", query: "a=1;sig=b", expected: "a=1;sig=REDACTED" },
     { why: "a semicolon in the value", query: "sig=a;b&c=1", expected: "sig=REDACTED&c=1" },
+    { why: "a secret in a secret's value", query: "sig=a;token=b&c=1", expected: "sig=REDACTED&c=1" },
     { why: "a second question mark", query: "a=1?token=x", expected: "a=1?token=REDACTED" },
     { why: "a key inside another's value", query: "next=token=x", expected: "next=token=x" },
   ])("reads $why", ({ query, expected }) => {

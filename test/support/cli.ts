@@ -1,0 +1,52 @@
+/**
+ * The built program as users run it: a process of its own, with an environment that holds nothing of the
+ * tester's OpenTelemetry settings. Here are the commands that end by themselves; sidecar.ts has `run`.
+ */
+
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { text } from "node:stream/consumers";
+import { onTestFinished } from "vitest";
+
+/** What `npm run build` makes; test/support/build.ts runs it before the tests. */
+export const CLI = resolve("dist/cli.js");
+
+export type Environment = Readonly<Record<string, string>>;
+
+export interface Finished {
+  /** Null where a signal ended it. */
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** @param args after `fedtrace` */
+export async function runCli(
+  args: readonly string[],
+  options: { readonly environment?: Environment; readonly directory?: string } = {},
+): Promise<Finished> {
+  const child = spawn(process.execPath, [CLI, ...args], {
+    cwd: options.directory,
+    env: environmentOf(options.environment),
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const status = new Promise<number | null>((fulfil) => void child.once("close", fulfil));
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  return { status: await status, stdout, stderr };
+}
+
+/** The tester's environment without what fedtrace reads, and with `added`. */
+export function environmentOf(added: Environment = {}): Record<string, string | undefined> {
+  const kept = Object.entries(process.env).filter(([name]) => !/^(OTEL_|FEDTRACE_)/.test(name));
+  return { ...Object.fromEntries(kept), ...added };
+}
+
+/** An empty directory that is gone after the test. */
+export function temporaryDirectory(): string {
+  const path = mkdtempSync(join(tmpdir(), "fedtrace-test-"));
+  onTestFinished(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}

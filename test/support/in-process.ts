@@ -1,0 +1,71 @@
+/** A sidecar in the test's own process: the real parts of app.ts, its spans and log lines within reach. */
+
+import { type Sidecar, startSidecar } from "../../src/app.ts";
+import { mergeConfig } from "../../src/config/merge.ts";
+import { readOtelEnvironment } from "../../src/config/otel-environment.ts";
+import { checkSchema } from "../../src/config/schema.ts";
+import { createSystemClock } from "../../src/core/clock.ts";
+import { logFrom } from "../../src/core/log.ts";
+import { createRandom } from "../../src/core/random.ts";
+import type { SpanRecord } from "../../src/span/record.ts";
+
+export interface TestSidecar {
+  readonly sidecar: Sidecar;
+  readonly port: Readonly<Record<"inbound" | "outbound" | "admin", number>>;
+  readonly spans: readonly SpanRecord[];
+  readonly logged: readonly string[];
+  /** Puts the sidecar's clock forward, so that its time limits pass without waiting. */
+  advance(ms: number): void;
+  /** Resolves with the spans once there are so many. */
+  spansOf(count: number): Promise<readonly SpanRecord[]>;
+}
+
+/** @param document a config as its YAML would be parsed; `server_name` is filled in */
+export async function startInProcess(document: Readonly<Record<string, unknown>>): Promise<TestSidecar> {
+  const checked = checkSchema({ server_name: "own.test", ...document });
+  if ("findings" in checked) throw new Error(JSON.stringify(checked.findings));
+  const spans: SpanRecord[] = [];
+  const logged: string[] = [];
+  const waiting = new Set<() => void>();
+  const systemClock = createSystemClock();
+  let aheadMs = 0;
+  const port = { inbound: 0, outbound: 0, admin: 0 };
+  const sidecar = await startSidecar(mergeConfig(checked.file, readOtelEnvironment({})), {
+    clock: {
+      monotonicMs: () => systemClock.monotonicMs() + aheadMs,
+      unixMs: () => systemClock.unixMs() + aheadMs,
+    },
+    random: createRandom(),
+    log: logFrom((level, message, facts) => void logged.push(`${level} ${message} ${JSON.stringify(facts)}`)),
+    resolve: (name) =>
+      name.endsWith(".test") ? Promise.resolve(["127.0.0.1"]) : Promise.reject(new Error("no such name")),
+    spans: {
+      onEnd(span) {
+        spans.push(span);
+        for (const look of waiting) look();
+      },
+    },
+    onListening(name, address) {
+      port[name] = Number(address.slice(address.lastIndexOf(":") + 1));
+    },
+  });
+  return {
+    sidecar,
+    port,
+    spans,
+    logged,
+    advance(ms) {
+      aheadMs += ms;
+    },
+    spansOf: (count) =>
+      new Promise((resolve) => {
+        const look = (): void => {
+          if (spans.length < count) return;
+          waiting.delete(look);
+          resolve(spans);
+        };
+        waiting.add(look);
+        look();
+      }),
+  };
+}
