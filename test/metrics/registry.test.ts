@@ -1,0 +1,40 @@
+/** The registry's text, its bound, and that docs/metrics.md names every family and no other. */
+
+import { readFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import { createExportMetrics } from "../../src/metrics/export-metrics.ts";
+import { createProxyMetrics } from "../../src/metrics/proxy-metrics.ts";
+import { createRegistry } from "../../src/metrics/registry.ts";
+
+it("writes the text format, with what would break a line escaped", () => {
+  const registry = createRegistry();
+  const family = registry.counter("a_total", 'Back\\slash\nand "quotes".', ["one", "two"]);
+  family.with("x", 'y"\\\n').add(2);
+  family.with("x", 'y"\\\n').add(0.5);
+  registry.gauge("b", "A gauge.", () => 7);
+  expect(registry.format()).toBe(
+    '# HELP a_total Back\\\\slash\\nand "quotes".\n# TYPE a_total counter\na_total{one="x",two="y\\"\\\\\\n"} 2.5\n' +
+      "# HELP b A gauge.\n# TYPE b gauge\nb 7\n",
+  );
+});
+
+it.each([
+  { why: "the last series inside the bound", series: 200, hasOther: false },
+  { why: "one more is counted as other", series: 201, hasOther: true },
+])("$why", ({ series, hasOther }) => {
+  const registry = createRegistry();
+  const family = registry.counter("a_total", "Help.", ["label"]);
+  for (let index = 0; index < series; index++) family.with(`value${index}`).add(1);
+  expect(registry.format().includes('a_total{label="other"} 1')).toBe(hasOther);
+});
+
+it("documents every family, and no other", () => {
+  const registry = createRegistry();
+  createProxyMetrics(registry);
+  createExportMetrics(registry);
+  const families = [...registry.format().matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name);
+  const documented = [...readFileSync("docs/metrics.md", "utf8").matchAll(/^\| `(\w+)`/gm)].map(
+    ([, name]) => name,
+  );
+  expect(new Set(documented)).toEqual(new Set(families));
+});
