@@ -123,6 +123,8 @@ export async function startSidecar(config: Config, tools: SidecarTools): Promise
     throw mergeFaults(faults);
   }
   state.isReady = true;
+  // The first verdict compiles the whitelist; better now than within the first request.
+  setImmediate(() => live.policy.whitelist.decide(config.serverName));
   return {
     async reload(next) {
       const keys = findRestartKeys(live.config, next);
@@ -181,7 +183,7 @@ async function createLive(config: Config, fixed: Fixed): Promise<Live> {
       ...MATRIX_ROUTES,
       ...ACTIVITYPUB_ROUTES,
     ]),
-    sides: createSides(config, fixed),
+    sides: await createSides(config, fixed),
   };
 }
 
@@ -193,7 +195,7 @@ function samplerOptions({ sampling }: Config): {
   return { type: sampling.type === "remote" ? "const" : sampling.type, param: sampling.param };
 }
 
-function createSides({ inbound, outbound }: Config, { tools }: Fixed): Live["sides"] {
+async function createSides({ inbound, outbound }: Config, { tools }: Fixed): Promise<Live["sides"]> {
   return {
     ...(inbound && {
       inbound: createInbound({
@@ -210,7 +212,7 @@ function createSides({ inbound, outbound }: Config, { tools }: Fixed): Live["sid
       }),
     }),
     ...(outbound && {
-      outbound: createOutbound({
+      outbound: await createOutbound({
         sharedSecret: outbound.sharedSecret,
         allowed: createAllowedTargets(outbound.allowNetworks),
         resolve: tools.resolve,

@@ -5,9 +5,12 @@
  */
 
 import { parseArgs } from "node:util";
+import { checkCommand } from "./commands/check.ts";
+import { decideCommand } from "./commands/decide.ts";
 import { EXIT, type ExitStatus, type Output } from "./commands/output.ts";
-import type { Signals } from "./commands/run.ts";
+import { runCommand, type Signals } from "./commands/run.ts";
 import { VERSION } from "./core/version.ts";
+import { demoCommand } from "./demo/demo.ts";
 
 const USAGE = `usage: fedtrace COMMAND
 
@@ -53,27 +56,19 @@ function textOf(values: Values, name: keyof typeof OPTIONS): string {
 }
 
 const COMMANDS: Readonly<Record<string, (values: Values) => Promise<ExitStatus>>> = {
-  async run(values) {
-    const { runCommand } = await import("./commands/run.ts");
-    return runCommand(textOf(values, "config"), output, signals());
-  },
-  async check(values) {
-    const { checkCommand } = await import("./commands/check.ts");
-    return checkCommand(textOf(values, "config"), output);
-  },
-  async decide(values) {
+  run: (values) => runCommand(textOf(values, "config"), output, signals()),
+  check: (values) => checkCommand(textOf(values, "config"), output),
+  decide(values) {
     const direction = textOf(values, "direction");
     if (direction !== "in" && direction !== "out") throw new UsageError("--direction is in or out");
-    const { decideCommand } = await import("./commands/decide.ts");
     const asked = { path: textOf(values, "config"), direction, host: textOf(values, "host") } as const;
     return decideCommand(asked, output);
   },
-  async demo(values) {
+  demo(values) {
     const requests = values.requests === undefined ? undefined : Number(textOf(values, "requests"));
     if (requests !== undefined && !(Number.isInteger(requests) && requests >= 1 && requests <= 1_000_000)) {
       throw new UsageError("--requests is a whole number from 1 to 1000000");
     }
-    const { demoCommand } = await import("./demo/demo.ts");
     return demoCommand(requests, output, signals());
   },
 };

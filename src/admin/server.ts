@@ -5,7 +5,7 @@
  * that is not the listener's own is refused (DNS rebinding: CWE-350), and nothing here changes anything.
  */
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { isIP } from "node:net";
 import { FedtraceError } from "../core/errors.ts";
 
@@ -38,6 +38,7 @@ const REQUEST_TIMEOUT_MS = 10_000;
 
 /** @throws FedtraceError LISTEN_FAILED when the address can't be taken */
 export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
+  const { createServer } = await import("node:http"); // Only those wait for it who asked for the listener.
   const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
     respond(response, answer(options, request), request.method === "HEAD");
   });

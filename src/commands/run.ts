@@ -4,7 +4,6 @@
  * SIGTERM and SIGINT drain and end it; SIGHUP or a change of the file reload it. A bad file changes nothing.
  */
 
-import { lookup } from "node:dns/promises";
 import { type Sidecar, startSidecar } from "../app.ts";
 import { type Fault, formatFault } from "../config/fault.ts";
 import { loadConfig, type LoadedConfig } from "../config/load.ts";
@@ -32,7 +31,6 @@ export async function runCommand(path: string, output: Output, signals: Signals)
     return EXIT.BAD_CONFIG;
   }
   const log = createLog(loaded.config.log.level);
-  logWarnings(log, loaded.warnings);
 
   const starting = startSidecar(loaded.config, {
     clock: createSystemClock(),
@@ -58,6 +56,9 @@ export async function runCommand(path: string, output: Output, signals: Signals)
     return EXIT.CANNOT_START;
   }
   output.line("ready");
+  logWarnings(log, loaded.warnings);
+  const { holdYoungGeneration } = await import("./young-generation.ts");
+  holdYoungGeneration();
   log.info("stopping", { signal: await signals.stop });
   stopWatching();
   await sidecar.stop();
@@ -66,6 +67,7 @@ export async function runCommand(path: string, output: Output, signals: Signals)
 }
 
 async function resolveBySystem(name: string): Promise<readonly string[]> {
+  const { lookup } = await import("node:dns/promises");
   const addresses = await lookup(name, { all: true });
   return addresses.map(({ address }) => address);
 }
@@ -80,14 +82,14 @@ function createReload(
   starting: Promise<Sidecar>,
   log: Log,
 ): (why: "asked" | "seen") => void {
-  let { hash } = started;
+  let { text } = started;
   let told = "";
   let last: Promise<void> = Promise.resolve();
 
   function refuse(refusals: readonly LogFacts[], why: "asked" | "seen"): void {
-    const text = JSON.stringify(refusals);
-    if (text === told && why === "seen") return log.debug("config unchanged");
-    told = text;
+    const refused = JSON.stringify(refusals);
+    if (refused === told && why === "seen") return log.debug("config unchanged");
+    told = refused;
     for (const facts of refusals) log.error("reload refused", facts);
   }
 
@@ -99,17 +101,17 @@ function createReload(
         why,
       );
     }
-    if (loaded.hash === hash) {
+    if (loaded.text === text) {
       told = "";
       return log[why === "asked" ? "info" : "debug"]("config unchanged");
     }
     const sidecar = await starting;
     const keys = await sidecar.reload(loaded.config);
     if (keys.length > 0) return refuse([{ fault: "these keys need a restart", keys }], why);
-    ({ hash } = loaded);
+    ({ text } = loaded);
     told = "";
     logWarnings(log, loaded.warnings);
-    log.info("reloaded", { hash });
+    log.info("reloaded");
   }
 
   return (why) => {

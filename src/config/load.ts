@@ -6,7 +6,6 @@
  * Not here: watching the file, and what a reload may change.
  */
 
-import { createHash } from "node:crypto";
 import { dirname } from "node:path";
 import { type Fault, type Finding, locateFindings } from "./fault.ts";
 import { checkFiles, readBounded, resolveFiles } from "./files.ts";
@@ -40,8 +39,8 @@ export type LoadedConfig =
       readonly config: Config;
       /** In the order of the file; the environment's last. */
       readonly warnings: readonly Fault[];
-      /** SHA-256 of the file, hexadecimal; the same as long as its bytes are. */
-      readonly hash: string;
+      /** The file as it was read; a reload compares it. */
+      readonly text: string;
     }
   | { readonly ok: false; readonly faults: readonly Fault[] };
 
@@ -84,7 +83,7 @@ export async function loadConfig(
     ok: true,
     config,
     warnings: [...locateFindings(doubts, path, yaml.locate), ...settings.warnings.map(environmentFault)],
-    hash: createHash("sha256").update(text.value).digest("hex"),
+    text: text.value,
   };
 }
 

@@ -3,7 +3,7 @@
  *
  * The directory is watched, not the file: editors and Kubernetes replace the file (a ConfigMap swaps a symbolic
  * link two levels up), and a watch on a file goes deaf when its inode goes. Whether the bytes differ is the
- * caller's to see, by the hash of loadConfig; this only says "look".
+ * caller's to see, by the text of loadConfig; this only says "look".
  */
 
 import { watch } from "node:fs";

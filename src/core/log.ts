@@ -5,7 +5,7 @@
  * and a peer can't cause more than a few lines a second (`createThrottledLog`).
  */
 
-import { destination, pino } from "pino";
+import type { Logger } from "pino";
 import type { Clock } from "./clock.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -23,9 +23,26 @@ export interface Log {
 const LEVELS = ["debug", "info", "warn", "error"] as const;
 const STANDARD_ERROR = 2;
 
-/** One JSON object a line: `{"level":"info","time":"2026-01-01T00:00:00.000Z","msg":…, …facts}`. */
+/**
+ * One JSON object a line: `{"level":"info","time":"2026-01-01T00:00:00.000Z","msg":…, …facts}`.
+ *
+ * pino is loaded at the first line, which most often comes after the listeners are open: it takes a tenth of a start.
+ */
 export function createLog(level: LogLevel): Log {
-  const writer = pino(
+  let loading: Promise<void> | undefined;
+  let writer: Logger | undefined;
+  const load = async (): Promise<void> => {
+    writer = await createWriter(level);
+  };
+  return logFrom((lineLevel, message, facts) => {
+    if (writer !== undefined) writer[lineLevel](facts, message);
+    else void (loading ??= load()).then(() => writer?.[lineLevel](facts, message));
+  });
+}
+
+async function createWriter(level: LogLevel): Promise<Logger> {
+  const { destination, pino } = await import("pino");
+  return pino(
     {
       level,
       base: null,
@@ -34,7 +51,6 @@ export function createLog(level: LogLevel): Log {
     },
     destination({ dest: STANDARD_ERROR, sync: true }),
   );
-  return logFrom((lineLevel, message, facts) => writer[lineLevel](facts, message));
 }
 
 /** A log from one function; for tests and for the throttle. */

@@ -6,15 +6,9 @@
  * Not here: rooms, events, storage.
  */
 
-import {
-  createServer,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  request,
-  type Server,
-} from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createSigningKey, isSignedBy, signedForm } from "./signing.ts";
+import { loadSigning, signedForm } from "./signing.ts";
 
 export interface Homeserver {
   readonly port: number;
@@ -30,7 +24,9 @@ const CONTEXT_HEADERS = ["traceparent", "tracestate", "uber-trace-id", "b3"];
 const X_MATRIX = /^X-Matrix origin="([^"]+)",key="([^"]+)",sig="([^"]+)",destination="([^"]+)"$/;
 
 export async function startHomeserver(): Promise<Homeserver> {
-  const key = createSigningKey("ed25519:demo");
+  const { createServer } = await import("node:http");
+  const signing = await loadSigning();
+  const key = signing.createKey("ed25519:demo");
   let serverName = "";
   let outboundPort = 0;
 
@@ -67,7 +63,11 @@ export async function startHomeserver(): Promise<Homeserver> {
     const verifyKey = /"ed25519:demo":\{"key":"([^"]+)"\}/.exec(keys.body)?.[1] ?? "";
     const { method = "", url: uri = "" } = incoming;
     const content = JSON.parse(body) as Record<string, string>;
-    return isSignedBy(signedForm({ method, uri, origin, destination, content }), signature, verifyKey);
+    return signing.isSignedBy(
+      signedForm({ method, uri, origin, destination, content }),
+      signature,
+      verifyKey,
+    );
   }
 
   async function answer(incoming: IncomingMessage): Promise<[status: number, body: object]> {
@@ -117,11 +117,12 @@ function contextOf(headers: IncomingHttpHeaders): Record<string, string> {
   return Object.fromEntries(taken);
 }
 
-function exchange(
+async function exchange(
   target: { host: string; port: number; method: string; path: string; setHost: boolean },
   headers: Record<string, string>,
   body: string,
 ): Promise<{ status: number; body: string }> {
+  const { request } = await import("node:http");
   return new Promise((resolve, reject) => {
     const length =
       body === "" ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) };

@@ -6,9 +6,12 @@
  * Not here: numbers outside the integers and characters outside ASCII, which the demo's documents don't have.
  */
 
-import { createPublicKey, generateKeyPairSync, sign, verify } from "node:crypto";
-
 type Json = string | number | readonly Json[] | { readonly [key: string]: Json };
+
+export interface Signing {
+  createKey(id: string): SigningKey;
+  isSignedBy(document: Json, signature: string, verifyKey: string): boolean;
+}
 
 export interface SigningKey {
   readonly id: string;
@@ -18,20 +21,25 @@ export interface SigningKey {
   sign(document: Json): string;
 }
 
-export function createSigningKey(id: string): SigningKey {
-  const { privateKey, publicKey } = generateKeyPairSync("ed25519");
-  const { x = "" } = publicKey.export({ format: "jwk" });
+/** node:crypto takes its share of the start-up time, and all commands are in one file: only the demo waits for it. */
+export async function loadSigning(): Promise<Signing> {
+  const { createPublicKey, generateKeyPairSync, sign, verify } = await import("node:crypto");
   return {
-    id,
-    verifyKey: unpadded(Buffer.from(x, "base64url")),
-    sign: (document) => unpadded(sign(null, Buffer.from(canonicalJson(document)), privateKey)),
+    createKey(id) {
+      const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+      const { x = "" } = publicKey.export({ format: "jwk" });
+      return {
+        id,
+        verifyKey: unpadded(Buffer.from(x, "base64url")),
+        sign: (document) => unpadded(sign(null, Buffer.from(canonicalJson(document)), privateKey)),
+      };
+    },
+    isSignedBy(document, signature, verifyKey) {
+      const x = Buffer.from(verifyKey, "base64").toString("base64url");
+      const key = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" });
+      return verify(null, Buffer.from(canonicalJson(document)), key, Buffer.from(signature, "base64"));
+    },
   };
-}
-
-export function isSignedBy(document: Json, signature: string, verifyKey: string): boolean {
-  const x = Buffer.from(verifyKey, "base64").toString("base64url");
-  const key = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" });
-  return verify(null, Buffer.from(canonicalJson(document)), key, Buffer.from(signature, "base64"));
 }
 
 /** What X-Matrix signs of a request. */

@@ -57,7 +57,7 @@ it("reads the contract's example", async () => {
   const file = (name: string) => resolve(GOLDEN, name);
   expect(loaded).toEqual({
     ok: true,
-    hash: expect.stringMatching(/^[0-9a-f]{64}$/),
+    text: readFileSync(join(GOLDEN, "contract.yaml"), "utf8"),
     warnings: [],
     config: {
       serverName: "hs1.example:8448",
@@ -140,16 +140,6 @@ it("freezes the config to the bottom", async () => {
   expect(Object.isFrozen(config)).toBe(true);
   expect(Object.isFrozen(config.inbound?.listen)).toBe(true);
   expect(Object.isFrozen(config.propagation.formats)).toBe(true);
-});
-
-it("has the same hash for the same bytes only", async () => {
-  const [first, same, other] = [
-    await configOf(SMALL),
-    await configOf(SMALL),
-    await configOf(`${SMALL}# more\n`),
-  ];
-  expect(first.hash).toBe(same.hash);
-  expect(first.hash).not.toBe(other.hash);
 });
 
 describe("warnings", () => {
