@@ -38,10 +38,11 @@ export function startExporters(exports: readonly ExportConfig[], tools: ExportTo
   const metricsOf = createExportMetrics(tools.registry);
   const queues = exports.map((item, index) => {
     const name = `${item.kind}[${index}]`;
+    const batchSpans = item.kind === "file" ? FILE_BATCH_SPANS : undefined;
     return startBatchQueue(
       createExporter(item, tools.clock),
       { ...tools, counters: metricsOf(name) },
-      { name },
+      { name, batchSpans },
     );
   });
   return {

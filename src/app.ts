@@ -202,7 +202,11 @@ async function createSides({ inbound, outbound }: Config, { tools }: Fixed): Pro
         upstream:
           inbound.upstream.kind === "unix"
             ? { key: inbound.upstream.path, path: inbound.upstream.path }
-            : { key: "upstream", host: inbound.upstream.host, port: inbound.upstream.port },
+            : {
+                key: `${inbound.upstream.host} ${inbound.upstream.port}`,
+                host: inbound.upstream.host,
+                port: inbound.upstream.port,
+              },
         isTls: inbound.tls !== undefined,
         hasClientCa: inbound.tls?.clientCaFile !== undefined,
         identify: createIdentify({

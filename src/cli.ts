@@ -32,6 +32,10 @@ const OPTIONS = {
 
 type Values = { readonly [K in keyof typeof OPTIONS]?: string | boolean | undefined };
 
+// Whoever reads our lines may stop (`fedtrace run | head`); the sidecar goes on.
+process.stdout.on("error", () => undefined);
+process.stderr.on("error", () => undefined);
+
 const output: Output = {
   line: (text) => void process.stdout.write(`${text}\n`),
   errorLine: (text) => void process.stderr.write(`${text}\n`),

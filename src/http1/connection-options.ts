@@ -28,6 +28,11 @@ const NEVER_NOMINATED: ReadonlySet<string> = new Set([
   "content-encoding",
   "content-range",
   "authorization",
+  "signature",
+  "signature-input",
+  "digest",
+  "content-digest",
+  "date",
   "cache-control",
   "trailer",
 ]);

@@ -20,7 +20,10 @@ export const FIELD = {
   UPGRADE: 6,
   EXPECT: 7,
   TE: 8,
-  /** Other hop-by-hop names: cut, never read (RFC 9110 section 7.6.1). */
+  /**
+   * Cut, never read: other hop-by-hop names (RFC 9110 section 7.6.1), and any of these names with `_` for `-`, which
+   * a server behind CGI or WSGI can't tell from the real one.
+   */
   HOP: 9,
 } as const;
 
@@ -88,7 +91,9 @@ function tagOf(table: FieldTable, name: string): number {
   const tag = table.exact.get(name);
   if (tag !== undefined) return tag;
   for (const [prefix, prefixTag] of table.prefixes) if (name.startsWith(prefix)) return prefixTag;
-  return 0;
+  if (!name.includes("_")) return 0;
+  const twin = tagOf(table, name.replaceAll("_", "-"));
+  return twin !== 0 && twin < FIRST_FREE_TAG ? FIELD.HOP : twin;
 }
 
 /** Marks of one head, `MARK_SIZE` numbers each: tag, line start, colon, start of the next line. */

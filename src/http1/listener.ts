@@ -47,12 +47,17 @@ export interface Listener {
   destroy(): void;
 }
 
+/** TLS handshakes under way beside the connections that `limits.connections` counts. */
+const HANDSHAKES_MAX = 256;
+
 /** Connections that wait for accept(); the system cuts it to its own bound. */
 const BACKLOG = 4096;
 
 /** @throws FedtraceError LISTEN_FAILED when the address can't be taken */
 export async function startListener(options: ListenerOptions): Promise<Listener> {
   const connections = new Set<ServerConnection>();
+  /** With TLS: all sockets, those whose handshake is not over too. */
+  const sockets = new Set<Socket>();
   let isDraining = false;
 
   const owner: ServerConnectionOwner = {
@@ -78,7 +83,17 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
     if (isFull) options.onRefused("connections", connection);
   }
 
-  const server = await createListeningServer(options, accept);
+  /** Handshakes cost the most and come first, so they have a bound of their own, with room for fair refusals. */
+  function admitRaw(socket: Socket): void {
+    if (sockets.size >= options.limits.connections + HANDSHAKES_MAX) {
+      socket.destroy();
+      return;
+    }
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  }
+
+  const server = await createListeningServer(options, accept, admitRaw);
   const closed = new Promise<void>((resolve) => void server.once("close", resolve));
 
   return {
@@ -99,6 +114,7 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
       isDraining = true;
       server.close();
       for (const connection of connections) connection.socket.destroy();
+      for (const socket of sockets) socket.destroy();
     },
   };
 }
@@ -106,6 +122,7 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
 async function createListeningServer(
   options: ListenerOptions,
   accept: (socket: Socket) => void,
+  admitRaw: (socket: Socket) => void,
 ): Promise<Server> {
   const shared = { allowHalfOpen: true, noDelay: true };
   let server: Server;
@@ -127,8 +144,9 @@ async function createListeningServer(
       },
       accept,
     );
-    // A client's failed handshake; node:tls destroys the socket itself.
-    server.on("tlsClientError", () => undefined);
+    server.on("connection", admitRaw);
+    // A failed or too slow handshake: node:tls only tells of it, and the socket would stay open for good.
+    server.on("tlsClientError", (_error: Error, socket: Socket) => socket.destroy());
   }
   const { address } = options;
   await new Promise<void>((resolve, reject) => {

@@ -2,9 +2,9 @@
  * One client's connection: requests are read from it one after the other, answers are written in that order.
  *
  * ```
- *   head ──► body ──► answer ──► head …      closing: our last byte is out; input is thrown away for a moment
+ *   head ──► body ──► answer ──► flush ──► head …   flush: the answer waits for a client that does not read
  *     │        │         └─ detach() ─► the socket is somebody else's (an upgrade)
- *     └────────┴─ malformed, too large, too slow: the owner answers, then closing
+ *     └────────┴─ malformed, too large, too slow: the owner answers, then closing: what comes is thrown away
  * ```
  * Only one request is open at a time. What a client sends ahead (pipelining) waits in one buffer and the socket
  * is paused, so order needs no queue and memory stays bounded.
@@ -21,7 +21,7 @@ import type { FieldTable } from "./fields.ts";
 import { HeadBuffer } from "./head-buffer.ts";
 import type { ConnectionLimits } from "./limits.ts";
 import { Outlet } from "./outlet.ts";
-import type { RequestRefusal } from "./refusals.ts";
+import { REQUEST_REFUSALS, type RequestRefusal } from "./refusals.ts";
 import { parseRequestHead, type RequestHead } from "./request-head.ts";
 
 /** What follows a request's head. Nothing is called after `onClientGone`. */
@@ -67,13 +67,16 @@ export class ServerConnection implements DeadlineOwner {
   deadlineMs: number;
   readonly #owner: ServerConnectionOwner;
   readonly #head: HeadBuffer;
-  #phase: "head" | "body" | "answer" | "closing" | "detached" = "head";
+  #phase: "head" | "body" | "answer" | "flush" | "closing" | "detached" = "head";
   #handler: RequestHandler | undefined;
   #body: BodyReader | undefined;
   #incoming: Buffer | undefined;
   #at = 0;
   #isAdvancing = false;
   #hasEnded = false;
+  #isAnswering = false;
+  /** What waited to be written when the client was last given time. */
+  #unwritten = 0;
   #requests = 0;
   #clientAddress: string | undefined;
 
@@ -129,7 +132,7 @@ export class ServerConnection implements DeadlineOwner {
     }
     this.#isAdvancing = false;
     if (this.#phase === "body") this.#handler?.onRequestPause();
-    if (this.#incoming !== undefined && this.#phase === "answer") this.socket.pause();
+    if (this.#incoming !== undefined && this.#phase === "answer") this.socket.pause(); // Sent ahead.
     if (this.#hasEnded && this.isIdle) this.close();
   }
 
@@ -189,7 +192,7 @@ export class ServerConnection implements DeadlineOwner {
     const piece = body.read(bytes, from);
     if (typeof piece === "string") {
       this.#incoming = undefined;
-      this.#lose("REQUEST_MALFORMED", piece);
+      this.#lose(REQUEST_REFUSALS[piece].code, piece);
       return;
     }
     this.#consume(bytes, piece.end);
@@ -216,13 +219,30 @@ export class ServerConnection implements DeadlineOwner {
     this.socket.resume();
   }
 
+  /** The answer's head is there: from now on a client that ended its side is still reading, or breaks off. */
+  beginAnswer(): void {
+    this.#isAnswering = true;
+    if (this.#phase === "answer") this.deadlineMs = NO_DEADLINE;
+  }
+
   /** An answer's bytes wait for the client: it has `body_timeout` to take some. */
   expectDrain(): void {
+    this.#unwritten = this.socket.writableLength;
     this.deadlineMs = this.#owner.deadlines.nowMs() + this.#owner.limits.bodyTimeoutMs;
   }
 
+  /** Whether a client that was given time took some of what waits; it is slow then, but reads. */
+  #hasDrainedSome(): boolean {
+    return this.#unwritten > 0 && this.socket.writableLength < this.#unwritten;
+  }
+
   readonly #onDrain = (): void => {
-    if (this.#phase === "answer" && !this.#hasEnded) this.deadlineMs = NO_DEADLINE;
+    this.#unwritten = 0;
+    if (this.#phase === "flush") {
+      this.#awaitRequest();
+      return;
+    }
+    if (this.#phase === "answer" && this.#isAnswering) this.deadlineMs = NO_DEADLINE;
     this.#handler?.onClientDrain();
   };
 
@@ -236,9 +256,19 @@ export class ServerConnection implements DeadlineOwner {
     this.#body = undefined;
     if (!isReusable || this.#phase !== "answer" || this.#owner.isDraining) {
       this.close();
-      return;
+    } else if (this.socket.writableNeedDrain) {
+      // A client that sends on but reads nothing must not fill our memory with answers.
+      this.#phase = "flush";
+      this.socket.pause();
+      this.expectDrain();
+    } else {
+      this.#awaitRequest();
     }
+  }
+
+  #awaitRequest(): void {
     this.#phase = "head";
+    this.#isAnswering = false;
     this.deadlineMs = this.#owner.deadlines.nowMs() + this.#owner.limits.idleMs;
     if (this.socket.isPaused()) this.socket.resume();
     this.#advance();
@@ -251,11 +281,17 @@ export class ServerConnection implements DeadlineOwner {
     this.#phase = "closing";
     this.#incoming = undefined;
     this.#handler = undefined;
-    this.deadlineMs = this.#owner.deadlines.nowMs() + LINGER_MS;
+    this.expectDrain();
+    this.socket.once("finish", this.#onFinish);
     if (this.#hasEnded) this.socket.destroySoon();
     else this.socket.end();
     this.socket.resume();
   }
+
+  readonly #onFinish = (): void => {
+    this.#unwritten = 0;
+    this.deadlineMs = this.#owner.deadlines.nowMs() + LINGER_MS;
+  };
 
   /** Breaks off an answer so that the client can't take it for whole: by a reset where the socket can. */
   breakOff(): void {
@@ -282,7 +318,9 @@ export class ServerConnection implements DeadlineOwner {
   }
 
   onDeadline(): void {
-    if (this.#phase === "closing") this.socket.destroy();
+    if (this.#hasDrainedSome()) this.expectDrain();
+    else if (this.#phase === "closing" && this.socket.writableLength === 0) this.socket.destroy();
+    else if (this.#phase === "closing" || this.#phase === "flush") this.breakOff();
     else if (this.#phase === "head") this.#onHeadDeadline();
     else if (this.#phase === "body" && !this.socket.isPaused()) this.#lose("BODY_TIMEOUT", undefined);
     else this.#lose("CLIENT_ABORTED", undefined);
@@ -297,7 +335,9 @@ export class ServerConnection implements DeadlineOwner {
     this.#hasEnded = true;
     if (this.#phase === "head") this.close();
     else if (this.#phase === "body") this.#lose("CLIENT_ABORTED", undefined);
-    else if (this.#phase === "answer") this.deadlineMs = this.#owner.deadlines.nowMs() + HALF_CLOSED_MS;
+    else if (this.#phase === "answer" && !this.#isAnswering) {
+      this.deadlineMs = this.#owner.deadlines.nowMs() + HALF_CLOSED_MS;
+    }
   };
 
   readonly #onError = (): void => {
@@ -315,6 +355,6 @@ export class ServerConnection implements DeadlineOwner {
     const handler = this.#handler;
     this.#handler = undefined;
     handler?.onClientGone(code, refusal);
-    if (code === "CLIENT_ABORTED" && this.#phase !== "detached") this.socket.destroy();
+    if (code === "CLIENT_ABORTED" && this.#phase !== "detached") this.breakOff();
   }
 }

@@ -76,6 +76,8 @@ export class UpstreamConnection implements DeadlineOwner {
   #isReusable = false;
   #hasAnswered = false;
   #isRequestWritten = false;
+  /** What waited to be written when the upstream was last given time. */
+  #unwritten = 0;
   #interim = 0;
   #idleMs: number;
 
@@ -128,7 +130,9 @@ export class UpstreamConnection implements DeadlineOwner {
 
   /** The upstream's buffer is full: it has `body_timeout` to take some of the request. */
   expectDrain(): void {
-    if (this.#isConnected && this.#phase === "head") this.#expectBytes();
+    if (!this.#isConnected || this.#phase !== "head") return;
+    this.#unwritten = this.socket.writableLength;
+    this.#expectBytes();
   }
 
   /** While a response is awaited: no limit runs until the request is written, since its rest is the client's. */
@@ -282,6 +286,7 @@ export class UpstreamConnection implements DeadlineOwner {
   }
 
   readonly #onDrain = (): void => {
+    this.#unwritten = 0;
     this.#limitWait();
     this.#handler?.onUpstreamDrain();
   };
@@ -306,6 +311,7 @@ export class UpstreamConnection implements DeadlineOwner {
   };
 
   onDeadline(): void {
+    if (this.#unwritten > 0 && this.socket.writableLength < this.#unwritten) return this.expectDrain(); // Slow, but reading.
     this.fail(this.#phase === "idle" ? "UPSTREAM_CLOSED" : "UPSTREAM_TIMEOUT");
   }
 

@@ -8,6 +8,7 @@
  */
 
 import { isIPv6 } from "node:net";
+import { detach } from "../core/text.ts";
 
 export interface ServerName {
   /** Lower case, without trailing dot, with its port where it had one, as written. */
@@ -47,11 +48,11 @@ function readHost(text: string): string | undefined {
   if (text.startsWith("[")) {
     const address = text.slice(1, -1);
     // isIPv6 alone would take a zone (`fe80::1%eth0`), which means nothing on another machine.
-    return IPV6_LITERAL.test(address) && isIPv6(address) ? text.toLowerCase() : undefined;
+    return IPV6_LITERAL.test(address) && isIPv6(address) ? detach(text.toLowerCase()) : undefined;
   }
   if (!DNS_NAME.test(text)) return undefined;
   const host = text.endsWith(".") ? text.slice(0, -1) : text;
-  return host.length > HOST_LENGTH_MAX ? undefined : host.toLowerCase();
+  return host.length > HOST_LENGTH_MAX ? undefined : detach(host.toLowerCase());
 }
 
 const HTTP_URL = /^(https?):\/\/([^/?#]*)/i;

@@ -6,8 +6,9 @@
  * which never counts (contract, rule 5): a context with `d` is a context that is not sampled.
  */
 
+import { detach } from "../core/text.ts";
 import type { Refusal, TraceContext } from "./context.ts";
-import { detach, refuseId } from "./header-text.ts";
+import { refuseId } from "./header-text.ts";
 
 /** `{32}-{16}-{1}-{16}` */
 const VALUE_LENGTH_MAX = 68;

@@ -1,5 +1,5 @@
 /**
- * What the codecs of all formats share: how an id is checked, and how text is kept.
+ * What the codecs of all formats share: how an id is checked.
  * Not here: any format, and any decoding of percent-encoding (each codec knows what it allows).
  */
 
@@ -17,16 +17,4 @@ export function isLowerHex(text: string): boolean {
 export function refuseId(digits: string): "hex" | "zero" | undefined {
   if (!isLowerHex(digits)) return "hex";
   return ZEROS.startsWith(digits) ? "zero" : undefined;
-}
-
-/**
- * The same text, cut loose from the string that it is a slice of.
- *
- * V8 makes a slice of 13 characters or more a pointer into the whole string. A header's value is a slice of
- * the request's head (up to 64 KiB), and ids outlive their request by minutes (sampling/forced.ts, the export
- * queue): without this each would hold a whole head in memory. A concatenation is flattened into a new string
- * before it is sliced, so what the result points into is one character longer than itself.
- */
-export function detach(text: string): string {
-  return (" " + text).slice(1);
 }

@@ -7,8 +7,9 @@
  * throws on `%ZZ`, and the published propagator died of it (CVE-2026-59892).
  */
 
+import { detach } from "../core/text.ts";
 import type { Refusal, TraceContext } from "./context.ts";
-import { detach, isLowerHex, refuseId } from "./header-text.ts";
+import { isLowerHex, refuseId } from "./header-text.ts";
 
 /** 32 + 16 + 16 + 2 hex digits and three colons, each as `%3A`. */
 const VALUE_LENGTH_MAX = 75;

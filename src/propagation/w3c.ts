@@ -6,8 +6,9 @@
  * never enters a context, and `traceresponse`, which is removed or passed on but never read (trace-fields.ts).
  */
 
+import { detach } from "../core/text.ts";
 import type { Refusal, TraceContext } from "./context.ts";
-import { detach, isLowerHex, refuseId } from "./header-text.ts";
+import { isLowerHex, refuseId } from "./header-text.ts";
 
 /** `00-{32}-{16}-{2}`: all of version 00, and what a later version must start with. */
 const VERSION_00_LENGTH = 55;

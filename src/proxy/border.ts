@@ -47,11 +47,14 @@ export interface Crossing {
 const NOTHING_TAKEN: Extraction = { context: undefined, format: undefined, refusals: [] };
 const OWN_SERVER: WishSource = { kind: "own" };
 
-/** @param operation the span's name, for samplers that tell operations apart */
+/**
+ * @param sent `isAdmitted`: false for a caller that is refused anyway; then nothing of what it sent is believed
+ * @param operation the span's name, for samplers that tell operations apart
+ */
 export function crossBorder(
   border: { readonly policy: BorderPolicy; readonly random: Random; readonly metrics: ProxyMetrics },
   direction: Direction,
-  sent: { readonly peer: Peer; readonly fields: RequestFields },
+  sent: { readonly peer: Peer; readonly fields: RequestFields; readonly isAdmitted: boolean },
   operation: string,
 ): Crossing {
   const { policy, random, metrics } = border;
@@ -59,7 +62,7 @@ export function crossBorder(
   const isInbound = direction === "inbound";
 
   const verdict = judge(policy, peer, isInbound);
-  const isSenderTrusted = !isInbound || verdict.isWhitelisted;
+  const isSenderTrusted = sent.isAdmitted && (!isInbound || verdict.isWhitelisted);
   const taken = isSenderTrusted ? extractContext(policy.formats, fields.context) : NOTHING_TAKEN;
   for (const { format, reason } of taken.refusals) metrics.contextRefused(format, reason);
 
@@ -96,7 +99,8 @@ function judge(policy: BorderPolicy, peer: Peer, isProofNeeded: boolean): Verdic
 function peerWish(peer: Peer, { entry }: Verdict): WishSource {
   return {
     kind: "peer",
-    name: peer.name ?? "",
+    // Without its port: a port is free to choose, and each would have a budget of its own.
+    name: (peer.name ?? "").replace(/:\d+$/, ""),
     sampling: entry?.sampling ?? "accept",
     forcedPerSecond: entry?.forcedPerSecond ?? 0,
   };

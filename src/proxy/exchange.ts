@@ -74,10 +74,16 @@ export function openExchange(
   const target = side.readTarget(head, connection);
   const isInbound = direction === "inbound";
   const fields = readRequestFields(head, { isForwardedCut: isInbound, isHostCut: target.host !== undefined });
+  const refused = side.admit(fields) ?? target.refused;
   const peer = side.identify(fields, connection, target);
   const route = context.matchRoute(head.method, target.path);
   const operation = spanName(head.method, route);
-  const crossing = crossBorder(context, direction, { peer, fields }, operation);
+  const crossing = crossBorder(
+    context,
+    direction,
+    { peer, fields, isAdmitted: refused === undefined },
+    operation,
+  );
   metrics.started[direction].add(1);
   if (crossing.context.isSampled) metrics.sampled[direction].add(1);
   if (fields.removed > 0) metrics.removed[direction].add(fields.removed);
@@ -108,7 +114,6 @@ export function openExchange(
     resendCount: 0,
   });
 
-  const refused = side.admit(fields) ?? target.refused;
   if (refused !== undefined) {
     exchange.answer(refused);
     return undefined;
@@ -155,12 +160,13 @@ class Exchange implements RequestHandler, ResponseHandler {
     const upstream = this.#context.pool.acquire(address);
     this.#begin(upstream);
     const early = this.#early;
-    if (early !== undefined) {
-      this.#early = undefined;
-      this.onRequestBytes(early);
-    }
+    this.#early = undefined;
+    const hasRoom = early === undefined || this.onRequestBytes(early);
     if (this.#isRequestDone) this.onRequestEnd(this.#requestTrailers);
-    else if (early !== undefined) this.#connection.resumeBody();
+    else {
+      upstream.outlet.flush(); // The client may wait for a 100 before it sends any of its body.
+      if (early !== undefined && hasRoom) this.#connection.resumeBody();
+    }
   }
 
   #begin(upstream: UpstreamConnection): void {
@@ -209,7 +215,7 @@ class Exchange implements RequestHandler, ResponseHandler {
       this.#end(code);
       return;
     }
-    this.answer({ code, sentence: refusal === undefined ? undefined : REQUEST_REFUSALS[refusal].sentence });
+    this.answer(refusal === undefined ? { code } : REQUEST_REFUSALS[refusal]);
   }
 
   // ── from the upstream ──────────────────────────────────────────────────────────────────────────────────
@@ -222,7 +228,11 @@ class Exchange implements RequestHandler, ResponseHandler {
     if (!isInterim) {
       this.#hasAnswered = true;
       this.#facts.status = head.status;
-      if (head.bodyLength === UNTIL_CLOSE || this.#context.isDraining()) this.#isClientReusable = false;
+      // An answer before the request's end: its rest would be read only to be thrown away.
+      if (head.bodyLength === UNTIL_CLOSE || !this.#isRequestDone || this.#context.isDraining()) {
+        this.#isClientReusable = false;
+      }
+      this.#connection.beginAnswer();
       if (isUnchunked) this.#upstream?.removeChunking();
     }
     const added = isInterim || this.#isClientReusable ? "" : "connection: close\r\n";

@@ -36,7 +36,7 @@ export function createInbound(options: InboundOptions): Side {
     const known = certificateNames.get(connection);
     if (known !== undefined) return known;
     const socket = connection.socket as TLSSocket;
-    const names = socket.authorized ? parseCertificateNames(socket.getPeerCertificate().subjectaltname) : [];
+    const names = socket.authorized ? parseCertificateNames(certificateOf(socket)?.subjectaltname) : [];
     certificateNames.set(connection, names);
     return names;
   }
@@ -84,4 +84,9 @@ function readTarget(head: RequestHead, scheme: "http" | "https"): Target {
 /** TRACE sends the request back as its body, and with it the context that was injected behind the border. */
 function refuseMethod(method: "TRACE" | "CONNECT"): Answer {
   return { code: "FORM_UNSUPPORTED", sentence: `${method} is not forwarded to the server` };
+}
+
+/** Node's types leave out that there is none once the socket is destroyed. */
+function certificateOf(socket: TLSSocket): { readonly subjectaltname?: string } | null {
+  return socket.getPeerCertificate();
 }

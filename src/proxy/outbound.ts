@@ -12,8 +12,8 @@
 import { isIP } from "node:net";
 import type { Clock } from "../core/clock.ts";
 import type { ErrorCode } from "../core/errors.ts";
+import { detach } from "../core/text.ts";
 import type { RequestHead } from "../http1/request-head.ts";
-import type { UpstreamAddress } from "../http1/upstream-connection.ts";
 import type { AllowedTargets } from "./allowed-targets.ts";
 import type { Answer } from "./answers.ts";
 import { parseAuthority } from "./authority.ts";
@@ -46,6 +46,7 @@ interface Resolved {
 export async function createOutbound(options: OutboundOptions): Promise<Side> {
   const isSecret = options.sharedSecret === undefined ? undefined : await compareWith(options.sharedSecret);
   const resolved = new Map<string, Resolved>();
+  const asking = new Map<string, Promise<Outcome>>();
 
   async function resolve(name: string): Promise<Outcome> {
     const addresses = await options.resolve(name).catch(() => []);
@@ -60,7 +61,10 @@ export async function createOutbound(options: OutboundOptions): Promise<Side> {
     const nowMs = options.clock.monotonicMs();
     const known = resolved.get(name);
     if (known !== undefined && known.untilMs > nowMs) return known.outcome;
-    const outcome = await resolve(name);
+    // Requests that ask at the same time share one look-up.
+    const asked = asking.get(name) ?? resolve(name).finally(() => asking.delete(name));
+    asking.set(name, asked);
+    const outcome = await asked;
     resolved.delete(name);
     const [oldest] = resolved.keys();
     if (resolved.size >= RESOLVED_MAX && oldest !== undefined) resolved.delete(oldest);
@@ -81,7 +85,7 @@ export async function createOutbound(options: OutboundOptions): Promise<Side> {
         if (typeof outcome === "string") done(outcome);
         else done({ key: `${outcome.address} ${port}`, host: outcome.address, port });
       };
-      if (isIP(address) === 0) void resolveCached(address.toLowerCase()).then(finish);
+      if (isIP(address) === 0) void resolveCached(detach(address.toLowerCase())).then(finish);
       else finish(options.allowed.isAllowed(address) ? { address } : "TARGET_REFUSED");
     },
   };
@@ -96,7 +100,7 @@ function readTarget(head: RequestHead): Target {
   const read: Target = {
     path: path.startsWith("/") ? path : `/${path}`,
     scheme: "http",
-    authority,
+    authority: detach(authority), // It outlives the request in the caches of names.
     server: server === undefined ? undefined : { address: server.address, port: server.port ?? HTTP_PORT },
     host: isSame ? undefined : authority,
     refused: undefined,

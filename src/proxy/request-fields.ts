@@ -5,10 +5,11 @@
  * hide a trace header from the scrubbing nor have a nominated one believed.
  */
 
-import { type Cuts, FIELD, fieldValue, findLines, MARK_SIZE } from "../http1/fields.ts";
+import { type Cuts, FIELD, fieldValue, MARK_SIZE } from "../http1/fields.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import type { ContextField } from "../propagation/extract.ts";
 import { contextFieldOf, TAG } from "./field-tags.ts";
+import { findNominated, withNominated } from "./nominated.ts";
 
 export interface RequestFields {
   /** Lines to leave out, ascending. */
@@ -40,7 +41,7 @@ const NO_CONTEXT: ReadonlyMap<ContextField, readonly string[]> = new Map();
 /** @param rules what the direction adds to the lines that go anyway */
 export function readRequestFields(head: RequestHead, rules: FieldRules): RequestFields {
   const { text, marks } = head;
-  const nominated = nominatedLines(head);
+  const nominated = findNominated(head);
   const values: Values = { upgradeAllowed: isUpgradeAllowed(head) };
   const cuts: Cuts = [];
   let removed = 0;
@@ -61,7 +62,7 @@ export function readRequestFields(head: RequestHead, rules: FieldRules): Request
     }
   }
   return {
-    cuts: nominated === undefined ? cuts : withNominated(cuts, nominated),
+    cuts: withNominated(cuts, nominated),
     removed,
     hasContext,
     context: values.context ?? NO_CONTEXT,
@@ -148,20 +149,4 @@ function isUpgradePassed(protocol: string): boolean {
   return (
     /^[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)?$/.test(protocol) && !/^(?:h2c|h2|http|tls)\b/i.test(protocol)
   );
-}
-
-/** Line start → line end of what `Connection` nominates beyond the usual; undefined where it names nothing more. */
-function nominatedLines(head: RequestHead): ReadonlyMap<number, number> | undefined {
-  const { nominated } = head.connection;
-  if (nominated.length === 0) return undefined;
-  const found = findLines(head.text, head.fieldsAt, new Set(nominated));
-  const lines = new Map<number, number>();
-  for (let index = 0; index < found.length; index += 2) lines.set(found[index] ?? 0, found[index + 1] ?? 0);
-  return lines;
-}
-
-function withNominated(cuts: Cuts, nominated: ReadonlyMap<number, number>): Cuts {
-  const lines = new Map(nominated);
-  for (let index = 0; index < cuts.length; index += 2) lines.set(cuts[index] ?? 0, cuts[index + 1] ?? 0);
-  return [...lines].sort(([left], [right]) => left - right).flat();
 }

@@ -14,6 +14,7 @@ import {
   type Marks,
   scanFields,
 } from "../http1/fields.ts";
+import { findNominated, withNominated } from "./nominated.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import { cutServerTiming } from "../propagation/server-timing.ts";
@@ -70,7 +71,8 @@ export function formatResponse(head: ResponseHead, rules: ResponseRules): Rewrit
     cuts.push(marks[index + 1] ?? 0, marks[index + 3] ?? 0);
   }
   const line = head.isHttp10 ? `HTTP/1.1${text.slice(8, fieldsAt)}` : text.slice(0, fieldsAt);
-  return { text: line + cutLines(text, fieldsAt, text.length - 2, cuts) + added + "\r\n", removed };
+  const allCuts = withNominated(cuts, findNominated(head));
+  return { text: line + cutLines(text, fieldsAt, text.length - 2, allCuts) + added + "\r\n", removed };
 }
 
 function isResponseLineCut(tag: number, rules: ResponseRules): boolean {

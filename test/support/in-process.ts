@@ -1,7 +1,7 @@
 /** A sidecar in the test's own process: the real parts of app.ts, its spans and log lines within reach. */
 
 import { type Sidecar, startSidecar } from "../../src/app.ts";
-import { mergeConfig } from "../../src/config/merge.ts";
+import { type Config, mergeConfig } from "../../src/config/merge.ts";
 import { readOtelEnvironment } from "../../src/config/otel-environment.ts";
 import { checkSchema } from "../../src/config/schema.ts";
 import { createSystemClock } from "../../src/core/clock.ts";
@@ -14,6 +14,8 @@ export interface TestSidecar {
   readonly port: Readonly<Record<"inbound" | "outbound" | "admin", number>>;
   readonly spans: readonly SpanRecord[];
   readonly logged: readonly string[];
+  /** As a changed file would; @returns the keys that need a restart. */
+  reload(document: Readonly<Record<string, unknown>>): Promise<readonly string[]>;
   /** Puts the sidecar's clock forward, so that its time limits pass without waiting. */
   advance(ms: number): void;
   /** Resolves with the spans once there are so many. */
@@ -22,15 +24,13 @@ export interface TestSidecar {
 
 /** @param document a config as its YAML would be parsed; `server_name` is filled in */
 export async function startInProcess(document: Readonly<Record<string, unknown>>): Promise<TestSidecar> {
-  const checked = checkSchema({ server_name: "own.test", ...document });
-  if ("findings" in checked) throw new Error(JSON.stringify(checked.findings));
   const spans: SpanRecord[] = [];
   const logged: string[] = [];
   const waiting = new Set<() => void>();
   const systemClock = createSystemClock();
   let aheadMs = 0;
   const port = { inbound: 0, outbound: 0, admin: 0 };
-  const sidecar = await startSidecar(mergeConfig(checked.file, readOtelEnvironment({})), {
+  const sidecar = await startSidecar(configOf(document), {
     clock: {
       monotonicMs: () => systemClock.monotonicMs() + aheadMs,
       unixMs: () => systemClock.unixMs() + aheadMs,
@@ -54,6 +54,7 @@ export async function startInProcess(document: Readonly<Record<string, unknown>>
     port,
     spans,
     logged,
+    reload: (next) => sidecar.reload(configOf(next)),
     advance(ms) {
       aheadMs += ms;
     },
@@ -68,4 +69,10 @@ export async function startInProcess(document: Readonly<Record<string, unknown>>
         look();
       }),
   };
+}
+
+function configOf(document: Readonly<Record<string, unknown>>): Config {
+  const checked = checkSchema({ server_name: "own.test", ...document });
+  if ("findings" in checked) throw new Error(JSON.stringify(checked.findings));
+  return mergeConfig(checked.file, readOtelEnvironment({}));
 }
