@@ -41,7 +41,8 @@ export function createLog(level: LogLevel): Log {
 }
 
 async function createWriter(level: LogLevel): Promise<Logger> {
-  const { destination, pino } = await import("pino");
+  // A CommonJS package: bundled, only its default export is there.
+  const { default: pino } = await import("pino");
   return pino(
     {
       level,
@@ -49,7 +50,7 @@ async function createWriter(level: LogLevel): Promise<Logger> {
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
-    destination({ dest: STANDARD_ERROR, sync: true }),
+    pino.destination({ dest: STANDARD_ERROR, sync: true }),
   );
 }
 
