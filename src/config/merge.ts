@@ -16,7 +16,7 @@ const FORMATS: readonly FormatName[] = ["w3c", "jaeger", "b3"];
 const OTLP = { protocol: "http/protobuf", headers: {}, timeoutMs: 10_000, compression: "none" } as const;
 
 /** Where spans go besides the built-in store. */
-export type ExportConfig =
+type ExportConfig =
   | {
       readonly kind: "otlp";
       readonly url: string;

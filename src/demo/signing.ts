@@ -13,7 +13,7 @@ export interface Signing {
   isSignedBy(document: Json, signature: string, verifyKey: string): boolean;
 }
 
-export interface SigningKey {
+interface SigningKey {
   readonly id: string;
   /** The public key, unpadded Base64. */
   readonly verifyKey: string;

@@ -14,7 +14,7 @@ import type { RequestRefusal } from "./refusals.ts";
 import type { RequestHead } from "./request-head.ts";
 import { type RequestHandler, ServerConnection, type ServerConnectionOwner } from "./server-connection.ts";
 
-export type ListenAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+type ListenAddress = { readonly host: string; readonly port: number } | { readonly path: string };
 
 /** PEM texts. With `ca`, a client may show a certificate; one that does not verify counts as none. */
 export type ListenerTls = Pick<SecureContextOptions, "cert" | "key" | "ca">;
@@ -53,9 +53,15 @@ const HANDSHAKES_MAX = 256;
 /** Connections that wait for accept(); the system cuts it to its own bound. */
 const BACKLOG = 4096;
 
+/** Connections over the cap that are answered at a time; more are dropped without a word. */
+const REFUSED_MAX = 256;
+
 /** @throws FedtraceError LISTEN_FAILED when the address can't be taken */
 export async function startListener(options: ListenerOptions): Promise<Listener> {
   const connections = new Set<ServerConnection>();
+  /** Over the cap: answered and about to go, so they take no room from others. */
+  const refused = new Set<ServerConnection>();
+  let onEmpty: (() => void) | undefined;
   /** With TLS: all sockets, those whose handshake is not over too. */
   const sockets = new Set<Socket>();
   let isDraining = false;
@@ -73,14 +79,22 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
     },
     onRequest: (head, connection) => options.onRequest(head, connection),
     onRefused: (refusal, connection) => options.onRefused(refusal, connection),
-    onClosed: (connection) => void connections.delete(connection),
+    onClosed(connection) {
+      connections.delete(connection);
+      refused.delete(connection);
+      if (connections.size + refused.size === 0) onEmpty?.();
+    },
   };
 
   function accept(socket: Socket): void {
     const connection = new ServerConnection(socket, owner);
-    const isFull = connections.size >= options.limits.connections;
-    connections.add(connection);
-    if (isFull) options.onRefused("connections", connection);
+    if (connections.size < options.limits.connections) {
+      connections.add(connection);
+      return;
+    }
+    refused.add(connection);
+    if (refused.size > REFUSED_MAX) socket.destroy();
+    else options.onRefused("connections", connection);
   }
 
   /** Handshakes cost the most and come first, so they have a bound of their own, with room for fair refusals. */
@@ -96,6 +110,12 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
   const server = await createListeningServer(options, accept, admitRaw);
   const closed = new Promise<void>((resolve) => void server.once("close", resolve));
 
+  /** The server closes a turn before its last connection has told its owner, whose span would be lost. */
+  async function untilEmpty(): Promise<void> {
+    await closed;
+    if (connections.size + refused.size > 0) await new Promise<void>((resolve) => (onEmpty = resolve));
+  }
+
   return {
     address: addressOf(server),
     get connections() {
@@ -108,12 +128,12 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
       isDraining = true;
       server.close();
       for (const connection of connections) if (connection.isIdle) connection.close();
-      return closed;
+      return untilEmpty();
     },
     destroy() {
       isDraining = true;
       server.close();
-      for (const connection of connections) connection.socket.destroy();
+      for (const connection of [...connections, ...refused]) connection.socket.destroy();
       for (const socket of sockets) socket.destroy();
     },
   };

@@ -77,7 +77,8 @@ export class ServerConnection implements DeadlineOwner {
   #isAnswering = false;
   /** What waited to be written when the client was last given time. */
   #unwritten = 0;
-  #requests = 0;
+  /** Whether `head_timeout` runs, and not the idle limit. */
+  #isHeadTimed = true;
   #clientAddress: string | undefined;
 
   constructor(socket: Socket, owner: ServerConnectionOwner) {
@@ -147,8 +148,9 @@ export class ServerConnection implements DeadlineOwner {
     const found = this.#head.take(bytes, this.#at);
     if (found === "more") {
       // The time limit starts with the first byte; the first head's started with the connection.
-      if (this.#requests > 0 && this.#head.isPartial && this.deadlineMs > this.#headDeadlineMs()) {
-        this.deadlineMs = this.#headDeadlineMs();
+      if (this.#head.isPartial && !this.#isHeadTimed) {
+        this.#isHeadTimed = true;
+        this.deadlineMs = this.#owner.deadlines.nowMs() + this.#owner.limits.headTimeoutMs;
       }
       this.#incoming = undefined;
       return;
@@ -157,7 +159,6 @@ export class ServerConnection implements DeadlineOwner {
     const head = parseRequestHead(found.text, owner.fields, owner.limits.headLines);
     if (typeof head === "string") return this.#refuse(head);
 
-    this.#requests++;
     this.#consume(bytes, found.end);
     this.deadlineMs = NO_DEADLINE;
     const hasBody = head.bodyLength !== 0;
@@ -166,10 +167,6 @@ export class ServerConnection implements DeadlineOwner {
     if (hasBody) this.#expectBytes();
     this.#handler = owner.onRequest(head, this);
     if (!hasBody) this.#handler?.onRequestEnd("");
-  }
-
-  #headDeadlineMs(): number {
-    return this.#owner.deadlines.nowMs() + this.#owner.limits.headTimeoutMs;
   }
 
   #expectBytes(): void {
@@ -268,6 +265,7 @@ export class ServerConnection implements DeadlineOwner {
 
   #awaitRequest(): void {
     this.#phase = "head";
+    this.#isHeadTimed = false;
     this.#isAnswering = false;
     this.deadlineMs = this.#owner.deadlines.nowMs() + this.#owner.limits.idleMs;
     if (this.socket.isPaused()) this.socket.resume();

@@ -57,6 +57,7 @@ export function createUpstreamPool(owner: Omit<UpstreamOwner, "onClosed">): Upst
       const stack = stacks.get(address.key);
       for (let last = stack?.pop(); last !== undefined; last = stack?.pop()) {
         idle--;
+        if (stack?.length === 0) stacks.delete(address.key);
         if (last.isOpen) return last;
       }
       return new UpstreamConnection(address, connectionOwner);

@@ -11,7 +11,7 @@ export interface CounterCell {
   add(amount: number): void;
 }
 
-export interface CounterFamily {
+interface CounterFamily {
   /**
    * The series of these label values, in the order of the family's label names. Past the family's bound every
    * new combination is the one series whose values all read `other`.

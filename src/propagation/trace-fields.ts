@@ -20,7 +20,7 @@ import type { ContextField } from "./extract.ts";
 export type TraceFieldKind = "context" | "baggage" | "forcing" | "response" | "server-timing";
 
 /** A name in lower case and what it is; in `prefixes` the name is what a header's name starts with. */
-export interface TraceFieldName {
+interface TraceFieldName {
   readonly name: string;
   readonly kind: TraceFieldKind;
 }

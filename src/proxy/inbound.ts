@@ -7,6 +7,7 @@
  */
 
 import type { TLSSocket } from "node:tls";
+import { REQUEST_REFUSALS } from "../http1/refusals.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import type { ServerConnection } from "../http1/server-connection.ts";
 import type { UpstreamAddress } from "../http1/upstream-connection.ts";
@@ -75,7 +76,7 @@ function readTarget(head: RequestHead, scheme: "http" | "https"): Target {
   if (authority.toLowerCase() !== host.toLowerCase()) {
     return {
       ...kept,
-      refused: { code: "REQUEST_MALFORMED", sentence: "Host differs from the request target" },
+      refused: REQUEST_REFUSALS["host-differs"],
     };
   }
   return { ...kept, path: path.startsWith("/") ? path : `/${path}` };

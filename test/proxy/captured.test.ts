@@ -115,7 +115,7 @@ describe.each(captures)("capture $index: $dir $method $path", (capture) => {
     );
 
     const arrived = upstream.received().slice(known);
-    const [arrivedHead = "", arrivedBody] = splitHead(arrived);
+    const [arrivedHead, arrivedBody] = splitHead(arrived);
     const [requestLine, ...arrivedLines] = arrivedHead.split("\r\n");
     expect(requestLine).toBe(`${capture.method} ${capture.path} HTTP/1.1`);
     const added = isInbound
@@ -128,7 +128,7 @@ describe.each(captures)("capture $index: $dir $method $path", (capture) => {
     expect(traceLines).toHaveLength(isInbound ? 3 : 0);
     expect(arrivedBody).toBe(body);
 
-    const [receivedHead = "", receivedBody] = splitHead(received);
+    const [receivedHead, receivedBody] = splitHead(received);
     expect(receivedHead.split("\r\n")).toEqual([
       `HTTP/1.1 ${capture.status} Any Reason`,
       ...without(head, TAKEN_FROM_RESPONSES),

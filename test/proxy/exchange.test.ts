@@ -298,7 +298,7 @@ describe("failures of the client", () => {
     { why: "resets", leave: (socket: Socket) => void socket.resetAndDestroy() },
     {
       why: "closes, and is given time in case it only half-closed",
-      leave(socket: Socket) {
+      leave: (socket: Socket) => {
         socket.destroy();
         socket.once("close", () => patient.advance(6000));
       },

@@ -1,6 +1,6 @@
 /**
  * `fedtrace run` in a process of its own, waited for by what it says: no sleeps, and whoever waits for what
- * never comes is told all that the process said. It ends with the test that started it.
+ * never comes fails with all that the process said beside it. It ends with the test that started it.
  */
 
 import { spawn } from "node:child_process";
@@ -53,6 +53,9 @@ export function inboundTo(upstreamPort: number): { readonly listen: string; read
   return { listen: "127.0.0.1:0", upstream: `http://127.0.0.1:${upstreamPort}` };
 }
 
+/** A crash shows the line of the bundle it happened in, which is as long as a file. */
+const LINE_SHOWN_MAX = 400;
+
 /** Starts the sidecar and resolves once it says `ready`; rejects when it ends before. */
 export async function startSidecar(
   document: ConfigDocument,
@@ -104,9 +107,13 @@ function spawnSidecar(
   function until(isThere: () => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       const look = (): void => {
-        if (isThere()) resolve();
-        else if (ended === undefined) return;
-        else reject(new Error(`it ended (${ended}), having said:\n${[...stdout, ...stderr].join("\n")}`));
+        try {
+          if (isThere()) resolve();
+          else if (ended === undefined) return;
+          else reject(new Error(`the sidecar ended (${ended}) before it said what was waited for`));
+        } catch (error) {
+          reject(error instanceof Error ? error : new Error(String(error))); // A log line that is no JSON.
+        }
         waiting.delete(look);
       };
       waiting.add(look);
@@ -118,7 +125,8 @@ function spawnSidecar(
   onTestFinished(async ({ task }) => {
     child.kill("SIGKILL");
     await exited;
-    if (task.result?.state === "fail") process.stderr.write(`${[...stdout, ...stderr].join("\n")}\n`);
+    if (task.result?.state !== "fail") return;
+    for (const line of [...stdout, ...stderr]) process.stderr.write(`${line.slice(0, LINE_SHOWN_MAX)}\n`);
   });
   return {
     configPath,

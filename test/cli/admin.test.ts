@@ -1,0 +1,143 @@
+/** The admin listener: who may ask it, and what it answers. */
+
+import { describe, expect, it, onTestFinished } from "vitest";
+import { ADMIN, inboundTo, OUTBOUND, type SpawnedSidecar, startSidecar } from "../support/sidecar.ts";
+import { exchangeRaw, recordingUpstream } from "../support/wire.ts";
+
+function startAdmin(admin: object = {}): Promise<SpawnedSidecar> {
+  return startSidecar({ inbound: inboundTo(1), admin: { ...ADMIN, ...admin } });
+}
+
+/** The status of one answer, for exact request lines and header lines. */
+async function statusOf({ port }: SpawnedSidecar, ...lines: readonly string[]): Promise<number> {
+  const answer = await exchangeRaw(port.admin, [...lines, "Connection: close", "", ""].join("\r\n"));
+  return Number(/^HTTP\/1\.1 (\d{3}) /.exec(answer)?.[1]);
+}
+
+describe("answers only by a name of its own", () => {
+  it.each([
+    { host: "127.0.0.1", status: 200, why: "an address" },
+    { host: "127.0.0.1:9470", status: 200, why: "with whatever port, as behind a port mapping" },
+    { host: "[::1]:9470", status: 200, why: "an IPv6 literal" },
+    { host: "localhost", status: 200, why: "a loopback name" },
+    { host: "LOCALHOST:1", status: 200, why: "in any letter case" },
+    { host: "trace.localhost", status: 200, why: "a loopback name (RFC 6761 section 6.3)" },
+    { host: "fedtrace.internal.example", status: 200, why: "one of admin.hosts" },
+    { host: "evil.example", status: 403, why: "a name that somebody pointed here (DNS rebinding)" },
+    { host: "localhost.evil.example", status: 403, why: "begins like a loopback name" },
+    { host: "evillocalhost", status: 403, why: "ends like one" },
+    { host: "x.fedtrace.internal.example", status: 403, why: "a subdomain of one of admin.hosts" },
+    { host: "127.0.0.1.evil.example", status: 403, why: "begins like an address" },
+    { host: "127.0.0.1@evil.example", status: 403, why: "no host at all" },
+    { host: "", status: 403, why: "an empty one" },
+  ])("Host: $host is $status ($why)", async ({ host, status }) => {
+    const sidecar = await startAdmin({ hosts: ["fedtrace.internal.example"] });
+    expect(await statusOf(sidecar, "GET /health/live HTTP/1.1", `Host: ${host}`)).toBe(status);
+  });
+
+  it.each([
+    { origin: "http://localhost:9470", status: 200, why: "its own page" },
+    { origin: "http://127.0.0.1:9470", status: 200, why: "its own page, by address" },
+    { origin: "https://evil.example", status: 403, why: "somebody else's page" },
+    { origin: "null", status: 403, why: "a sandboxed frame, or a file" },
+    { origin: "file://localhost", status: 403, why: "no web origin" },
+  ])("Origin: $origin is $status ($why)", async ({ origin, status }) => {
+    const sidecar = await startAdmin();
+    const lines = ["GET /health/live HTTP/1.1", "Host: localhost", `Origin: ${origin}`] as const;
+    expect(await statusOf(sidecar, ...lines)).toBe(status);
+  });
+});
+
+it.each([
+  { line: "HEAD /health/live HTTP/1.1", status: 200, why: "GET without its body" },
+  { line: "POST /health/live HTTP/1.1", status: 405, why: "it is read-only" },
+  { line: "DELETE /metrics HTTP/1.1", status: 405, why: "it is read-only" },
+  { line: "GET /nothing HTTP/1.1", status: 404, why: "there is nothing" },
+  { line: "GET /health/live?x=1 HTTP/1.1", status: 200, why: "a query changes nothing" },
+])("$line is $status: $why", async ({ line, status }) => {
+  expect(await statusOf(await startAdmin(), line, "Host: localhost")).toBe(status);
+});
+
+it("answers in JSON that no browser sniffs or keeps", async () => {
+  const { port } = await startAdmin();
+  const response = await fetch(`http://127.0.0.1:${port.admin}/health/ready`);
+  expect(await response.json()).toEqual({ status: "ready" });
+  expect(Object.fromEntries(response.headers)).toMatchObject({
+    "content-type": "application/json",
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+  });
+});
+
+describe("/api/fedtrace/decide", () => {
+  it("answers as the command does", async () => {
+    const { port } = await startSidecar({ inbound: inboundTo(1), admin: ADMIN, whitelist: ["hs2\\.test"] });
+    const response = await fetch(
+      `http://127.0.0.1:${port.admin}/api/fedtrace/decide?direction=out&host=HS2.test`,
+    );
+    const report = (await response.json()) as object;
+    const keys = ["host", "direction", "whitelisted", "entry", "sampling", "formats", "reason"];
+    expect(Object.keys(report)).toEqual(keys);
+    expect(report).toMatchObject({ direction: "out", whitelisted: true, entry: "hs2\\.test" });
+  });
+
+  it.each([
+    { query: "direction=in", why: "no host" },
+    { query: "host=hs2.test", why: "no direction" },
+    { query: "direction=up&host=hs2.test", why: "no such direction" },
+  ])("refuses $query: $why", async ({ query }) => {
+    const { port } = await startAdmin();
+    const response = await fetch(`http://127.0.0.1:${port.admin}/api/fedtrace/decide?${query}`);
+    expect(response.status).toBe(400);
+    expect(await response.json()).toEqual({ error: expect.any(String) as string });
+  });
+});
+
+describe("/metrics", () => {
+  /** Series and their values, without comments. */
+  async function scrape({ port }: SpawnedSidecar): Promise<Record<string, number>> {
+    const response = await fetch(`http://127.0.0.1:${port.admin}/metrics`);
+    expect(response.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+    const lines = (await response.text()).split("\n").filter((line) => /^[^#]/.test(line));
+    return Object.fromEntries(
+      lines.map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.split(" ").at(-1))]),
+    );
+  }
+
+  it("counts what the contract lists", async () => {
+    const upstream = await recordingUpstream();
+    onTestFinished(() => upstream.stop());
+    const sidecar = await startSidecar({
+      inbound: inboundTo(upstream.port),
+      outbound: OUTBOUND,
+      admin: ADMIN,
+      whitelist: ["hs2\\.test"],
+    });
+    const ask = (origin: string, ...lines: readonly string[]): Promise<string> => {
+      const authorization = `Authorization: X-Matrix origin="${origin}",key="ed25519:1",sig="c2ln"`;
+      const head = ["GET / HTTP/1.1", "Host: own.test", "Connection: close", authorization, ...lines];
+      return exchangeRaw(sidecar.port.inbound, [...head, "", ""].join("\r\n"));
+    };
+    await ask("hs2.test", `traceparent: 00-${"1".repeat(32)}-${"2".repeat(16)}-01`, "baggage: a=1");
+    await ask("hs2.test", "traceparent: 00-short");
+    await ask("stranger.test", "uber-trace-id: 1:2:0:1");
+    await exchangeRaw(sidecar.port.inbound, "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
+
+    expect(await scrape(sidecar)).toMatchObject({
+      'fedtrace_spans_started_total{direction="inbound"}': 3,
+      'fedtrace_spans_started_total{direction="outbound"}': 0,
+      'fedtrace_spans_sampled_total{direction="inbound"}': 3,
+      'fedtrace_headers_removed_total{direction="inbound"}': 4,
+      'fedtrace_peers_total{direction="inbound",verdict="whitelisted"}': 2,
+      'fedtrace_peers_total{direction="inbound",verdict="stranger"}': 1,
+      'fedtrace_context_refused_total{format="w3c",reason="length"}': 1,
+      'fedtrace_requests_refused_total{direction="inbound",reason="host-repeated"}': 1,
+      fedtrace_queue_length: 0,
+    });
+  });
+
+  it("is not there where metrics.enabled is false", async () => {
+    const { port } = await startSidecar({ inbound: inboundTo(1), admin: ADMIN, metrics: { enabled: false } });
+    expect((await fetch(`http://127.0.0.1:${port.admin}/metrics`)).status).toBe(404);
+  });
+});

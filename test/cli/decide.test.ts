@@ -1,0 +1,103 @@
+/** `decide`: one JSON object with the contract's keys, and an exit status that a script can branch on. */
+
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { type Finished, runCli, temporaryDirectory } from "../support/cli.ts";
+
+const CONFIG = `server_name: own.test
+inbound: { listen: 127.0.0.1:0, upstream: http://127.0.0.1:1, authenticate: network }
+whitelist:
+  - 'matrix\\.org'
+  - glob: '*.example.net'
+    sampling: trust
+  - 'ported\\.example:8448'
+propagation: { formats: [jaeger, w3c] }
+`;
+
+function decide(text: string, direction: string, host: string): Promise<Finished> {
+  const directory = temporaryDirectory();
+  writeFileSync(join(directory, "fedtrace.yaml"), text);
+  return runCli(["decide", "--config", "fedtrace.yaml", "--direction", direction, "--host", host], {
+    directory,
+  });
+}
+
+describe("a whitelisted host: status 0", () => {
+  it.each([
+    { host: "matrix.org", entry: "matrix\\.org", sampling: "accept", why: "as it is written" },
+    { host: "matrix.org:8448", entry: "matrix\\.org", sampling: "accept", why: "with a port" },
+    { host: "MATRIX.Org", entry: "matrix\\.org", sampling: "accept", why: "in another letter case" },
+    { host: "matrix.org.", entry: "matrix\\.org", sampling: "accept", why: "with a trailing dot" },
+    { host: "a.b.example.net", entry: "*.example.net", sampling: "trust", why: "by a glob over dots" },
+    {
+      host: "ported.example:8448",
+      entry: "ported\\.example:8448",
+      sampling: "accept",
+      why: "by a pattern with the port",
+    },
+  ])("$host, $why", async ({ host, entry, sampling }) => {
+    const { status, stdout, stderr } = await decide(CONFIG, "in", host);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    const { reason, ...report } = JSON.parse(stdout) as Record<string, unknown>;
+    expect(report).toEqual({
+      host,
+      direction: "in",
+      whitelisted: true,
+      entry,
+      sampling,
+      formats: ["jaeger", "w3c"],
+    });
+    expect(reason).toMatch(/network/); // The proof that its name needs.
+  });
+});
+
+describe("any other host: status 3", () => {
+  it.each([
+    { host: "evil.org", why: "no entry names it" },
+    { host: "matrix.org.evil.org", why: "an entry matches its beginning only" },
+    { host: "notmatrix.org", why: "an entry matches its end only" },
+    { host: "example.net", why: "the glob wants a subdomain" },
+    { host: "ported.example", why: "the pattern wants the port" },
+    { host: "matrix.org/path", why: "it is no server name" },
+  ])("$host: $why", async ({ host }) => {
+    const { status, stdout } = await decide(CONFIG, "out", host);
+    expect(status).toBe(3);
+    expect(JSON.parse(stdout)).toEqual({
+      host,
+      direction: "out",
+      whitelisted: false,
+      entry: null,
+      sampling: null,
+      formats: [],
+      reason: expect.stringMatching(/\w/) as string,
+    });
+  });
+});
+
+it("prints one line with the contract's keys in the contract's order", async () => {
+  const { stdout } = await decide(CONFIG, "out", "matrix.org");
+  expect(stdout.endsWith("}\n")).toBe(true);
+  expect(stdout.split("\n")).toHaveLength(2);
+  const keys = ["host", "direction", "whitelisted", "entry", "sampling", "formats", "reason"];
+  expect(Object.keys(JSON.parse(stdout) as object)).toEqual(keys);
+});
+
+it("lets nobody in by an absent whitelist", async () => {
+  const { status, stdout } = await decide(
+    CONFIG.replace(/whitelist:[^]*?(?=propagation)/, ""),
+    "in",
+    "matrix.org",
+  );
+  expect(status).toBe(3);
+  expect(JSON.parse(stdout)).toMatchObject({
+    whitelisted: false,
+    reason: expect.stringMatching(/empty/) as string,
+  });
+});
+
+it("tells the faults of a bad config: status 2", async () => {
+  const { status, stdout, stderr } = await decide("server_name: own.test\n", "in", "matrix.org");
+  expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+  expect(stderr).toMatch(/^fedtrace\.yaml:\d+:\d+: /);
+});

@@ -1,0 +1,186 @@
+/** Reloading: by SIGHUP or by a change of the file, all of it or nothing. */
+
+import { mkdirSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { temporaryDirectory } from "../support/cli.ts";
+import {
+  ADMIN,
+  type ConfigDocument,
+  configText,
+  inboundTo,
+  type LogLine,
+  type SpawnedSidecar,
+  startSidecar,
+} from "../support/sidecar.ts";
+import { exchangeRaw, recordingUpstream } from "../support/wire.ts";
+
+const TRACE_ID = "11111111111111111111111111111111";
+
+function documentOf(whitelist: readonly string[], more: ConfigDocument = {}): ConfigDocument {
+  return { inbound: inboundTo(1), admin: ADMIN, whitelist, ...more };
+}
+
+async function isWhitelisted({ port }: SpawnedSidecar, host: string): Promise<unknown> {
+  const query = `direction=in&host=${host}`;
+  const response = await fetch(`http://127.0.0.1:${port.admin}/api/fedtrace/decide?${query}`);
+  return ((await response.json()) as { whitelisted: unknown }).whitelisted;
+}
+
+const count = (log: readonly LogLine[], message: string): number =>
+  log.filter(({ msg }) => msg === message).length;
+
+describe("takes over a changed whitelist when the file", () => {
+  it.each<{ name: string; change: (path: string, text: string) => void; why: string }>([
+    { name: "is written in place", change: (path, text) => writeFileSync(path, text), why: "echo >" },
+    {
+      name: "is replaced by another",
+      change(path, text) {
+        writeFileSync(`${path}.new`, text);
+        renameSync(`${path}.new`, path);
+      },
+      why: "most editors",
+    },
+    {
+      name: "is removed, then made again",
+      change(path, text) {
+        unlinkSync(path);
+        writeFileSync(path, text);
+      },
+      why: "some editors",
+    },
+  ])("$name ($why)", async ({ change }) => {
+    const sidecar = await startSidecar(documentOf(["old\\.test"]));
+    expect(await isWhitelisted(sidecar, "new.test")).toBe(false);
+    change(sidecar.configPath, configText(documentOf(["new\\.test"])));
+    await sidecar.untilLog((log) => count(log, "reloaded") === 1);
+    expect(await isWhitelisted(sidecar, "new.test")).toBe(true);
+    expect(await isWhitelisted(sidecar, "old.test")).toBe(false);
+  });
+
+  it("is a link into a directory that is swapped, as Kubernetes does with a ConfigMap", async () => {
+    const directory = temporaryDirectory();
+    const addVersion = (version: string, whitelist: readonly string[]): void => {
+      mkdirSync(join(directory, version));
+      writeFileSync(join(directory, version, "fedtrace.yaml"), configText(documentOf(whitelist)));
+    };
+    addVersion("..v1", ["old\\.test"]);
+    symlinkSync("..v1", join(directory, "..data"));
+    symlinkSync("..data/fedtrace.yaml", join(directory, "fedtrace.yaml"));
+    const sidecar = await startSidecar({}, { configPath: join(directory, "fedtrace.yaml") });
+
+    addVersion("..v2", ["new\\.test"]);
+    symlinkSync("..v2", join(directory, "..data_tmp"));
+    renameSync(join(directory, "..data_tmp"), join(directory, "..data"));
+    await sidecar.untilLog((log) => count(log, "reloaded") === 1);
+    expect(await isWhitelisted(sidecar, "new.test")).toBe(true);
+  });
+});
+
+it("reloads on SIGHUP, where no change of the file can be seen", async () => {
+  // A link to a file in another directory: only the link's directory is watched.
+  const elsewhere = join(temporaryDirectory(), "real.yaml");
+  const link = join(temporaryDirectory(), "fedtrace.yaml");
+  writeFileSync(elsewhere, configText(documentOf(["old\\.test"])));
+  symlinkSync(elsewhere, link);
+  const sidecar = await startSidecar({}, { configPath: link });
+  writeFileSync(elsewhere, configText(documentOf(["new\\.test"])));
+  sidecar.signal("SIGHUP");
+  await sidecar.untilLog((log) => count(log, "reloaded") === 1);
+  expect(await isWhitelisted(sidecar, "new.test")).toBe(true);
+});
+
+it("goes by the new whitelist on a connection that was open before", async () => {
+  const upstream = await recordingUpstream();
+  onTestFinished(() => upstream.stop());
+  const more = { inbound: inboundTo(upstream.port) };
+  const sidecar = await startSidecar(documentOf([], more));
+  const request =
+    "GET / HTTP/1.1\r\nHost: own.test\r\nConnection: close\r\n" +
+    `Authorization: X-Matrix origin="new.test",key="ed25519:1",sig="c2ln"\r\n` +
+    `traceparent: 00-${TRACE_ID}-2222222222222222-01\r\n\r\n`;
+  await exchangeRaw(sidecar.port.inbound, request);
+  expect(upstream.received()).not.toContain(TRACE_ID);
+  writeFileSync(sidecar.configPath, configText(documentOf(["new\\.test"], more)));
+  await sidecar.untilLog((log) => count(log, "reloaded") === 1);
+  await exchangeRaw(sidecar.port.inbound, request);
+  expect(upstream.received()).toContain(`traceparent: 00-${TRACE_ID}-`);
+});
+
+describe("changes nothing", () => {
+  it("by a bad file, and logs all its faults", async () => {
+    const sidecar = await startSidecar(documentOf(["old\\.test"]));
+    const bad = documentOf(["new\\.test"], { limits: { idle: "soon" }, colour: "red" });
+    writeFileSync(sidecar.configPath, configText(bad));
+    const log = await sidecar.untilLog((lines) => count(lines, "reload refused") === 2);
+    const faults = log.filter(({ msg }) => msg === "reload refused").map(({ fault }) => String(fault));
+    expect(faults[0]).toMatch(/^\S+fedtrace\.yaml:\d+:\d+: limits\.idle: \S/);
+    expect(faults[1]).toMatch(/^\S+fedtrace\.yaml:\d+:\d+: colour: \S/);
+    expect(await isWhitelisted(sidecar, "old.test")).toBe(true);
+    expect(await isWhitelisted(sidecar, "new.test")).toBe(false);
+  });
+
+  it.each([
+    { key: "server_name", change: { server_name: "other.test" } },
+    { key: "inbound", change: { inbound: { ...inboundTo(1), listen: "127.0.0.1:1" } } },
+    { key: "outbound", change: { outbound: { listen: "127.0.0.1:0" } } },
+    { key: "admin", change: { admin: { listen: "127.0.0.1:1" } } },
+    { key: "export", change: { export: [{ file: { path: "/nowhere/traces.jsonl" } }] } },
+    { key: "metrics", change: { metrics: { enabled: false } } },
+  ])("by a file that changes $key, which needs a restart, and says so", async ({ key, change }) => {
+    const sidecar = await startSidecar(documentOf(["old\\.test"]));
+    writeFileSync(sidecar.configPath, configText(documentOf(["new\\.test"], change)));
+    const log = await sidecar.untilLog((lines) => count(lines, "reload refused") === 1);
+    expect(log.find(({ msg }) => msg === "reload refused")).toMatchObject({
+      level: "error",
+      fault: "these keys need a restart",
+      keys: expect.arrayContaining([key]) as string[],
+    });
+    expect(await isWhitelisted(sidecar, "old.test")).toBe(true);
+    expect(await isWhitelisted(sidecar, "new.test")).toBe(false);
+  });
+
+  it("by a file that is gone, and takes the next good one", async () => {
+    const sidecar = await startSidecar(documentOf(["old\\.test"]));
+    unlinkSync(sidecar.configPath);
+    await sidecar.untilLog((log) => count(log, "reload refused") === 1);
+    expect(await isWhitelisted(sidecar, "old.test")).toBe(true);
+    writeFileSync(sidecar.configPath, configText(documentOf(["new\\.test"])));
+    await sidecar.untilLog((log) => count(log, "reloaded") === 1);
+    expect(await isWhitelisted(sidecar, "new.test")).toBe(true);
+  });
+});
+
+describe("a look at a file that has not changed", () => {
+  const log = { level: "debug" };
+
+  /** A file of somebody else's in the config's directory. */
+  function touchNeighbour({ configPath }: SpawnedSidecar): void {
+    writeFileSync(join(dirname(configPath), "traces.jsonl"), "a line\n");
+  }
+
+  it("changes and tells nothing", async () => {
+    const sidecar = await startSidecar(documentOf(["old\\.test"], { log }));
+    touchNeighbour(sidecar);
+    await sidecar.untilLog((lines) => count(lines, "config unchanged") === 1);
+    expect(count(sidecar.log(), "reloaded")).toBe(0);
+  });
+
+  it("does not repeat the faults of a bad file, unless SIGHUP asks", async () => {
+    const sidecar = await startSidecar(documentOf([], { log }));
+    writeFileSync(sidecar.configPath, configText(documentOf([], { log, colour: "red" })));
+    await sidecar.untilLog((lines) => count(lines, "reload refused") === 1);
+    touchNeighbour(sidecar);
+    await sidecar.untilLog((lines) => count(lines, "config unchanged") === 1);
+    expect(count(sidecar.log(), "reload refused")).toBe(1);
+    sidecar.signal("SIGHUP");
+    await sidecar.untilLog((lines) => count(lines, "reload refused") === 2);
+  });
+
+  it("is answered where SIGHUP asked for it", async () => {
+    const sidecar = await startSidecar(documentOf([]));
+    sidecar.signal("SIGHUP");
+    const lines = await sidecar.untilLog((all) => count(all, "config unchanged") === 1);
+    expect(lines.at(-1)).toMatchObject({ level: "info" });
+  });
+});

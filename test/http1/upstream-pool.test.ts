@@ -1,0 +1,162 @@
+/**
+ * createUpstreamPool over real sockets: what is used again, what never is, and how long it rests.
+ * Method: as in upstream-connection.test.ts. Advisories: response queue poisoning (CWE-444).
+ */
+
+import { describe, expect, it } from "vitest";
+import { LIMITS, type RawPeer } from "./sockets.ts";
+import { ANSWER, createHandler, expectEvents, send, startUpstream, STRAY } from "./upstream.ts";
+
+/** As in upstream-pool.ts. */
+const IDLE_PER_ADDRESS_MAX = 256;
+
+describe("the pool", () => {
+  it("gives a resting connection for the next request", async () => {
+    const { rest, pool, port } = await startUpstream();
+    const first = await rest();
+    expect(pool.idle).toBe(1);
+    const second = send(pool, port);
+    expect(second.connection).toBe(first.connection);
+    expect([pool.idle, second.connection.requests]).toEqual([0, 2]);
+    first.peer.send(ANSWER);
+    await expectEvents(second.told, ["head 200", "end "]);
+    expect(second.told.body).toBe("ok");
+  });
+
+  it("gives the last that came back first, each once, and none of another address", async () => {
+    const { open, pool, port } = await startUpstream();
+    const opened = [await open(), await open(), await open()];
+    for (const { told, peer, connection } of opened) {
+      peer.send(ANSWER);
+      await expectEvents(told, ["head 200", "end "]);
+      pool.release(connection);
+    }
+    const other = pool.acquire({ key: "other", host: "127.0.0.1", port });
+    const taken = [1, 2, 3, 4].map(() => pool.acquire({ key: `${port}`, host: "127.0.0.1", port }));
+    const known = opened.map(({ connection }) => connection);
+    expect(taken.map((connection) => known.indexOf(connection))).toEqual([2, 1, 0, -1]);
+    expect(known).not.toContain(other);
+    for (const connection of [...taken, other]) connection.destroy();
+  });
+
+  it("can be told to take a new one", async () => {
+    const { rest, pool, port } = await startUpstream();
+    const { connection } = await rest();
+    const fresh = pool.connect({ key: `${port}`, host: "127.0.0.1", port });
+    expect(fresh).not.toBe(connection);
+    expect(pool.idle).toBe(1);
+    fresh.destroy();
+  });
+
+  it("keeps as many as allowed, not one more", async () => {
+    const { open, pool } = await startUpstream();
+    const opened = [];
+    for (let count = 0; count <= IDLE_PER_ADDRESS_MAX; count++) opened.push(await open());
+    for (const { told, peer, connection } of opened) {
+      peer.send(ANSWER);
+      await expectEvents(told, ["head 200", "end "]);
+      pool.release(connection);
+    }
+    expect(pool.idle).toBe(IDLE_PER_ADDRESS_MAX);
+    expect(opened.at(-1)?.connection.isOpen).toBe(false);
+  });
+
+  it("lets all go when it is closed, and takes none back", async () => {
+    const { rest, open, pool } = await startUpstream();
+    const late = await open();
+    const early = await rest();
+    pool.close();
+    await early.closed;
+    late.peer.send(ANSWER);
+    await expectEvents(late.told, ["head 200", "end "]);
+    pool.release(late.connection);
+    await late.closed;
+    expect(pool.idle).toBe(0);
+  });
+});
+
+describe("a poisoned connection", () => {
+  it.each([
+    { why: "another response", stray: STRAY },
+    { why: "half a response", stray: "HTTP/1.1 2" },
+    { why: "a byte", stray: "x" },
+    { why: "a line end", stray: "\r\n" },
+  ])("is not used again when $why came behind the answer", async ({ stray }) => {
+    const { rest, open, pool } = await startUpstream();
+    const { connection, closed } = await rest(ANSWER + stray);
+    await closed;
+    expect(pool.idle).toBe(0);
+    const next = await open();
+    expect(next.connection).not.toBe(connection);
+    next.peer.send(ANSWER);
+    await expectEvents(next.told, ["head 200", "end "]);
+    expect(next.told.body).toBe("ok");
+  });
+
+  it.each([
+    { why: "a length", answer: ANSWER },
+    { why: "no body", answer: "HTTP/1.1 204 No Content\r\n\r\n" },
+    { why: "chunks", answer: "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n" },
+    { why: "interim responses", answer: `HTTP/1.1 103 Hints\r\n\r\n${ANSWER}` },
+  ])("never answers an exchange that begins as a response of $why ends", async ({ answer }) => {
+    const { open, pool, port, peers } = await startUpstream();
+    const next = createHandler();
+    const first = await open(
+      createHandler((event) => {
+        if (!event.startsWith("end")) return;
+        pool.release(first.connection);
+        send(pool, port, next);
+      }),
+    );
+    first.peer.send(answer + STRAY);
+    const peer = await peers.next();
+    await peer.until("\r\n\r\n");
+    expect(next.events.waiting).toBe(0);
+    peer.send(ANSWER);
+    await expectEvents(next, ["head 200", "end "]);
+    expect(next.body).toBe("ok");
+  });
+
+  it("does not answer the next exchange even when its owner reuses it against all advice", async () => {
+    const { open } = await startUpstream();
+    const next = createHandler();
+    const first = await open(
+      createHandler((event) => {
+        if (event.startsWith("end")) first.connection.begin("GET", next);
+      }),
+    );
+    first.peer.send(ANSWER + STRAY);
+    await expectEvents(first.told, ["head 200", "end "]);
+    first.peer.socket.end();
+    await first.closed;
+    expect(next.body).toBe("");
+    await expectEvents(next, ["failed UPSTREAM_CLOSED unanswered"]);
+  });
+
+  it.each([
+    { why: "bytes", act: (peer: RawPeer) => peer.send(STRAY) },
+    { why: "its end", act: (peer: RawPeer) => void peer.socket.end() },
+    { why: "a reset", act: (peer: RawPeer) => void peer.socket.resetAndDestroy() },
+  ])("goes from the pool when $why come to it while it rests", async ({ act }) => {
+    const { rest, pool } = await startUpstream();
+    const { told, closed, peer } = await rest();
+    act(peer);
+    await closed;
+    expect(pool.idle).toBe(0);
+    expect(told.events.waiting).toBe(0);
+  });
+});
+
+it.each([
+  { why: "idle", line: "", limitMs: LIMITS.idleMs },
+  { why: "what the upstream says, less a second", line: "keep-alive: timeout=5\r\n", limitMs: 4000 },
+  { why: "idle, where the upstream says more", line: "keep-alive: timeout=600\r\n", limitMs: LIMITS.idleMs },
+])("a resting connection has $why", async ({ line, limitMs }) => {
+  const { rest, pool, pass } = await startUpstream();
+  const { closed } = await rest(`HTTP/1.1 200 OK\r\n${line}content-length: 0\r\n\r\n`);
+  await pass(limitMs - 1);
+  expect(pool.idle).toBe(1);
+  await pass(1);
+  await closed;
+  expect(pool.idle).toBe(0);
+});

@@ -1,0 +1,183 @@
+/**
+ * A real Jaeger 2 in memory, on ports of its own, and its query API.
+ *
+ * API: https://www.jaegertracing.io/docs/2.13/architecture/apis/ (the JSON that its page is made of).
+ */
+
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { poll } from "../support/poll.ts";
+
+interface JaegerTag {
+  readonly key: string;
+  readonly type: string;
+  readonly value: unknown;
+}
+
+export interface JaegerSpan {
+  readonly traceID: string;
+  readonly spanID: string;
+  readonly operationName: string;
+  readonly references: readonly {
+    readonly refType: string;
+    readonly traceID: string;
+    readonly spanID: string;
+  }[];
+  readonly tags: readonly JaegerTag[];
+  /** Key into the trace's `processes`. */
+  readonly processID: string;
+}
+
+export interface JaegerTrace {
+  readonly traceID: string;
+  readonly spans: readonly JaegerSpan[];
+  readonly processes: Readonly<
+    Record<string, { readonly serviceName: string; readonly tags: readonly JaegerTag[] }>
+  >;
+}
+
+export interface Jaeger {
+  /** OTLP over HTTP, with its path. */
+  readonly otlpUrl: string;
+  /** Every trace it has of a service. */
+  tracesOf(service: string): Promise<readonly JaegerTrace[]>;
+  /** Undefined where it has none by this id. */
+  findTrace(id: string): Promise<JaegerTrace | undefined>;
+  /** Asks until the trace has so many spans; what it has by the deadline is in the error. */
+  traceOf(id: string, spans: number): Promise<JaegerTrace>;
+  stop(): Promise<void>;
+}
+
+/** From what was exported to what can be read back, and from the start to healthy: both take some 200 ms. */
+const DEADLINE_MS = 20_000;
+/** A port that was free may be taken when Jaeger comes to it; it hangs then, and never gets healthy. */
+const STARTS_MAX = 3;
+/** More than any test sends, so that a limit never hides a trace. */
+const TRACES_MAX = 10_000;
+
+/**
+ * @param program its path (jaeger-binary.ts)
+ * @throws Error with what it said, where it does not get healthy; nothing is left running
+ */
+export async function startJaeger(program: string): Promise<Jaeger> {
+  let output = "";
+  for (let start = 1; start <= STARTS_MAX; start++) {
+    const attempt = await startOnce(program);
+    if ("otlpUrl" in attempt) return attempt;
+    ({ output } = attempt);
+  }
+  throw new Error(`${program} did not get healthy, having said:\n${output.slice(-4000)}`);
+}
+
+async function startOnce(program: string): Promise<Jaeger | { readonly output: string }> {
+  const [otlp = 0, query = 0, grpc = 0, health = 0] = await freePorts(4);
+  const directory = mkdtempSync(join(tmpdir(), "fedtrace-jaeger-"));
+  const configPath = join(directory, "jaeger.json"); // JSON is YAML.
+  writeFileSync(configPath, JSON.stringify(jaegerConfig({ otlp, query, grpc, health })));
+
+  const child = spawn(program, [`--config=file:${configPath}`], { stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (said: string) => {
+      output = (output + said).slice(-10_000);
+    });
+  }
+  let isOver = false;
+  const ended = new Promise<void>((resolve) => {
+    const end = (): void => {
+      isOver = true;
+      resolve();
+    };
+    child.once("error", end); // It can't be executed.
+    child.once("close", end);
+  });
+  async function stop(): Promise<void> {
+    child.kill("SIGKILL"); // All is in memory: there is nothing to lose.
+    await ended;
+    rmSync(directory, { recursive: true, force: true });
+  }
+
+  const isHealthy = await poll(async () => {
+    if (isOver) return false;
+    const response = await fetch(`http://127.0.0.1:${health}/status`).catch(() => undefined);
+    return response?.ok === true ? true : undefined;
+  }, DEADLINE_MS);
+  if (isHealthy !== true) {
+    await stop();
+    return { output };
+  }
+  return { otlpUrl: `http://127.0.0.1:${otlp}/v1/traces`, ...queryApi(`http://127.0.0.1:${query}`), stop };
+}
+
+function queryApi(base: string): Omit<Jaeger, "otlpUrl" | "stop"> {
+  async function ask(path: string): Promise<readonly JaegerTrace[]> {
+    const response = await fetch(base + path);
+    if (response.status === 404) return [];
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+    return ((await response.json()) as { data: readonly JaegerTrace[] }).data;
+  }
+  const findTrace = async (id: string): Promise<JaegerTrace | undefined> =>
+    (await ask(`/api/traces/${id}`))[0];
+
+  return {
+    tracesOf: (service) => ask(`/api/traces?service=${encodeURIComponent(service)}&limit=${TRACES_MAX}`),
+    findTrace,
+    async traceOf(id, spans) {
+      let last: JaegerTrace | undefined;
+      const whole = await poll(async () => {
+        last = await findTrace(id);
+        return last !== undefined && last.spans.length >= spans ? last : undefined;
+      }, DEADLINE_MS);
+      if (whole !== undefined) return whole;
+      throw new Error(
+        `trace ${id} has ${last?.spans.length ?? 0} of ${spans} spans: ${JSON.stringify(last)}`,
+      );
+    },
+  };
+}
+
+/** Ports that were free a moment ago, all different. */
+async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, () => {
+      const server = createServer();
+      return new Promise<Server>((resolve) => void server.listen(0, "127.0.0.1", () => resolve(server)));
+    }),
+  );
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => void server.close(resolve))));
+  return ports;
+}
+
+function jaegerConfig(port: Readonly<Record<"otlp" | "query" | "grpc" | "health", number>>): object {
+  const at = (number: number): { readonly endpoint: string } => ({ endpoint: `127.0.0.1:${number}` });
+  return {
+    service: {
+      extensions: ["jaeger_storage", "jaeger_query", "healthcheckv2"],
+      pipelines: {
+        traces: { receivers: ["otlp"], processors: ["batch"], exporters: ["jaeger_storage_exporter"] },
+      },
+      telemetry: {
+        resource: { "service.name": "jaeger" },
+        metrics: { level: "none" },
+        logs: { level: "info" },
+      },
+    },
+    extensions: {
+      jaeger_storage: { backends: { memory: { memory: { max_traces: TRACES_MAX } } } },
+      jaeger_query: {
+        storage: { traces: "memory" },
+        enable_tracing: false,
+        http: at(port.query),
+        grpc: at(port.grpc),
+      },
+      healthcheckv2: { use_v2: true, http: at(port.health) },
+    },
+    receivers: { otlp: { protocols: { http: at(port.otlp) } } },
+    processors: { batch: { timeout: "100ms" } },
+    exporters: { jaeger_storage_exporter: { trace_storage: "memory" } },
+  };
+}
