@@ -59,7 +59,7 @@ export async function demoCommand(
   for (let sent = 0; sent < count && !isStopped; sent++) {
     const status = await one.homeserver.sendTransaction(two.name, `demo${sent}`);
     if (status !== 200) failures.set(status, (failures.get(status) ?? 0) + 1);
-    if (sent === 0) {
+    if (sent === 0 && status === 200) {
       await seen.isWhole;
       for (const line of formatTrace(seen.spans())) output.line(line);
       output.line("Both sidecars are in one trace, because each has the other on its whitelist.");
