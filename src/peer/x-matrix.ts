@@ -80,5 +80,6 @@ function unquote(value: string): string | undefined {
   if (!value.startsWith('"')) return value;
   // Synapse drops the last character unseen: `"hs1.test` would be hs1.tes to it.
   if (value.length < 2 || !value.endsWith('"')) return undefined;
-  return value.slice(1, -1).replaceAll(/\\(.)/g, "$1");
+  const text = value.slice(1, -1);
+  return text.includes("\\") ? text.replaceAll(/\\(.)/g, "$1") : text;
 }

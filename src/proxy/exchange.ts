@@ -244,8 +244,9 @@ class Exchange implements RequestHandler, ResponseHandler {
     head: ResponseHead,
     rules: { readonly isUnchunked: boolean; readonly isSwitching: boolean; readonly added: string },
   ): void {
+    const { isUnchunked, isSwitching, added } = rules;
     const mayNameTrace = this.#facts.crossing.isWhitelisted;
-    const { text, removed } = formatResponse(head, { ...rules, mayNameTrace });
+    const { text, removed } = formatResponse(head, { mayNameTrace, isUnchunked, isSwitching, added });
     this.#noteRemoved(removed);
     this.#connection.outlet.text(text);
   }

@@ -20,7 +20,7 @@ const SERVER_ERROR_FROM = 500;
 const CLIENT_ERROR_FROM = 400;
 
 /** What the border decided about the peer and its trace headers; the `fedtrace.*` attributes. */
-interface BorderFacts {
+export interface BorderFacts {
   /** The server name of the other side, where one is known. */
   readonly peerName: string | undefined;
   /** What was reached, not what was asked for. */
