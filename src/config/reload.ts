@@ -2,7 +2,7 @@
  * What a reload may change. A change of anything else refuses the reload as a whole: half a change would leave a
  * sidecar that no file describes.
  *
- * The live keys are those that docs/config.md calls `live`; test/config/reload.test.ts holds the two together.
+ * What stands here is what docs/config.md calls `restart`; test/cli/reload.test.ts changes a running sidecar's file, key by key.
  */
 
 import { isDeepStrictEqual } from "node:util";

@@ -40,17 +40,17 @@ const KEPT_HEADERS: ReadonlySet<string> = new Set(
 const tls = section(
   {
     certificate: required(filePath(), {
-      reload: "live",
-      doc: "PEM file with the server's certificate, then its intermediates. Read again when it changes.",
+      reload: "restart",
+      doc: "PEM file with the server's certificate, then its intermediates. Read when the listener starts.",
       example: "fullchain.pem",
     }),
     private_key: required(filePath(), {
-      reload: "live",
+      reload: "restart",
       doc: "PEM file with the certificate's private key, without a passphrase.",
       example: "key.pem",
     }),
     client_ca: optional(filePath(), {
-      reload: "live",
+      reload: "restart",
       doc: "PEM file with the certificate authorities of peers. With it a client certificate is asked for (never demanded), and a verified one names the peer by its DNS names. The system's roots are not used for this.",
       example: "peers-ca.pem",
     }),

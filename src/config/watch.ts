@@ -9,15 +9,18 @@
 import { watch } from "node:fs";
 import { dirname } from "node:path";
 
-/** Editors write a file in several steps; one look after the last of them is enough. */
+/** Editors write a file in several steps; one look a moment after the first of them sees the last. */
 const QUIET_MS = 200;
 
-/** @param onChange called once things have been quiet for a moment; @returns stop() */
+/** @param onChange called a moment after a change, at most five times a second; @returns stop() */
 export function watchFile(path: string, onChange: () => void): () => void {
   let timer: NodeJS.Timeout | undefined;
   const watcher = watch(dirname(path), { persistent: false }, () => {
-    clearTimeout(timer);
-    timer = setTimeout(onChange, QUIET_MS);
+    // A running timer is not moved: a neighbour that is written all the time must not put the look off for good.
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      onChange();
+    }, QUIET_MS);
   });
   // A directory that goes away ends the watch; SIGHUP still works.
   watcher.on("error", () => watcher.close());
