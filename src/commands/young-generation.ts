@@ -7,7 +7,8 @@
  * far it grows is read at each growth. So it is made to grow once, by objects that survive, and then not again.
  *
  * Source: https://nodejs.org/api/v8.html#v8setflagsfromstringflags. Not here: the old generation, which grows by what is
- * really kept. Where V8 no longer knows the flag, memory is as V8 has it and nothing else changes.
+ * really kept. Measured on Node 20; newer V8 sizes its heap otherwise (bench/RESULTS.md), and where it no longer knows the
+ * flag nothing changes.
  */
 
 import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
