@@ -14,6 +14,7 @@ const JOINED_MAX = 16_384;
 export class Outlet {
   readonly #socket: Socket;
   #text = "";
+  #unwritten = 0;
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -45,5 +46,20 @@ export class Outlet {
     const text = this.#text;
     this.#text = "";
     return this.#socket.write(text, "latin1");
+  }
+
+  /** The reader is given time: notes what waits for it now. */
+  awaitDrain(): void {
+    this.#unwritten = this.#socket.writableLength;
+  }
+
+  /** Whether it has taken some of what waited since then: it is slow, but reads. */
+  get hasDrainedSome(): boolean {
+    return this.#socket.writableLength < this.#unwritten;
+  }
+
+  /** Nothing is waited for any more. */
+  drained(): void {
+    this.#unwritten = 0;
   }
 }

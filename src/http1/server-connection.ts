@@ -75,8 +75,6 @@ export class ServerConnection implements DeadlineOwner {
   #isAdvancing = false;
   #hasEnded = false;
   #isAnswering = false;
-  /** What waited to be written when the client was last given time. */
-  #unwritten = 0;
   /** Whether `head_timeout` runs, and not the idle limit. */
   #isHeadTimed = true;
   #clientAddress: string | undefined;
@@ -224,17 +222,12 @@ export class ServerConnection implements DeadlineOwner {
 
   /** An answer's bytes wait for the client: it has `body_timeout` to take some. */
   expectDrain(): void {
-    this.#unwritten = this.socket.writableLength;
+    this.outlet.awaitDrain();
     this.deadlineMs = this.#owner.deadlines.nowMs() + this.#owner.limits.bodyTimeoutMs;
   }
 
-  /** Whether a client that was given time took some of what waits; it is slow then, but reads. */
-  #hasDrainedSome(): boolean {
-    return this.#unwritten > 0 && this.socket.writableLength < this.#unwritten;
-  }
-
   readonly #onDrain = (): void => {
-    this.#unwritten = 0;
+    this.outlet.drained();
     if (this.#phase === "flush") {
       this.#awaitRequest();
       return;
@@ -287,7 +280,7 @@ export class ServerConnection implements DeadlineOwner {
   }
 
   readonly #onFinish = (): void => {
-    this.#unwritten = 0;
+    this.outlet.drained();
     this.deadlineMs = this.#owner.deadlines.nowMs() + LINGER_MS;
   };
 
@@ -316,7 +309,7 @@ export class ServerConnection implements DeadlineOwner {
   }
 
   onDeadline(): void {
-    if (this.#hasDrainedSome()) this.expectDrain();
+    if (this.outlet.hasDrainedSome) this.expectDrain();
     else if (this.#phase === "closing" && this.socket.writableLength === 0) this.socket.destroy();
     else if (this.#phase === "closing" || this.#phase === "flush") this.breakOff();
     else if (this.#phase === "head") this.#onHeadDeadline();

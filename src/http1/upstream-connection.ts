@@ -76,8 +76,6 @@ export class UpstreamConnection implements DeadlineOwner {
   #isReusable = false;
   #hasAnswered = false;
   #isRequestWritten = false;
-  /** What waited to be written when the upstream was last given time. */
-  #unwritten = 0;
   #interim = 0;
   #idleMs: number;
 
@@ -131,7 +129,7 @@ export class UpstreamConnection implements DeadlineOwner {
   /** The upstream's buffer is full: it has `body_timeout` to take some of the request. */
   expectDrain(): void {
     if (!this.#isConnected || this.#phase !== "head") return;
-    this.#unwritten = this.socket.writableLength;
+    this.outlet.awaitDrain();
     this.#expectBytes();
   }
 
@@ -286,7 +284,7 @@ export class UpstreamConnection implements DeadlineOwner {
   }
 
   readonly #onDrain = (): void => {
-    this.#unwritten = 0;
+    this.outlet.drained();
     this.#limitWait();
     this.#handler?.onUpstreamDrain();
   };
@@ -311,7 +309,8 @@ export class UpstreamConnection implements DeadlineOwner {
   };
 
   onDeadline(): void {
-    if (this.#unwritten > 0 && this.socket.writableLength < this.#unwritten) return this.expectDrain(); // Slow, but reading.
+    // Slow, but reading. Once the response has begun its own bytes are what the limit is about.
+    if (this.#phase === "head" && this.outlet.hasDrainedSome) return this.expectDrain();
     this.fail(this.#phase === "idle" ? "UPSTREAM_CLOSED" : "UPSTREAM_TIMEOUT");
   }
 
