@@ -10,23 +10,27 @@ export interface Clock {
   unixMs(): number;
 }
 
-/** How long wall time is derived from the monotonic clock before the system is asked again. */
-const ANCHOR_MS = 10_000;
+/** How often the derived wall time is compared with the system's, and how far they may part before it is set anew. */
+const CHECK_MS = 10_000;
+const DRIFT_MS = 2;
+/** Date.now() is cut to whole milliseconds. */
+const CUT_OFF_MS = 0.5;
 
 /**
- * The system's clocks. Wall time has the monotonic clock's resolution (Date.now() has 1 ms) and is brought
- * back to the system's every ten seconds, so a process that runs for months doesn't drift away from NTP.
+ * The system's clocks. Wall time has the monotonic clock's resolution (Date.now() has 1 ms), so that spans of several
+ * processes of one machine are in the order of what happened. It follows the system's when that is set or drifts.
  */
 export function createSystemClock(): Clock {
-  let anchoredAtMs = performance.now();
-  let offsetMs = Date.now() - anchoredAtMs;
+  let checkedAtMs = performance.now();
+  let offsetMs = performance.timeOrigin;
   return {
     monotonicMs: () => performance.now(),
     unixMs() {
       const nowMs = performance.now();
-      if (nowMs - anchoredAtMs > ANCHOR_MS) {
-        anchoredAtMs = nowMs;
-        offsetMs = Date.now() - nowMs;
+      if (nowMs - checkedAtMs > CHECK_MS) {
+        checkedAtMs = nowMs;
+        const systemMs = Date.now() + CUT_OFF_MS;
+        if (Math.abs(systemMs - nowMs - offsetMs) > DRIFT_MS) offsetMs = systemMs - nowMs;
       }
       return nowMs + offsetMs;
     },
