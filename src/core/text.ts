@@ -1,4 +1,4 @@
-/** How a text that came in a request may be kept longer than the request. */
+/** Texts that came from elsewhere: how one may be kept longer than its request, and written as JSON that every reader takes. */
 
 /**
  * The same text, cut loose from the string that it is a slice of.
@@ -10,4 +10,18 @@
  */
 export function detach(text: string): string {
   return (" " + text).slice(1);
+}
+
+/**
+ * JSON.stringify's text with U+FFFD for every lone surrogate, which protobuf's readers refuse.
+ *
+ * JSON.stringify escapes lone surrogates, and nothing else, as `\udXXX`: one look at the whole text, where a look at
+ * each string of it cost more than all the rest. Escapes are read from the left, so a backslash of the text's own
+ * (`\\ud800` in JSON) is passed over.
+ */
+export function withoutLoneSurrogates(json: string): string {
+  if (!json.includes("\\ud")) return json;
+  return json.replaceAll(/\\(?:ud[89a-f][0-9a-f]{2}|.)/g, (escape) =>
+    escape.startsWith("\\ud") ? "\ufffd" : escape,
+  );
 }

@@ -10,9 +10,9 @@
 
 import type { AttributeValue, Attributes, HrTime, Link, SpanContext, SpanStatus } from "@opentelemetry/api";
 import type { ReadableSpan, TimedEvent } from "@opentelemetry/sdk-trace";
+import { isInt64 } from "../core/int64.ts";
 import {
   groupSpans,
-  isInt64,
   KIND_OFFSET,
   type Resource,
   type Scope,

@@ -8,7 +8,9 @@
 
 import type { AttributeValue, Attributes, HrTime, Link, SpanStatus } from "@opentelemetry/api";
 import type { ReadableSpan, TimedEvent } from "@opentelemetry/sdk-trace";
-import { groupSpans, isInt64, KIND_OFFSET, spanFlags } from "./otlp-model.ts";
+import { isInt64 } from "../core/int64.ts";
+import { withoutLoneSurrogates } from "../core/text.ts";
+import { groupSpans, KIND_OFFSET, spanFlags } from "./otlp-model.ts";
 
 type Json = string | number | boolean | readonly Json[] | { readonly [key: string]: Json | undefined };
 
@@ -108,16 +110,4 @@ function toAnyValue(value: AttributeValue | null | undefined): Json {
 
 function optionalText(value: string | undefined): string | undefined {
   return value === "" ? undefined : value;
-}
-
-/**
- * JSON.stringify escapes lone surrogates, and nothing else, as `\udXXX`: one look at the whole line, where a look at
- * each text cost more than all the rest. Escapes are read from the left, so a backslash of the text's own
- * (`\\ud800` in JSON) is passed over.
- */
-function withoutLoneSurrogates(line: string): string {
-  if (!line.includes("\\ud")) return line;
-  return line.replaceAll(/\\(?:ud[89a-f][0-9a-f]{2}|.)/g, (escape) =>
-    escape.startsWith("\\ud") ? "\\ufffd" : escape,
-  );
 }

@@ -8,10 +8,6 @@ import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 /** The API's INTERNAL is 0; the protocol keeps 0 for "unspecified". */
 export const KIND_OFFSET = 1;
 
-/** Whole numbers in here are int64, all others doubles; both bounds are exact as doubles. */
-const INT64_MIN = -(2 ** 63);
-const INT64_END = 2 ** 63;
-
 /** Low 8 bits: the W3C trace flags; then whether it is known that the parent is remote, and whether it is. */
 const FLAGS_W3C = 0xff;
 const FLAG_HAS_IS_REMOTE = 0x100;
@@ -40,9 +36,4 @@ export function groupSpans(spans: readonly ReadableSpan[]): ReadonlyMap<Resource
 /** https://github.com/open-telemetry/opentelemetry-proto, trace.proto, `enum SpanFlags`. */
 export function spanFlags(traceFlags: number, isRemote: boolean | undefined): number {
   return (traceFlags & FLAGS_W3C) | FLAG_HAS_IS_REMOTE | (isRemote === true ? FLAG_IS_REMOTE : 0);
-}
-
-/** Whether an attribute's number is written as an integer. */
-export function isInt64(value: number): boolean {
-  return Number.isInteger(value) && value >= INT64_MIN && value < INT64_END;
 }

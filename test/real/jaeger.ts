@@ -58,25 +58,35 @@ const STARTS_MAX = 3;
 /** More than any test sends, so that a limit never hides a trace. */
 const TRACES_MAX = 10_000;
 
+/** Of free ports, which differ at each start: receivers beside OTLP over HTTP, by name, as Jaeger's config has them. */
+export type MoreReceivers = (ports: readonly number[]) => Readonly<Record<string, object>>;
+
+/** More than any test asks for. */
+const MORE_PORTS = 4;
+
 /**
  * @param program its path (jaeger-binary.ts)
+ * @param more called at each start; what it was given last counts
  * @throws Error with what it said, where it does not get healthy; nothing is left running
  */
-export async function startJaeger(program: string): Promise<Jaeger> {
+export async function startJaeger(program: string, more: MoreReceivers = () => ({})): Promise<Jaeger> {
   let output = "";
   for (let start = 1; start <= STARTS_MAX; start++) {
-    const attempt = await startOnce(program);
+    const attempt = await startOnce(program, more);
     if ("otlpUrl" in attempt) return attempt;
     ({ output } = attempt);
   }
   throw new Error(`${program} did not get healthy, having said:\n${output.slice(-4000)}`);
 }
 
-async function startOnce(program: string): Promise<Jaeger | { readonly output: string }> {
-  const [otlp = 0, query = 0, grpc = 0, health = 0] = await freePorts(4);
+async function startOnce(
+  program: string,
+  more: MoreReceivers,
+): Promise<Jaeger | { readonly output: string }> {
+  const [otlp = 0, query = 0, grpc = 0, health = 0, ...others] = await freePorts(4 + MORE_PORTS);
   const directory = mkdtempSync(join(tmpdir(), "fedtrace-jaeger-"));
   const configPath = join(directory, "jaeger.json"); // JSON is YAML.
-  writeFileSync(configPath, JSON.stringify(jaegerConfig({ otlp, query, grpc, health })));
+  writeFileSync(configPath, JSON.stringify(jaegerConfig({ otlp, query, grpc, health }, more(others))));
 
   const child = spawn(program, [`--config=file:${configPath}`], { stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
@@ -152,13 +162,20 @@ async function freePorts(count: number): Promise<readonly number[]> {
   return ports;
 }
 
-function jaegerConfig(port: Readonly<Record<"otlp" | "query" | "grpc" | "health", number>>): object {
+function jaegerConfig(
+  port: Readonly<Record<"otlp" | "query" | "grpc" | "health", number>>,
+  more: Readonly<Record<string, object>>,
+): object {
   const at = (number: number): { readonly endpoint: string } => ({ endpoint: `127.0.0.1:${number}` });
   return {
     service: {
       extensions: ["jaeger_storage", "jaeger_query", "healthcheckv2"],
       pipelines: {
-        traces: { receivers: ["otlp"], processors: ["batch"], exporters: ["jaeger_storage_exporter"] },
+        traces: {
+          receivers: ["otlp", ...Object.keys(more)],
+          processors: ["batch"],
+          exporters: ["jaeger_storage_exporter"],
+        },
       },
       telemetry: {
         resource: { "service.name": "jaeger" },
@@ -176,7 +193,7 @@ function jaegerConfig(port: Readonly<Record<"otlp" | "query" | "grpc" | "health"
       },
       healthcheckv2: { use_v2: true, http: at(port.health) },
     },
-    receivers: { otlp: { protocols: { http: at(port.otlp) } } },
+    receivers: { otlp: { protocols: { http: at(port.otlp) } }, ...more },
     processors: { batch: { timeout: "100ms" } },
     exporters: { jaeger_storage_exporter: { trace_storage: "memory" } },
   };
