@@ -1,0 +1,35 @@
+/** What a path of the admin listener is asked and what it answers; the words that its routes and its server share. */
+
+/** One request, as far as a route needs it. */
+export interface AdminRequest {
+  /** What stood at each `{name}` of the route's pattern, percent-decoded. */
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  /** Of the request's header lines; names in lower case. */
+  readonly header: (name: string) => string | undefined;
+}
+
+export interface AdminAnswer {
+  readonly status: number;
+  readonly type: string;
+  /** Pieces are written as they come, each waiting for the reader: what is long must not be held, or made, at once. */
+  readonly body: string | Buffer | AsyncIterable<string>;
+  /** Beside those that every answer has; names in lower case. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface AdminRoute {
+  /** `/api/traces/{id}`: a `{name}` is one whole segment, and not empty. */
+  readonly pattern: string;
+  /** Never throws or rejects for what is in the request. */
+  readonly answer: (request: AdminRequest) => AdminAnswer | Promise<AdminAnswer>;
+}
+
+/** @param sentence what is wrong, and what is allowed */
+export function refusal(status: number, sentence: string): AdminAnswer {
+  return jsonAnswer(status, { error: sentence });
+}
+
+export function jsonAnswer(status: number, value: unknown): AdminAnswer {
+  return { status, type: "application/json", body: `${JSON.stringify(value)}\n` };
+}

@@ -1,0 +1,89 @@
+/**
+ * Which of the kept traces have a span that somebody looks for.
+ *
+ * A search is a walk over all spans: 20,000 take some milliseconds (bench/store.bench.ts), so there is no index that
+ * every request would pay for. Meaning of the criteria: Jaeger's
+ * (https://www.jaegertracing.io/docs/2.13/architecture/apis/): one and the same span must meet all of them.
+ */
+
+import type { SpanRecord } from "../span/record.ts";
+import type { RecentStore, StoredTrace } from "./recent-store.ts";
+import { scopeTags, serviceName, stateTags, tagText } from "./span-tags.ts";
+import { type TakeTurn, walkTraces } from "./walk.ts";
+
+export interface TraceSearch {
+  readonly service: string;
+  /** The span's name; undefined: any. */
+  readonly operation: string | undefined;
+  /** Each must be equal, as text, to a tag of the span, of its resource or of one of its events. */
+  readonly tags: ReadonlyMap<string, string>;
+  /** When the span started: Unix microseconds, both included. */
+  readonly startMicros: number;
+  readonly endMicros: number;
+  /** The span's duration, both included; 0: no bound. */
+  readonly minDurationNs: number;
+  readonly maxDurationNs: number;
+  /** Traces; at least 1. */
+  readonly limit: number;
+}
+
+const NANOSECONDS_PER_SECOND = 1e9;
+const MICROSECONDS_PER_SECOND = 1e6;
+
+/** @returns the newest first: by when the first span of each ended, which is the order of the store */
+export async function searchTraces(
+  store: RecentStore,
+  search: TraceSearch,
+  takeTurn: TakeTurn,
+): Promise<readonly StoredTrace[]> {
+  const found: StoredTrace[] = [];
+  await walkTraces(store, takeTurn, (trace) => {
+    if (trace.spans.some((span) => matches(span, search))) found.push(trace);
+    return found.length < search.limit;
+  });
+  return found;
+}
+
+/** In the order of what it costs. */
+function matches(span: SpanRecord, search: TraceSearch): boolean {
+  if (serviceName(span.origin) !== search.service) return false;
+  if (search.operation !== undefined && span.name !== search.operation) return false;
+  if (!matchesTimes(span, search)) return false;
+  for (const [key, wanted] of search.tags) {
+    if (!hasTag(span, key, wanted)) return false;
+  }
+  return true;
+}
+
+function matchesTimes(span: SpanRecord, search: TraceSearch): boolean {
+  const [seconds, nanoseconds] = span.startTime;
+  const micros = seconds * MICROSECONDS_PER_SECOND;
+  if (micros + Math.floor(nanoseconds / 1000) < search.startMicros) return false;
+  if (micros + Math.ceil(nanoseconds / 1000) > search.endMicros) return false;
+  const { minDurationNs, maxDurationNs } = search;
+  if (minDurationNs === 0 && maxDurationNs === 0) return true;
+  const [durationSeconds, rest] = span.duration;
+  const durationNs = durationSeconds * NANOSECONDS_PER_SECOND + rest;
+  return durationNs >= minDurationNs && (maxDurationNs === 0 || durationNs <= maxDurationNs);
+}
+
+function hasTag(span: SpanRecord, key: string, wanted: string): boolean {
+  if (isOf(span.fields.attributes, key, wanted) || isOf(span.origin.resource.attributes, key, wanted))
+    return true;
+  const isShown = ([shown, value]: readonly [string, string | boolean]): boolean =>
+    shown === key && String(value) === wanted;
+  const tags = stateTags(span);
+  if (tags.some(isShown) || scopeTags(span.origin).some(isShown)) return true;
+  // There is no such tag on a span without an error, but somebody asks for those spans.
+  if (key === "error" && wanted === "false") return !tags.some(([shown]) => shown === "error");
+  return span.fields.events.some(
+    ({ name, attributes }) => isOf(attributes, key, wanted) || (key === "event" && name === wanted),
+  );
+}
+
+/** Own properties only: a key may read `constructor`. */
+function isOf(attributes: Readonly<Record<string, unknown>>, key: string, wanted: string): boolean {
+  if (!Object.hasOwn(attributes, key)) return false;
+  const value = attributes[key];
+  return value !== undefined && tagText(value) === wanted;
+}
