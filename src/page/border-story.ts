@@ -1,0 +1,78 @@
+/**
+ * What happened at the border, in plain words, from a span's `fedtrace.*` attributes.
+ *
+ * The peer's name is kept apart from the sentence, because it is the peer's own text and is shown as such.
+ * Sentences read on from the name: "stranger.example" + "is not whitelisted: its context was not taken, …".
+ */
+
+import { attributeOf, type Span } from "./jaeger-model.ts";
+import { formatCount } from "./format.ts";
+
+/** crossed: context went over the border; stopped: it didn't; refused: a friend's was malformed; quiet: none was sent. */
+export type BorderTone = "crossed" | "stopped" | "refused" | "quiet";
+
+export interface BorderStory {
+  readonly tone: BorderTone;
+  readonly direction: "inbound" | "outbound";
+  /** Undefined where no name was given. */
+  readonly peer: string | undefined;
+  /** One sentence without its end; reads on from the name. */
+  readonly sentence: string;
+  /** How well the name is known, as a sentence; empty where there is no name. */
+  readonly proof: string;
+}
+
+const PROOFS: Readonly<Record<string, string>> = {
+  signature: "Its name is proven by a signature.",
+  mtls: "Its name is proven by its TLS certificate.",
+  network: "Its name is known by its network address.",
+  claimed: "Its name is only claimed.",
+  none: "Nothing proves its name.",
+};
+
+/** @returns undefined for spans that are not a sidecar's */
+export function borderStory(span: Span): BorderStory | undefined {
+  const direction = attributeOf(span, "fedtrace.direction");
+  if (direction !== "inbound" && direction !== "outbound") return undefined;
+  const name = attributeOf(span, "fedtrace.peer.name");
+  const peer = name === undefined || name === "" ? undefined : String(name);
+  const isWhitelisted = String(attributeOf(span, "fedtrace.whitelisted")) === "true";
+  const context = String(attributeOf(span, "fedtrace.context") ?? "absent");
+  const removed = Number(attributeOf(span, "fedtrace.headers.removed") ?? 0);
+  const proof =
+    peer === undefined || direction === "outbound"
+      ? ""
+      : (PROOFS[String(attributeOf(span, "fedtrace.peer.proof"))] ?? "");
+  const [tone, what] =
+    direction === "inbound" ? inboundStory(isWhitelisted, context) : outboundStory(isWhitelisted);
+  return { tone, direction, peer, sentence: `${what}${removedText(direction, removed)}`, proof };
+}
+
+function inboundStory(isWhitelisted: boolean, context: string): readonly [BorderTone, string] {
+  if (isWhitelisted) {
+    if (context === "extracted")
+      return ["crossed", "is whitelisted: its context was taken, its trace goes on here"];
+    if (context === "refused") {
+      return [
+        "refused",
+        "is whitelisted, but its context was malformed: it was not taken, a new trace began",
+      ];
+    }
+    return ["quiet", "is whitelisted and sent no context: a new trace began"];
+  }
+  if (context === "absent") return ["quiet", "is not whitelisted and sent no context: a new trace began"];
+  return ["stopped", "is not whitelisted: its context was not taken, a new trace began"];
+}
+
+function outboundStory(isWhitelisted: boolean): readonly [BorderTone, string] {
+  return isWhitelisted
+    ? ["crossed", "is whitelisted: our context was sent along, so the trace can go on there"]
+    : ["stopped", "is not whitelisted: no trace header left this server"];
+}
+
+function removedText(direction: "inbound" | "outbound", removed: number): string {
+  if (!(removed > 0)) return "";
+  return direction === "inbound"
+    ? `, ${formatCount(removed, "header")} removed`
+    : `, ${formatCount(removed, "header")} of our own server removed`;
+}
