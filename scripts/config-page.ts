@@ -31,7 +31,8 @@ can't be read is warned of and ignored.
 
 - \`OTEL_SERVICE_NAME\`, \`OTEL_RESOURCE_ATTRIBUTES\`: the resource. The service name is \`<server_name> fedtrace\` unless set.
 - \`OTEL_EXPORTER_OTLP_ENDPOINT\`, \`_PROTOCOL\`, \`_HEADERS\`, \`_TIMEOUT\`, \`_COMPRESSION\`, \`_CERTIFICATE\`, and each with
-  \`OTEL_EXPORTER_OTLP_TRACES_\`, which goes first. \`/v1/traces\` is appended to the first endpoint, not to that of traces.
+  \`OTEL_EXPORTER_OTLP_TRACES_\`, which goes first. \`/v1/traces\` is appended to the first endpoint, not to that of traces, and
+  to none where the protocol is \`grpc\`.
   Without \`export\` in the file, an endpoint makes one \`otlp\` exporter; with it, the other variables complete the items.
   \`OTEL_EXPORTER_OTLP_CERTIFICATE\` counts from the working directory.
 - \`OTEL_TRACES_SAMPLER\`, \`OTEL_TRACES_SAMPLER_ARG\`: \`always_on\`, \`always_off\`, \`traceidratio\`, and \`parentbased_\` with

@@ -36,8 +36,9 @@ export function jsonSchema(schema: Option<unknown>): JsonSchema {
 function ofShape(shape: Shape): JsonSchema {
   switch (shape.kind) {
     case "value":
-      // Free text takes a reference as it is.
-      return shape.json["type"] === "string" && shape.json["pattern"] === undefined
+      // Free text takes a reference as it is; a mapping can't come from one.
+      return shape.json["type"] === "object" ||
+        (shape.json["type"] === "string" && shape.json["pattern"] === undefined)
         ? shape.json
         : { anyOf: [shape.json, SUBSTITUTED] };
     case "list":

@@ -1,8 +1,16 @@
-/** What the admin listener answers, path by path. */
+/** What the admin listener answers, path by path: health, metrics, what the sidecar knows, the traces, the page. */
 
-import { type AdminRoute, jsonAnswer, refusal } from "./admin/server.ts";
+import { type AdminAnswer, type AdminRequest, type AdminRoute, jsonAnswer, refusal } from "./admin/answer.ts";
+import { createPageRoutes } from "./admin/page-files.ts";
+import { createQueryRoutes } from "./admin/query-routes.ts";
+import { describeConfig } from "./config/describe.ts";
+import type { Config } from "./config/merge.ts";
+import type { Clock } from "./core/clock.ts";
 import type { Registry } from "./metrics/registry.ts";
+import type { PeerBook } from "./peer/peer-book.ts";
 import { type DecisionRules, reportDecision } from "./proxy/decision-report.ts";
+import { reportPeers } from "./proxy/peer-report.ts";
+import type { RecentStore } from "./store/recent-store.ts";
 
 /** Changed by app.ts as the sidecar starts and stops. */
 export interface AdminState {
@@ -10,29 +18,53 @@ export interface AdminState {
 }
 
 export interface AdminSources {
-  readonly isMetricsEnabled: boolean;
   readonly registry: Registry;
+  readonly store: RecentStore;
+  readonly clock: Clock;
+  readonly peers: PeerBook;
+  readonly config: () => Config;
   readonly rules: () => DecisionRules;
+  /** Where the page's files are. */
+  readonly pageDirectory: string;
 }
 
 const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
-export function createAdminRoutes(state: AdminState, sources: AdminSources): ReadonlyMap<string, AdminRoute> {
-  const routes: [string, AdminRoute][] = [
-    ["/health/live", () => jsonAnswer(200, { status: "live" })],
-    [
-      "/health/ready",
-      () => (state.isReady ? jsonAnswer(200, { status: "ready" }) : jsonAnswer(503, { status: "not ready" })),
-    ],
-    ["/api/fedtrace/decide", (query) => decide(query, sources.rules())],
+export function createAdminRoutes(state: AdminState, sources: AdminSources): readonly AdminRoute[] {
+  const { registry, config } = sources;
+  const routes: AdminRoute[] = [
+    { pattern: "/health/live", answer: () => jsonAnswer(200, { status: "live" }) },
+    {
+      pattern: "/health/ready",
+      answer: () =>
+        state.isReady ? jsonAnswer(200, { status: "ready" }) : jsonAnswer(503, { status: "not ready" }),
+    },
+    { pattern: "/api/fedtrace/decide", answer: ({ query }) => decide(query, sources.rules()) },
+    { pattern: "/api/fedtrace/peers", answer: () => jsonAnswer(200, peersReport(sources)) },
+    { pattern: "/api/fedtrace/config", answer: () => jsonAnswer(200, describeConfig(config())) },
+    ...createQueryRoutes(sources.store, sources),
+    ...createPageRoutes(sources.pageDirectory),
   ];
-  if (sources.isMetricsEnabled) {
-    routes.push(["/metrics", () => ({ status: 200, type: METRICS_TYPE, body: sources.registry.format() })]);
+  if (config().metrics.isEnabled) {
+    routes.push({
+      pattern: "/metrics",
+      answer: () => ({ status: 200, type: METRICS_TYPE, body: registry.format() }),
+    });
   }
-  return new Map(routes);
+  return routes;
 }
 
-function decide(query: URLSearchParams, rules: DecisionRules): ReturnType<AdminRoute> {
+function peersReport({ peers, config, rules }: AdminSources): object {
+  const { serverName, resource } = config();
+  return {
+    server_name: serverName,
+    service: resource.serviceName,
+    authenticate: rules().authenticate,
+    ...reportPeers(peers, rules()),
+  };
+}
+
+function decide(query: AdminRequest["query"], rules: DecisionRules): AdminAnswer {
   const direction = query.get("direction");
   const host = query.get("host") ?? "";
   if ((direction !== "in" && direction !== "out") || host === "") {

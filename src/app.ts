@@ -22,10 +22,12 @@ import { type Deadlines, startDeadlines } from "./http1/deadlines.ts";
 import type { FieldTable } from "./http1/fields.ts";
 import { type Listener, type ListenerLimits, type ListenerTls, startListener } from "./http1/listener.ts";
 import { createUpstreamPool, type UpstreamPool } from "./http1/upstream-pool.ts";
+import { createStoreMetrics } from "./metrics/export-metrics.ts";
 import { createProxyMetrics, type Direction, type ProxyMetrics } from "./metrics/proxy-metrics.ts";
 import { createRegistry, type Registry } from "./metrics/registry.ts";
 import { createIdentify } from "./peer/identify.ts";
 import { createNetworks } from "./peer/networks.ts";
+import { createPeerBook, type PeerBook } from "./peer/peer-book.ts";
 import { createWhitelist } from "./peer/whitelist.ts";
 import { createAllowedTargets } from "./proxy/allowed-targets.ts";
 import type { BorderPolicy } from "./proxy/border.ts";
@@ -42,6 +44,7 @@ import { MATRIX_ROUTES } from "./span/matrix-routes.ts";
 import type { SpanOrigin, SpanSink } from "./span/record.ts";
 import { createResource } from "./span/resource.ts";
 import { createRouter, type MatchRoute } from "./span/routes.ts";
+import { createRecentStore, type RecentStore } from "./store/recent-store.ts";
 
 /** What a sidecar is given of the world. */
 export interface SidecarTools {
@@ -50,13 +53,17 @@ export interface SidecarTools {
   readonly log: Log;
   /** All addresses of a name, for outbound targets; rejects where there are none. */
   readonly resolve: (name: string) => Promise<readonly string[]>;
-  /** One more place for spans, beside `export`. */
+  /** One more place for spans, beside `export` and the built-in store. */
   readonly spans?: SpanSink;
+  /** The admin listener's trace page: the directory that the build made. */
+  readonly pageDirectory: string;
   /** Told of each listener once it accepts. */
   readonly onListening?: (name: "inbound" | "outbound" | "admin", address: string) => void;
 }
 
 export interface Sidecar {
+  /** The built-in store; undefined where there is no admin listener to look at it by. */
+  readonly store: RecentStore | undefined;
   /** @returns keys whose change needs a restart, and then nothing was changed; none: the config is taken over */
   reload(config: Config): Promise<readonly string[]>;
   /** Drains, flushes and resolves; never rejects. */
@@ -82,13 +89,18 @@ interface Fixed {
   readonly throttledLog: Log;
   readonly registry: Registry;
   readonly metrics: ProxyMetrics;
+  readonly peers: PeerBook;
   readonly forced: ForcedBudget;
   readonly deadlines: Deadlines;
   readonly exporters: Exporters;
+  readonly store: RecentStore | undefined;
   readonly origin: SpanOrigin;
 }
 
-/** @throws FedtraceError LISTEN_FAILED that names every address which can't be taken; nothing is left running */
+/**
+ * @throws FedtraceError LISTEN_FAILED that names every address which can't be taken, CONFIG_INVALID that names every
+ *   exporter which can't be made; nothing is left running
+ */
 export async function startSidecar(config: Config, tools: SidecarTools): Promise<Sidecar> {
   const fixed = createFixed(config, tools);
   let live = await createLive(config, fixed);
@@ -96,8 +108,9 @@ export async function startSidecar(config: Config, tools: SidecarTools): Promise
 
   const sides = (["inbound", "outbound"] as const).filter((direction) => config[direction] !== undefined);
   // All are tried before any fault is told, so an operator sees every taken address at once.
-  const [adminStart, ...sideStarts] = await Promise.allSettled([
-    config.admin === undefined ? undefined : startAdminFor(() => live, fixed, state),
+  const [exportStart, adminStart, ...sideStarts] = await Promise.allSettled([
+    fixed.exporters.ready,
+    fixed.store === undefined ? undefined : startAdminFor(() => live, fixed, fixed.store, state),
     ...sides.map((direction) => startSide(direction, () => live, fixed)),
   ]);
   const admin = adminStart.status === "fulfilled" ? adminStart.value : undefined;
@@ -115,7 +128,7 @@ export async function startSidecar(config: Config, tools: SidecarTools): Promise
     await admin?.stop();
   }
 
-  const faults = [adminStart, ...sideStarts].flatMap((start) =>
+  const faults = [exportStart, adminStart, ...sideStarts].flatMap((start) =>
     start.status === "rejected" ? [start.reason as unknown] : [],
   );
   if (faults.length > 0) {
@@ -126,6 +139,7 @@ export async function startSidecar(config: Config, tools: SidecarTools): Promise
   // The first verdict compiles the whitelist; better now than within the first request.
   setImmediate(() => live.policy.whitelist.decide(config.serverName));
   return {
+    store: fixed.store,
     async reload(next) {
       const keys = findRestartKeys(live.config, next);
       if (keys.length === 0) live = await createLive(next, fixed);
@@ -142,16 +156,32 @@ function createFixed(config: Config, tools: SidecarTools): Fixed {
     "service.version": VERSION,
     ...config.resource.attributes,
   });
+  const metrics = createProxyMetrics(registry);
+  const store = config.admin === undefined ? undefined : createStore(config, registry);
   return {
     tools,
     throttledLog: createThrottledLog(tools.log, tools.clock),
     registry,
-    metrics: createProxyMetrics(registry),
+    metrics,
+    peers: createPeerBook(),
     forced: createForcedBudget(tools.clock),
     deadlines: startDeadlines(tools.clock, deadlineResolutionMs(config)),
-    exporters: startExporters(config.isSdkDisabled ? [] : config.exports, { ...tools, registry }),
+    exporters: startExporters(config.isSdkDisabled ? [] : config.exports, {
+      ...tools,
+      registry,
+      sinks: [config.store.spansMax === 0 ? undefined : store, tools.spans].filter(
+        (sink) => sink !== undefined,
+      ),
+    }),
+    store,
     origin: { resource, scope: { name: "fedtrace", version: VERSION } },
   };
+}
+
+function createStore({ store }: Config, registry: Registry): RecentStore {
+  const metrics = createStoreMetrics(registry, { spans: () => kept.spans(), bytes: () => kept.bytes() });
+  const kept = createRecentStore(metrics, store);
+  return kept;
 }
 
 /** A tenth of the shortest limit, so that short ones, as tests set them, are kept too. */
@@ -259,6 +289,7 @@ async function startSide(direction: Direction, live: () => Live, fixed: Fixed): 
       random: tools.random,
       clock: tools.clock,
       metrics,
+      peers: fixed.peers,
       spans: fixed.exporters.sink,
       origin: fixed.origin,
       log: fixed.throttledLog,
@@ -305,23 +336,33 @@ function readTls(tls: NonNullable<Config["inbound"]>["tls"]): ListenerTls | unde
   };
 }
 
-async function startAdminFor(live: () => Live, fixed: Fixed, state: AdminState): Promise<AdminServer> {
+async function startAdminFor(
+  live: () => Live,
+  { tools, registry, peers }: Fixed,
+  store: RecentStore,
+  state: AdminState,
+): Promise<AdminServer> {
   const { config } = live();
   const { host, port } = config.admin?.listen ?? { host: "127.0.0.1", port: 0 };
   const admin = await startAdmin({
     host,
     port,
     hosts: () => live().config.admin?.hosts ?? [],
+    log: tools.log,
     routes: createAdminRoutes(state, {
-      isMetricsEnabled: config.metrics.isEnabled,
-      registry: fixed.registry,
+      registry,
+      store,
+      clock: tools.clock,
+      peers,
+      config: () => live().config,
       rules: () => {
         const { whitelist, formats, authenticate } = live().policy;
         return { whitelist, formats, authenticate, entries: live().config.whitelist.length };
       },
+      pageDirectory: tools.pageDirectory,
     }),
   });
-  fixed.tools.onListening?.("admin", admin.address);
+  tools.onListening?.("admin", admin.address);
   return admin;
 }
 
@@ -339,5 +380,7 @@ async function drain(listeners: readonly Listener[], drainMs: number): Promise<v
 
 function mergeFaults(faults: readonly unknown[]): FedtraceError {
   const messages = faults.map((fault) => (fault instanceof Error ? fault.message : String(fault)));
-  return new FedtraceError("LISTEN_FAILED", messages.join("\n"), { faults: faults.length }, faults[0]);
+  const [first] = faults;
+  const code = first instanceof FedtraceError ? first.code : "LISTEN_FAILED";
+  return new FedtraceError(code, messages.join("\n"), { faults: faults.length }, first);
 }

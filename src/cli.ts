@@ -4,9 +4,11 @@
  * status. Each command is loaded when it is asked for, so `run` starts without the others.
  */
 
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { checkCommand } from "./commands/check.ts";
 import { decideCommand } from "./commands/decide.ts";
+import type { TerminalDialogue } from "./commands/init-dialogue.ts";
 import { EXIT, type ExitStatus, type Output } from "./commands/output.ts";
 import { runCommand, type Signals } from "./commands/run.ts";
 import { VERSION } from "./core/version.ts";
@@ -17,7 +19,10 @@ const USAGE = `usage: fedtrace COMMAND
   run --config FILE                                    runs the sidecar
   check --config FILE                                  tells everything that is wrong or doubtful in a config
   decide --config FILE --direction in|out --host NAME  says whether a host is whitelisted, and why
+  init [--from-synapse homeserver.yaml]                prints a commented config; on a terminal it asks first
   demo [--requests N]                                  two federating servers and their sidecars, in this process
+  demo-server --name NAME --listen ADDR --proxy ADDR [--send-to NAME [--every 1s]]
+                                                       the demo's small server alone, for trying a deployment
   --version, --help
 `;
 
@@ -25,7 +30,13 @@ const OPTIONS = {
   config: { type: "string" },
   direction: { type: "string" },
   host: { type: "string" },
+  "from-synapse": { type: "string" },
   requests: { type: "string" },
+  name: { type: "string" },
+  listen: { type: "string" },
+  proxy: { type: "string" },
+  "send-to": { type: "string" },
+  every: { type: "string" },
   version: { type: "boolean" },
   help: { type: "boolean", short: "h" },
 } as const;
@@ -41,6 +52,12 @@ const output: Output = {
   errorLine: (text) => void process.stderr.write(`${text}\n`),
 };
 
+/** Beside dist/, in the repository, the package and the image. */
+const SCHEMA_PATH = fileURLToPath(new URL("../fedtrace.schema.json", import.meta.url));
+
+/** The build puts the page beside this file. */
+const pageDirectory = fileURLToPath(new URL("page/", import.meta.url));
+
 /** What a command line can't be read as; told with the usage, exit status 2. */
 class UsageError extends Error {}
 
@@ -53,6 +70,15 @@ function signals(): Signals {
   };
 }
 
+/** Somebody at the keyboard. Questions go to standard error: standard output is the config. */
+function terminal(): (() => Promise<TerminalDialogue>) | undefined {
+  if (!process.stdin.isTTY) return undefined;
+  return async () => {
+    const { openDialogue } = await import("./commands/init-dialogue.ts");
+    return openDialogue(process.stdin, process.stderr);
+  };
+}
+
 function textOf(values: Values, name: keyof typeof OPTIONS): string {
   const value = values[name];
   if (typeof value !== "string" || value === "") throw new UsageError(`--${name} is needed`);
@@ -60,7 +86,7 @@ function textOf(values: Values, name: keyof typeof OPTIONS): string {
 }
 
 const COMMANDS: Readonly<Record<string, (values: Values) => Promise<ExitStatus>>> = {
-  run: (values) => runCommand(textOf(values, "config"), output, signals()),
+  run: (values) => runCommand(textOf(values, "config"), { output, signals: signals(), pageDirectory }),
   check: (values) => checkCommand(textOf(values, "config"), output),
   decide(values) {
     const direction = textOf(values, "direction");
@@ -68,12 +94,29 @@ const COMMANDS: Readonly<Record<string, (values: Values) => Promise<ExitStatus>>
     const asked = { path: textOf(values, "config"), direction, host: textOf(values, "host") } as const;
     return decideCommand(asked, output);
   },
+  async init(values) {
+    const fromSynapse = values["from-synapse"] === undefined ? undefined : textOf(values, "from-synapse");
+    const { initCommand } = await import("./commands/init.ts");
+    return initCommand({ fromSynapse, schemaPath: SCHEMA_PATH, openDialogue: terminal() }, output);
+  },
+  async "demo-server"(values) {
+    const { demoServerCommand, parseDemoServer } = await import("./commands/demo-server.ts");
+    const parsed = parseDemoServer({
+      name: textOf(values, "name"),
+      listen: textOf(values, "listen"),
+      proxy: textOf(values, "proxy"),
+      sendTo: values["send-to"] === undefined ? undefined : textOf(values, "send-to"),
+      every: values.every === undefined ? undefined : textOf(values, "every"),
+    });
+    if ("refused" in parsed) throw new UsageError(parsed.refused);
+    return demoServerCommand(parsed.value, output, signals());
+  },
   demo(values) {
     const requests = values.requests === undefined ? undefined : Number(textOf(values, "requests"));
     if (requests !== undefined && !(Number.isInteger(requests) && requests >= 1 && requests <= 1_000_000)) {
       throw new UsageError("--requests is a whole number from 1 to 1000000");
     }
-    return demoCommand(requests, output, signals());
+    return demoCommand(requests, { output, signals: signals(), pageDirectory });
   },
 };
 

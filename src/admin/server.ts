@@ -1,30 +1,27 @@
 /**
- * The admin listener: health, metrics, and what the sidecar would decide. Read-only.
+ * The admin listener: who may ask it, which route answers, and how an answer is written.
  *
  * It has no password, so it must not be reached by a web page through its reader's browser: a Host or Origin
- * that is not the listener's own is refused (DNS rebinding: CWE-350), and nothing here changes anything.
+ * that is not the listener's own is refused (DNS rebinding: CWE-350), and nothing here changes anything. Not here: what
+ * the routes show.
  */
 
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { isIP } from "node:net";
 import { FedtraceError } from "../core/errors.ts";
-
-/** What one path answers. */
-export interface AdminAnswer {
-  readonly status: number;
-  readonly type: string;
-  readonly body: string;
-}
-
-/** @param query of the request; never throws for what is in it */
-export type AdminRoute = (query: URLSearchParams) => AdminAnswer;
+import type { Log } from "../core/log.ts";
+import { type AdminAnswer, type AdminRoute, refusal } from "./answer.ts";
+import { createRouteFinder, type FindRoute } from "./route-finder.ts";
+import { writeAnswer } from "./write-answer.ts";
 
 export interface AdminOptions {
   readonly host: string;
   readonly port: number;
   /** `admin.hosts`: names it may be called by, besides loopback names and IP literals; lower case. */
   readonly hosts: () => readonly string[];
-  readonly routes: ReadonlyMap<string, AdminRoute>;
+  readonly routes: readonly AdminRoute[];
+  /** Told of routes that break, which is a fault of this program. */
+  readonly log: Log;
 }
 
 export interface AdminServer {
@@ -39,8 +36,9 @@ const REQUEST_TIMEOUT_MS = 10_000;
 /** @throws FedtraceError LISTEN_FAILED when the address can't be taken */
 export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
   const { createServer } = await import("node:http"); // Only those wait for it who asked for the listener.
+  const find = createRouteFinder(options.routes);
   const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
-    respond(response, answer(options, request), request.method === "HEAD");
+    void respond(options, find, request, response);
   });
   server.maxConnections = CONNECTIONS_MAX;
   await new Promise<void>((resolve, reject) => {
@@ -61,22 +59,55 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
   };
 }
 
-function answer(options: AdminOptions, request: IncomingMessage): AdminAnswer {
-  if (!isOwnName(request.headers.host, options.hosts())) {
+async function respond(
+  options: AdminOptions,
+  find: FindRoute,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  try {
+    await writeAnswer(request, response, refuse(options, request) ?? (await answer(options, find, request)));
+  } catch (error) {
+    if (response.destroyed) return; // The reader went away.
+    options.log.error("admin route failed", { reason: String(error) });
+    // What has begun must not look whole.
+    if (response.headersSent) response.destroy();
+    else await writeAnswer(request, response, refusal(500, "this is a fault of fedtrace; its log says more"));
+  }
+}
+
+function refuse(options: AdminOptions, { headers, method }: IncomingMessage): AdminAnswer | undefined {
+  if (!isOwnName(headers.host, options.hosts())) {
     return refusal(403, "Host is not this listener's: a loopback name, an IP address or one of admin.hosts");
   }
-  const { origin } = request.headers;
+  const { origin } = headers;
   if (origin !== undefined && !isOwnName(/^https?:\/\/([^/]+)$/.exec(origin)?.[1], options.hosts())) {
     return refusal(403, "Origin is not this listener's");
   }
-  if (request.method !== "GET" && request.method !== "HEAD") {
-    return refusal(405, "only GET and HEAD are answered here");
+  if (method === "GET" || method === "HEAD") return undefined;
+  return { ...refusal(405, "only GET and HEAD are answered here"), headers: { allow: "GET, HEAD" } };
+}
+
+async function answer(
+  { routes }: AdminOptions,
+  find: FindRoute,
+  { url = "", headers }: IncomingMessage,
+): Promise<AdminAnswer> {
+  const at = url.indexOf("?");
+  const path = at === -1 ? url : url.slice(0, at);
+  const found = find(path);
+  if (found === undefined) {
+    const patterns = routes.map(({ pattern }) => pattern).join(", ");
+    return refusal(404, `there is nothing here; there is ${patterns}`);
   }
-  const [path = "", query = ""] = (request.url ?? "").split("?", 2);
-  return (
-    options.routes.get(path)?.(new URLSearchParams(query)) ??
-    refusal(404, `there is nothing here; there is ${[...options.routes.keys()].join(", ")}`)
-  );
+  return found.route.answer({
+    parameters: found.parameters,
+    query: new URLSearchParams(at === -1 ? "" : url.slice(at + 1)),
+    header(name) {
+      const value = headers[name];
+      return typeof value === "string" ? value : value?.join(", ");
+    },
+  });
 }
 
 /** Whether a `host[:port]` names this machine or one of the names the operator gave. */
@@ -84,26 +115,6 @@ function isOwnName(authority: string | undefined, hosts: readonly string[]): boo
   const [, bracketed, plain] = /^(?:\[([^\]]+)\]|([^:]+))(?::\d{1,5})?$/.exec(authority ?? "") ?? [];
   const name = (bracketed ?? plain ?? "").toLowerCase();
   return name === "localhost" || name.endsWith(".localhost") || isIP(name) !== 0 || hosts.includes(name);
-}
-
-/** @param sentence what is wrong, and what is allowed */
-export function refusal(status: number, sentence: string): AdminAnswer {
-  return jsonAnswer(status, { error: sentence });
-}
-
-export function jsonAnswer(status: number, value: unknown): AdminAnswer {
-  return { status, type: "application/json", body: `${JSON.stringify(value)}\n` };
-}
-
-function respond(response: ServerResponse, { status, type, body }: AdminAnswer, isHead: boolean): void {
-  response.writeHead(status, {
-    "content-type": type,
-    "content-length": Buffer.byteLength(body),
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
-    ...(status === 405 ? { allow: "GET, HEAD" } : {}),
-  });
-  response.end(isHead ? undefined : body);
 }
 
 function addressOf(server: Server): string {

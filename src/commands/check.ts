@@ -3,11 +3,11 @@
 import { formatFault } from "../config/fault.ts";
 import { loadConfig } from "../config/load.ts";
 import { EXIT, type ExitStatus, type Output } from "./output.ts";
-import { PATTERN_LINTS } from "./patterns.ts";
+import { ALL_CHECKS } from "./config-checks.ts";
 
 /** Faults and warnings go to standard error; a valid file is confirmed on standard output. */
 export async function checkCommand(path: string, output: Output): Promise<ExitStatus> {
-  const loaded = await loadConfig(path, PATTERN_LINTS);
+  const loaded = await loadConfig(path, ALL_CHECKS);
   if (!loaded.ok) {
     for (const fault of loaded.faults) output.errorLine(formatFault(fault));
     return EXIT.BAD_CONFIG;

@@ -5,7 +5,7 @@ import { loadConfig } from "../config/load.ts";
 import { createWhitelist } from "../peer/whitelist.ts";
 import { reportDecision } from "../proxy/decision-report.ts";
 import { EXIT, type ExitStatus, type Output } from "./output.ts";
-import { PATTERN_CHECKS } from "./patterns.ts";
+import { RELOAD_CHECKS } from "./config-checks.ts";
 
 interface DecideArguments {
   readonly path: string;
@@ -14,7 +14,7 @@ interface DecideArguments {
 }
 
 export async function decideCommand(asked: DecideArguments, output: Output): Promise<ExitStatus> {
-  const loaded = await loadConfig(asked.path, PATTERN_CHECKS);
+  const loaded = await loadConfig(asked.path, RELOAD_CHECKS);
   if (!loaded.ok) {
     for (const fault of loaded.faults) output.errorLine(formatFault(fault));
     return EXIT.BAD_CONFIG;

@@ -13,7 +13,7 @@ import { FedtraceError } from "../core/errors.ts";
 import { createLog, type Log, type LogFacts } from "../core/log.ts";
 import { createRandom } from "../core/random.ts";
 import { EXIT, type ExitStatus, type Output } from "./output.ts";
-import { PATTERN_CHECKS } from "./patterns.ts";
+import { RELOAD_CHECKS, START_CHECKS } from "./config-checks.ts";
 
 /** The signals, as cli.ts hands them in. */
 export interface Signals {
@@ -24,8 +24,19 @@ export interface Signals {
 
 type Valid = Extract<LoadedConfig, { ok: true }>;
 
-export async function runCommand(path: string, output: Output, signals: Signals): Promise<ExitStatus> {
-  const loaded = await loadConfig(path, PATTERN_CHECKS);
+/** What a command that runs sidecars is given of the process. */
+export interface RunTools {
+  readonly output: Output;
+  readonly signals: Signals;
+  /** Of the trace page. */
+  readonly pageDirectory: string;
+}
+
+export async function runCommand(
+  path: string,
+  { output, signals, pageDirectory }: RunTools,
+): Promise<ExitStatus> {
+  const loaded = await loadConfig(path, START_CHECKS);
   if (!loaded.ok) {
     for (const fault of loaded.faults) output.errorLine(formatFault(fault));
     return EXIT.BAD_CONFIG;
@@ -37,6 +48,7 @@ export async function runCommand(path: string, output: Output, signals: Signals)
     random: createRandom(),
     log,
     resolve: resolveBySystem,
+    pageDirectory,
     onListening: (name, address) => output.line(`${name} listening on ${address}`),
   });
   // Before "ready": whoever waits for that line may change the file or send SIGHUP right after it.
@@ -53,7 +65,7 @@ export async function runCommand(path: string, output: Output, signals: Signals)
     for (const line of error.message.split("\n")) {
       log.error("cannot start", { code: error.code, reason: line });
     }
-    return EXIT.CANNOT_START;
+    return error.code === "CONFIG_INVALID" ? EXIT.BAD_CONFIG : EXIT.CANNOT_START;
   }
   output.line("ready");
   logWarnings(log, loaded.warnings);
@@ -94,7 +106,7 @@ function createReload(
   }
 
   async function reload(why: "asked" | "seen"): Promise<void> {
-    const loaded = await loadConfig(path, PATTERN_CHECKS);
+    const loaded = await loadConfig(path, RELOAD_CHECKS);
     if (!loaded.ok) {
       return refuse(
         loaded.faults.map((fault) => ({ fault: formatFault(fault) })),

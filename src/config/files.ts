@@ -1,15 +1,17 @@
 /**
- * The files that a config names: their paths, and whether they hold what they should.
+ * The files and modules that a config names: their paths, and whether they are there and hold what they should.
  *
  * A relative path counts from the directory of the config file, so that it means the same wherever the program
- * is started. A file is read once here to fail early and with a position; whoever uses it reads it again.
+ * is started. A file is read once here to fail early and with a position; whoever uses it reads it again. A module is
+ * looked for and not loaded.
  */
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
-import { resolve } from "node:path";
+import { isAbsolute, resolve } from "node:path";
 import type { Finding, Parsed } from "./fault.ts";
 import { findValues, type Found, type KeyPath } from "./key-path.ts";
+import { resolveModule } from "./module-path.ts";
 
 type Content = "certificates" | "private key";
 
@@ -24,6 +26,9 @@ const FILES: readonly { readonly key: string; readonly content: Content | undefi
   { key: "export[].otlp.certificate", content: "certificates" },
   { key: "export[].file.path", content: undefined },
 ];
+
+/** Every option that is the name of a module. */
+const MODULES: readonly string[] = ["export[].module", "export[].module.name"];
 
 /** A private key and the certificate it must belong to. */
 const PAIRS: readonly { readonly certificate: string; readonly key: string }[] = [
@@ -41,16 +46,20 @@ const ERROR_WORDS: Readonly<Record<string, string>> = {
   ENOTDIR: "a part of its path is not a directory",
 };
 
-/** Makes every relative path of the document absolute, in place. */
+/** Makes every relative path of the document absolute, in place, and every name of a module that can be found its path. */
 export function resolveFiles(document: unknown, directory: string): void {
   for (const { key } of FILES) {
     for (const { value, replace } of textsAt(document, key)) replace(resolve(directory, value));
   }
+  for (const { value, replace } of MODULES.flatMap((key) => textsAt(document, key))) {
+    const path = resolveModule(value, directory);
+    if (path !== undefined) replace(path);
+  }
 }
 
-/** What is wrong with the files of a document whose paths are absolute. Each is read once. */
+/** What is wrong with the files and modules of a document whose paths are absolute. Each file is read once. */
 export function checkFiles(document: unknown): Finding[] {
-  const findings: Finding[] = [];
+  const findings = checkModules(document);
   const certificates = new Map<string, readonly X509Certificate[]>();
   const keys = new Map<string, { readonly path: KeyPath; readonly key: KeyObject }>();
   for (const { key, content } of FILES) {
@@ -75,6 +84,16 @@ export function checkFiles(document: unknown): Finding[] {
     findings.push({ path: own.path, message });
   }
   return findings;
+}
+
+function checkModules(document: unknown): Finding[] {
+  return MODULES.flatMap((key) => textsAt(document, key))
+    .filter(({ value }) => !isAbsolute(value) || resolveModule(value, "/") === undefined)
+    .map(({ path }) => ({
+      path,
+      message:
+        "names a module that can't be found; allowed: a package that is installed beside the config file or the program, or a path such as ./exporter.mjs",
+    }));
 }
 
 function textsAt(document: unknown, key: string): readonly (Found & { readonly value: string })[] {

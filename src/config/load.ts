@@ -2,7 +2,8 @@
  * From a file to one frozen Config, or to every fault at once.
  *
  * In this order: read, YAML with `${NAME}` replaced, paths made absolute, schema, what isn't available yet,
- * files, patterns, the environment's share. A key has one fault: the first that was found.
+ * files, patterns, the environment's share. A key has one fault: the first that was found. Exporters' modules come last:
+ * foreign code is only run for a config that is right in all else.
  * Not here: watching the file, and what a reload may change.
  */
 
@@ -24,13 +25,17 @@ const FILE_BYTES_MAX = 1024 ** 2;
 
 type Pattern = Pick<WhitelistEntry, "kind" | "text">;
 
-/** The whitelist's engine, as the composition root hands it in: config knows nothing of peers. */
-export interface PatternChecks {
+/** Checks that need other parts, as the commands hand them in: config knows nothing of peers and exporters. */
+export interface ConfigChecks {
   /** What is wrong with a pattern and what is allowed, or undefined. */
   readonly check: (pattern: Pattern) => string | undefined;
   /** What is doubtful about a pattern that check() passes. It takes time: only `fedtrace check` asks. */
   readonly lint?: (pattern: Pattern) => Promise<readonly string[]>;
+  /** What is wrong with an exporter's module and what is allowed, or undefined. It runs the module's code. */
+  readonly checkModule?: (module: ModuleExport) => Promise<string | undefined>;
 }
+
+type ModuleExport = Extract<Config["exports"][number], { readonly kind: "module" }>;
 
 /** A config, or why there is none. */
 export type LoadedConfig =
@@ -50,7 +55,7 @@ export type LoadedConfig =
  */
 export async function loadConfig(
   path: string,
-  patterns: PatternChecks,
+  checks: ConfigChecks,
   environment: Environment = process.env,
 ): Promise<LoadedConfig> {
   const text = readText(path);
@@ -70,7 +75,7 @@ export async function loadConfig(
     ...("findings" in checked ? checked.findings : []),
     ...findNotYet(document),
     ...checkFiles(document),
-    ...checkPatterns(document, patterns),
+    ...checkPatterns(document, checks),
   ]);
   if (findings.length > 0 || "findings" in checked) {
     return failed(...locateFindings(findings, path, yaml.locate));
@@ -78,7 +83,9 @@ export async function loadConfig(
 
   const settings = readOtelEnvironment(environment);
   const config = mergeConfig(checked.file, settings);
-  const doubts = [...findWarnings(config), ...(await lintPatterns(document, config.whitelist, patterns))];
+  const unusable = await checkModules(config.exports, checks);
+  if (unusable.length > 0) return failed(...locateFindings(unusable, path, yaml.locate));
+  const doubts = [...findWarnings(config), ...(await lintPatterns(document, config.whitelist, checks))];
   return {
     ok: true,
     config,
@@ -115,7 +122,7 @@ function firstOfEachKey(findings: readonly Finding[]): Finding[] {
 }
 
 /** On what stands in the file, so that a pattern's fault is told beside all others. */
-function checkPatterns(document: unknown, { check }: PatternChecks): Finding[] {
+function checkPatterns(document: unknown, { check }: ConfigChecks): Finding[] {
   const entries = isMapping(document) && Array.isArray(document["whitelist"]) ? document["whitelist"] : [];
   return entries.flatMap((entry: unknown, index) => {
     const pattern = patternOf(entry);
@@ -124,10 +131,22 @@ function checkPatterns(document: unknown, { check }: PatternChecks): Finding[] {
   });
 }
 
+async function checkModules(
+  exports: Config["exports"],
+  { checkModule }: ConfigChecks,
+): Promise<readonly Finding[]> {
+  const findings = exports.map(async (item, index) => {
+    if (checkModule === undefined || item.kind !== "module") return [];
+    const message = await checkModule(item);
+    return message === undefined ? [] : [{ path: ["export", index, "module"], message }];
+  });
+  return (await Promise.all(findings)).flat();
+}
+
 async function lintPatterns(
   document: unknown,
   whitelist: Config["whitelist"],
-  { lint }: PatternChecks,
+  { lint }: ConfigChecks,
 ): Promise<Finding[]> {
   if (lint === undefined || !isMapping(document)) return [];
   const entries: readonly unknown[] = Array.isArray(document["whitelist"]) ? document["whitelist"] : [];

@@ -41,15 +41,6 @@ export const NOT_YET: readonly NotYet[] = [
     because: "strategies are not fetched; allowed: const, probabilistic, ratelimiting",
   },
   {
-    key: "export[].jaeger",
-    because: "Jaeger takes OTLP on port 4318; allowed: otlp, file",
-  },
-  {
-    key: "export[].otlp.protocol",
-    isMeant: (value) => value === "grpc",
-    because: "spans are sent over HTTP, port 4318 of most collectors; allowed: http/protobuf",
-  },
-  {
     key: "usage_report.enabled",
     isMeant: (value) => value === true || value === "true",
     because: "no report is made; allowed: false",

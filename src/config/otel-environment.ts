@@ -4,7 +4,8 @@
  * https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ and
  * https://opentelemetry.io/docs/specs/otel/protocol/exporter/. As the specification asks: an empty variable is
  * an unset one, known words count in any letter case, and what can't be read is warned of and ignored.
- * Not here: who wins (merge.ts), and OTEL_TRACES_EXPORTER, whose part `export` has.
+ * Not here: who wins (merge.ts), OTEL_TRACES_EXPORTER, whose part `export` has, and OTEL_EXPORTER_JAEGER_*, which the
+ * specification has removed.
  */
 
 import { parseHttpUrl } from "./addresses.ts";
@@ -27,9 +28,9 @@ export interface EnvironmentSettings {
 }
 
 export interface OtlpSettings {
-  /** The whole URL, `/v1/traces` included. */
+  /** The whole URL, `/v1/traces` included; over grpc as it was written. */
   readonly url: string | undefined;
-  readonly protocol: "http/protobuf" | undefined;
+  readonly protocol: "http/protobuf" | "grpc" | undefined;
   readonly headers: Readonly<Record<string, string>> | undefined;
   readonly timeoutMs: number | undefined;
   readonly compression: "none" | "gzip" | undefined;
@@ -68,14 +69,15 @@ export function readOtelEnvironment(environment: Environment): EnvironmentSettin
     return undefined;
   };
 
+  const protocol = readProtocol(lookup(...otlp("PROTOCOL")));
   const { "service.name": attributeName, ...attributes } =
     readPairs(lookup("OTEL_RESOURCE_ATTRIBUTES")) ?? {};
   return {
     formats: readPropagators(lookup("OTEL_PROPAGATORS")),
     sampling: readSampler(lookup),
     otlp: {
-      url: readEndpoint(lookup),
-      protocol: readProtocol(lookup(...otlp("PROTOCOL"))),
+      url: readEndpoint(lookup, protocol),
+      protocol,
       headers: readHeaders(lookup(...otlp("HEADERS"))),
       timeoutMs: readTimeout(lookup(...otlp("TIMEOUT"))),
       compression: readCompression(lookup(...otlp("COMPRESSION"))),
@@ -93,24 +95,25 @@ function otlp(suffix: string): readonly [string, string] {
   return [`OTEL_EXPORTER_OTLP_TRACES_${suffix}`, `OTEL_EXPORTER_OTLP_${suffix}`];
 }
 
-/** The endpoint of traces is a whole URL; that of every signal is what `v1/traces` is appended to. */
-function readEndpoint(lookup: Lookup): string | undefined {
+/** The endpoint of traces is a whole URL; that of every signal is what `v1/traces` is appended to, but for grpc. */
+function readEndpoint(lookup: Lookup, protocol: OtlpSettings["protocol"]): string | undefined {
   const [forTraces, forAll] = otlp("ENDPOINT");
   const variable = lookup(forTraces, forAll);
   if (variable === undefined) return undefined;
   const parsed = parseHttpUrl(variable.value);
   if ("refused" in parsed) return variable.ignore(`it ${parsed.refused}`);
-  if (variable.name === forTraces) return parsed.value;
+  if (variable.name === forTraces || protocol === "grpc") return parsed.value;
   const url = new URL(parsed.value);
   url.pathname = `${url.pathname.replace(/\/$/, "")}/v1/traces`;
   return url.href;
 }
 
-function readProtocol(variable: Variable | undefined): "http/protobuf" | undefined {
+function readProtocol(variable: Variable | undefined): OtlpSettings["protocol"] {
   if (variable === undefined) return undefined;
   const word = variable.value.toLowerCase();
-  if (word === "http/protobuf") return word;
-  return variable.ignore("only http/protobuf is spoken, and most collectors take it on port 4318");
+  return word === "http/protobuf" || word === "grpc"
+    ? word
+    : variable.ignore("it is neither http/protobuf nor grpc");
 }
 
 function readHeaders(variable: Variable | undefined): Readonly<Record<string, string>> | undefined {

@@ -26,3 +26,21 @@ function parseQuantity(text: string, units: Readonly<Record<string, number>>, no
   if (factor === undefined) return { refused: `has an unknown unit (${Object.keys(units).join(", ")})` };
   return { value: Number(digits) * factor };
 }
+
+/** @returns what parseDuration reads as `ms`, in the largest unit that is exact */
+export function formatDuration(ms: number): string {
+  return formatQuantity(ms, DURATION_UNITS_MS);
+}
+
+/** @returns what parseSize reads as `bytes`, in the largest unit that is exact */
+export function formatSize(bytes: number): string {
+  return formatQuantity(bytes, SIZE_UNITS_BYTES);
+}
+
+/** @param units from the smallest to the largest; the smallest is 1 */
+function formatQuantity(amount: number, units: Readonly<Record<string, number>>): string {
+  const all = Object.entries(units);
+  const [unit = "", factor = 1] =
+    all.findLast(([, size]) => amount >= size && amount % size === 0) ?? all[0] ?? [];
+  return `${amount / factor}${unit}`;
+}

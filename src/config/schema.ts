@@ -32,6 +32,8 @@ const ADMIN_HOSTS_MAX = 100;
 /** Span names are made of templates, and their number is bounded (contract, section 4). */
 const ROUTES_MAX = 500;
 const ROUTE_LENGTH_MAX = 256;
+/** A gigabyte of spans; more of them belong in a back end. */
+const STORE_SPANS_MAX = 1_000_000;
 /** More processes than any machine this runs on has cores. */
 const WORKERS_MAX = 256;
 
@@ -48,6 +50,20 @@ const admin = section(
     }),
   },
   (file) => file,
+);
+
+const store = section(
+  {
+    spans: defaulted(integer(0, STORE_SPANS_MAX), 20_000, {
+      reload: "restart",
+      doc: "Spans that are kept; the oldest whole traces go first. `0` keeps none.",
+    }),
+    size: defaulted(size("64KiB", "4GiB"), "48MiB", {
+      reload: "restart",
+      doc: "Memory that they may take, about. Whichever bound is reached first counts.",
+    }),
+  },
+  ({ spans, size: bytesMax }) => ({ spansMax: spans, bytesMax }),
 );
 
 const limits = section(
@@ -162,6 +178,14 @@ export const configSchema = section(
         "one `otlp` where `OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` is set, else none",
     }),
     admin: optional(admin, { reload: "restart", doc: "The admin listener. Without this key there is none." }),
+    store: defaulted(
+      store,
+      {},
+      {
+        reload: "restart",
+        doc: "The built-in store: the last traces, in memory, for the trace page and Jaeger's query API of the admin listener. Without `admin` there is none.",
+      },
+    ),
     metrics: defaulted(
       section(
         {
@@ -230,6 +254,7 @@ export const configSchema = section(
     propagation: file.propagation,
     sampling: file.sampling,
     admin: file.admin,
+    store: file.store,
     metrics: file.metrics,
     limits: file.limits,
     workers: file.workers,

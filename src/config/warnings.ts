@@ -8,9 +8,13 @@ import type { Config } from "./merge.ts";
 
 /** Of a whole, valid config. Each rule gives at most one warning a place. */
 export function findWarnings(config: Config): Finding[] {
-  return [claimedName(config), noNetworks(config), openProxy(config), ...trustOfNothing(config)].filter(
-    (finding) => finding !== undefined,
-  );
+  return [
+    claimedName(config),
+    noNetworks(config),
+    openProxy(config),
+    ...trustOfNothing(config),
+    ...doubtfulExports(config),
+  ].filter((finding) => finding !== undefined);
 }
 
 function claimedName({ inbound, whitelist }: Config): Finding | undefined {
@@ -55,5 +59,23 @@ function trustOfNothing({ whitelist }: Config): Finding[] {
       ];
     }
     return [];
+  });
+}
+
+/** Where each of Jaeger's ports takes one encoding, the other vanishes without an error. */
+const AGENT_PORTS: Readonly<Record<number, "compact" | "binary">> = { 6831: "compact", 6832: "binary" };
+
+function doubtfulExports({ exports }: Config): Finding[] {
+  return exports.flatMap((item, index): Finding[] => {
+    if (item.kind === "otlp" && item.protocol === "grpc" && /^https?:\/\/[^/?#]*\/./i.test(item.url)) {
+      const message =
+        "has a path, which grpc doesn't use: /v1/traces, and port 4318 of most collectors, are for http/protobuf";
+      return [{ path: ["export", index, "otlp", "url"], message }];
+    }
+    if (item.kind !== "jaeger" || item.agent === undefined) return [];
+    const taken = AGENT_PORTS[item.agent.port];
+    if (taken === undefined || taken === item.protocol) return [];
+    const message = `is ${item.protocol}, while Jaeger takes ${taken} on port ${item.agent.port}: spans vanish without an error`;
+    return [{ path: ["export", index, "jaeger", "protocol"], message }];
   });
 }

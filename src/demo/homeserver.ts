@@ -12,23 +12,44 @@ import { loadSigning, signedForm } from "./signing.ts";
 
 export interface Homeserver {
   readonly port: number;
-  /** Tells the server its federation name and its way out; both are known only once its sidecar runs. */
-  join(serverName: string, outboundPort: number): void;
-  /** Sends one transaction. @returns the peer's status */
-  sendTransaction(destination: string, transactionId: string): Promise<number>;
+  /**
+   * Tells the server its federation name and its way out; both are known only once its sidecar runs.
+   * @param proxy undefined: it has no sidecar, and connects to the destination's port on this machine
+   */
+  join(serverName: string, proxy: Endpoint | undefined): void;
+  /** @param headers sent beside its own. @returns the peer's status */
+  sendTransaction(destination: string, transactionId: string, headers?: SentHeaders): Promise<number>;
+  /** Asks with GET, signed. @returns the peer's status */
+  ask(destination: string, uri: string, headers?: SentHeaders): Promise<number>;
   stop(): void;
 }
 
+interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+export type SentHeaders = Readonly<Record<string, string>>;
+
 /** Headers that a traced server takes from a request and gives to the requests that this one causes. */
 const CONTEXT_HEADERS = ["traceparent", "tracestate", "uber-trace-id", "b3"];
+/** Takes its time, as a server does that has to look far back. */
+const SLOW_ROUTE = /^\/_matrix\/federation\/v1\/backfill\//;
+const SLOW_MS = 700;
+/** Fails, as a server does that lost its database. */
+const FAILING_ROUTE = /^\/_matrix\/federation\/v1\/event\//;
 const X_MATRIX = /^X-Matrix origin="([^"]+)",key="([^"]+)",sig="([^"]+)",destination="([^"]+)"$/;
 
-export async function startHomeserver(): Promise<Homeserver> {
+/** Where nobody else need reach it. */
+const LOOPBACK: Endpoint = { host: "127.0.0.1", port: 0 };
+
+/** @param listenOn port 0 lets the system choose. Rejects where it can't be taken. */
+export async function startHomeserver(listenOn = LOOPBACK): Promise<Homeserver> {
   const { createServer } = await import("node:http");
   const signing = await loadSigning();
   const key = signing.createKey("ed25519:demo");
   let serverName = "";
-  let outboundPort = 0;
+  let proxy: Endpoint | undefined;
 
   async function send(
     destination: string,
@@ -36,16 +57,20 @@ export async function startHomeserver(): Promise<Homeserver> {
       method,
       uri,
       content,
-      context,
-    }: { method: string; uri: string; content?: object; context: IncomingHttpHeaders },
+      headers,
+    }: { method: string; uri: string; content?: object; headers: SentHeaders },
   ): Promise<{ status: number; body: string }> {
     const form = { method, uri, origin: serverName, destination };
     const signed = content === undefined ? form : { ...form, content: content as Record<string, string> };
     const signature = key.sign(signedForm(signed));
     const authorization = `X-Matrix origin="${serverName}",key="${key.id}",sig="${signature}",destination="${destination}"`;
+    const to =
+      proxy === undefined
+        ? { host: "127.0.0.1", port: Number(destination.split(":")[1]), path: uri }
+        : { ...proxy, path: `http://${destination}${uri}` };
     return exchange(
-      { host: "127.0.0.1", port: outboundPort, method, path: `http://${destination}${uri}`, setHost: false },
-      { ...contextOf(context), host: destination, authorization, "user-agent": "demo homeserver" },
+      { ...to, method, setHost: false },
+      { ...headers, host: destination, authorization, "user-agent": "demo homeserver" },
       content === undefined ? "" : JSON.stringify(content),
     );
   }
@@ -58,7 +83,7 @@ export async function startHomeserver(): Promise<Homeserver> {
     const keys = await send(origin, {
       method: "GET",
       uri: "/_matrix/key/v2/server",
-      context: incoming.headers,
+      headers: contextOf(incoming.headers),
     });
     const verifyKey = /"ed25519:demo":\{"key":"([^"]+)"\}/.exec(keys.body)?.[1] ?? "";
     const { method = "", url: uri = "" } = incoming;
@@ -76,7 +101,13 @@ export async function startHomeserver(): Promise<Homeserver> {
       const document = { server_name: serverName, verify_keys: { [key.id]: { key: key.verifyKey } } };
       return [200, { ...document, signatures: { [serverName]: { [key.id]: key.sign(document) } } }];
     }
-    if (incoming.method !== "PUT") return [404, { errcode: "M_UNRECOGNIZED" }];
+    const { method, url = "" } = incoming;
+    if (method === "GET" && FAILING_ROUTE.test(url)) return [500, { errcode: "M_UNKNOWN" }];
+    if (method === "GET" && SLOW_ROUTE.test(url)) {
+      await pause(SLOW_MS);
+      return [200, { pdus: [] }];
+    }
+    if (method !== "PUT") return [404, { errcode: "M_UNRECOGNIZED" }];
     return (await isAuthentic(incoming, body)) ? [200, { pdus: {} }] : [401, { errcode: "M_UNAUTHORIZED" }];
   }
 
@@ -88,19 +119,21 @@ export async function startHomeserver(): Promise<Homeserver> {
       })
       .catch(() => response.destroy());
   });
-  const port = await listen(server);
+  const port = await listen(server, listenOn);
 
   return {
     port,
-    join(name, proxyPort) {
+    join(name, wayOut) {
       serverName = name;
-      outboundPort = proxyPort;
+      proxy = wayOut;
     },
-    async sendTransaction(destination, transactionId) {
+    async sendTransaction(destination, transactionId, headers = {}) {
       const uri = `/_matrix/federation/v1/send/${transactionId}`;
       const content = { origin: serverName, pdus: [], edus: [] };
-      const { status } = await send(destination, { method: "PUT", uri, content, context: {} });
-      return status;
+      return (await send(destination, { method: "PUT", uri, content, headers })).status;
+    },
+    async ask(destination, uri, headers = {}) {
+      return (await send(destination, { method: "GET", uri, headers })).status;
     },
     stop() {
       server.close();
@@ -140,9 +173,13 @@ async function textOf(message: IncomingMessage): Promise<string> {
   return text;
 }
 
-function listen(server: Server): Promise<number> {
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, ms));
+}
+
+function listen(server: Server, { host, port }: Endpoint): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
+    server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
   });
 }

@@ -34,3 +34,27 @@ export function createExportMetrics(registry: Registry): (exporter: string) => E
     };
   };
 }
+
+/** The shape that store/recent-store.ts counts into. */
+export interface StoreMetrics {
+  evicted(spans: number): void;
+  dropped(spans: number): void;
+}
+
+/** @param read asked at each scrape */
+export function createStoreMetrics(
+  registry: Registry,
+  read: { readonly spans: () => number; readonly bytes: () => number },
+): StoreMetrics {
+  registry.gauge("fedtrace_store_spans", "Spans that the built-in store keeps.", read.spans);
+  registry.gauge("fedtrace_store_bytes", "Memory that the built-in store's spans take, about.", read.bytes);
+  const evicted = registry.counter(
+    "fedtrace_store_evicted_spans_total",
+    "Spans that left the built-in store with their traces, to make room.",
+  );
+  const dropped = registry.counter(
+    "fedtrace_store_dropped_spans_total",
+    "Spans that the built-in store did not take, because their trace has its share of it.",
+  );
+  return { evicted: (spans) => evicted.with().add(spans), dropped: (spans) => dropped.with().add(spans) };
+}

@@ -37,6 +37,8 @@ export interface Crossing {
   readonly isWhitelisted: boolean;
   /** `fedtrace.context`; contract section 9. */
   readonly contextState: "extracted" | "restarted" | "refused" | "absent";
+  /** Contexts of a trusted sender that were malformed. */
+  readonly refusals: Extraction["refusals"];
   readonly parent: TraceContext | undefined;
   /** Of the span that this request is. */
   readonly context: TraceContext;
@@ -76,6 +78,7 @@ export function crossBorder(
     peer,
     isWhitelisted: verdict.isWhitelisted,
     contextState: contextState(taken, isSenderTrusted, fields.hasContext),
+    refusals: taken.refusals,
     parent,
     context: {
       traceId,

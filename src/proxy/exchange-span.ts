@@ -1,9 +1,10 @@
-/** From what an exchange knows at its end to its span; made for sampled requests only. */
+/** From what an exchange knows at its end to its span, made for sampled requests only, and to a line in the book of peers. */
 
 import type { Socket } from "node:net";
 import type { ErrorCode } from "../core/errors.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import type { Direction } from "../metrics/proxy-metrics.ts";
+import type { Meeting } from "../peer/peer-book.ts";
 import {
   type BorderFacts,
   clientAttributes,
@@ -52,6 +53,22 @@ export function toSpanRecord(origin: SpanOrigin, facts: ExchangeFacts, endUnixMs
     events: [],
     error: errorType(isInbound ? "server" : "client", facts.status, facts.error),
   });
+}
+
+export function toMeeting(
+  { direction, crossing, removed, status, error }: ExchangeFacts,
+  unixMs: number,
+): Meeting {
+  return {
+    direction,
+    isWhitelisted: crossing.isWhitelisted,
+    proof: crossing.peer.proof,
+    contextState: crossing.contextState,
+    refusals: crossing.refusals,
+    headersRemoved: removed,
+    hasFailed: error !== undefined || (status ?? 0) >= 500,
+    unixMs,
+  };
 }
 
 function inboundAttributes(facts: ExchangeFacts): ReturnType<typeof serverAttributes> {

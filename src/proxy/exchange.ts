@@ -26,13 +26,14 @@ import type { RequestHandler, ServerConnection } from "../http1/server-connectio
 import type { ResponseHandler, UpstreamAddress, UpstreamConnection } from "../http1/upstream-connection.ts";
 import type { UpstreamPool } from "../http1/upstream-pool.ts";
 import type { ProxyMetrics } from "../metrics/proxy-metrics.ts";
+import type { PeerBook } from "../peer/peer-book.ts";
 import { formatContextLines } from "../propagation/inject.ts";
 import type { SpanOrigin, SpanSink } from "../span/record.ts";
 import type { MatchRoute } from "../span/routes.ts";
 import { spanName } from "../span/span-name.ts";
 import { type Answer, formatAnswer } from "./answers.ts";
 import { type BorderPolicy, crossBorder } from "./border.ts";
-import { type ExchangeFacts, toSpanRecord } from "./exchange-span.ts";
+import { type ExchangeFacts, toMeeting, toSpanRecord } from "./exchange-span.ts";
 import { readRequestFields } from "./request-fields.ts";
 import { formatRequest, formatResponse, formatTrailers } from "./rewrite.ts";
 import type { Side } from "./side.ts";
@@ -49,6 +50,7 @@ export interface ExchangeContext {
   readonly random: Random;
   readonly clock: Clock;
   readonly metrics: ProxyMetrics;
+  readonly peers: PeerBook;
   readonly spans: SpanSink;
   readonly origin: SpanOrigin;
   /** Throttled: what peers cause goes into it. */
@@ -349,13 +351,12 @@ class Exchange implements RequestHandler, ResponseHandler {
     if (this.#isOver) return;
     this.#isOver = true;
     const facts = this.#facts;
-    const { clock, metrics, spans, origin, log } = this.#context;
+    const { clock, metrics, peers, spans, origin, log } = this.#context;
     facts.error = error;
     facts.upstream = this.#upstream?.socket;
-    if (facts.crossing.context.isSampled) {
-      const endUnixMs = facts.startUnixMs + clock.monotonicMs() - facts.startMs;
-      spans.onEnd(toSpanRecord(origin, facts, endUnixMs));
-    }
+    const endUnixMs = facts.startUnixMs + clock.monotonicMs() - facts.startMs;
+    if (facts.crossing.context.isSampled) spans.onEnd(toSpanRecord(origin, facts, endUnixMs));
+    peers.note(facts.crossing.peer.name, toMeeting(facts, endUnixMs));
     if (error === undefined) return;
     this.#upstream?.destroy();
     metrics.failed(facts.direction, error);

@@ -93,6 +93,116 @@ describe("/api/fedtrace/decide", () => {
   });
 });
 
+describe("/api/fedtrace/peers", () => {
+  it("tells whom the server met, what was decided and what came of it", async () => {
+    const upstream = await recordingUpstream();
+    onTestFinished(() => upstream.stop());
+    const { port } = await startSidecar({
+      inbound: inboundTo(upstream.port),
+      outbound: OUTBOUND,
+      admin: ADMIN,
+      whitelist: ["hs2\\.test"],
+    });
+    const ask = (listener: number, line: string, ...lines: readonly string[]): Promise<string> =>
+      exchangeRaw(
+        listener,
+        [`${line} HTTP/1.1`, "Host: own.test", "Connection: close", ...lines, "", ""].join("\r\n"),
+      );
+    const from = (origin: string): string =>
+      `Authorization: X-Matrix origin="${origin}",key="ed25519:1",sig="c2ln"`;
+    await ask(port.inbound, "GET /", from("hs2.test"), "traceparent: 00-short", "baggage: a=1");
+    await ask(port.inbound, "GET /", from("stranger.test:8448"), "uber-trace-id: 1:2:0:1");
+    await ask(port.inbound, "GET /");
+    await ask(port.outbound, `GET http://127.0.0.1:${upstream.port}/`);
+
+    const answer = await fetch(`http://127.0.0.1:${port.admin}/api/fedtrace/peers`);
+    const report = (await answer.json()) as { peers: readonly { name: string }[] };
+    expect(report).toMatchObject({
+      server_name: "own.test",
+      service: "own.test fedtrace",
+      authenticate: "claimed",
+      forgotten: 0,
+    });
+    const peerOf = (name: string): unknown => report.peers.find((peer) => peer.name === name);
+    const untouched = {
+      requests: 0,
+      failed: 0,
+      last_contact: null,
+      contexts: { absent: 0, extracted: 0, restarted: 0, refused: 0 },
+      headers_removed: 0,
+    };
+    const anyTime = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) as string;
+    expect(peerOf("hs2.test")).toEqual({
+      name: "hs2.test",
+      whitelisted: true,
+      entry: "hs2\\.test",
+      proof: "claimed",
+      reason: "whitelist[0] matches the whole name; its proof must be at least claimed",
+      inbound: {
+        requests: 1,
+        failed: 0,
+        last_contact: anyTime,
+        contexts: { absent: 0, extracted: 0, restarted: 0, refused: 1 },
+        headers_removed: 2,
+      },
+      outbound: untouched,
+      refused: [{ format: "w3c", reason: "length", count: 1 }],
+    });
+    expect(peerOf("stranger.test:8448")).toMatchObject({
+      whitelisted: false,
+      entry: null,
+      reason: "none of the 1 whitelist entries matches the whole name",
+      inbound: { requests: 1, contexts: { restarted: 1 }, headers_removed: 1 },
+      refused: [],
+    });
+    expect(peerOf("")).toMatchObject({ whitelisted: false, proof: "none", inbound: { requests: 1 } });
+    expect(peerOf(`127.0.0.1:${upstream.port}`)).toMatchObject({
+      inbound: untouched,
+      outbound: { requests: 1, failed: 0, last_contact: anyTime },
+    });
+  });
+
+  it("says of a whitelisted name whose proof was too weak that this was the reason", async () => {
+    const upstream = await recordingUpstream();
+    onTestFinished(() => upstream.stop());
+    const { port } = await startSidecar({
+      inbound: { ...inboundTo(upstream.port), authenticate: "network" },
+      admin: ADMIN,
+      whitelist: ["hs2\\.test"],
+    });
+    const authorization = 'Authorization: X-Matrix origin="hs2.test",key="ed25519:1",sig="c2ln"';
+    await exchangeRaw(
+      port.inbound,
+      ["GET / HTTP/1.1", "Host: own.test", "Connection: close", authorization, "", ""].join("\r\n"),
+    );
+    const answer = await fetch(`http://127.0.0.1:${port.admin}/api/fedtrace/peers`);
+    expect(await answer.json()).toMatchObject({
+      peers: [
+        {
+          whitelisted: false,
+          entry: "hs2\\.test",
+          proof: "claimed",
+          reason: "whitelist[0] matches the whole name; its proof must be at least network; it was claimed",
+        },
+      ],
+    });
+  });
+});
+
+it("/api/fedtrace/config shows what it runs with, secrets hidden", async () => {
+  const { port } = await startSidecar(
+    { outbound: { ...OUTBOUND, shared_secret: "${SECRET}" }, admin: ADMIN },
+    { environment: { SECRET: "s3cret-word" } },
+  );
+  const answer = await (await fetch(`http://127.0.0.1:${port.admin}/api/fedtrace/config`)).text();
+  expect(JSON.parse(answer)).toMatchObject({
+    server_name: "own.test",
+    outbound: { shared_secret: "(hidden)" },
+    limits: { drain: "30s" },
+  });
+  expect(answer).not.toContain("s3cret-word");
+});
+
 describe("/metrics", () => {
   /** Series and their values, without comments. */
   async function scrape({ port }: SpawnedSidecar): Promise<Record<string, number>> {

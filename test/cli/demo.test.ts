@@ -1,7 +1,10 @@
-/** `demo --requests N`: shows a trace over two servers and their sidecars, with nothing else installed. */
+/** `demo`: shows traces over two servers and their sidecars, and a stranger's failure, with nothing else installed. */
 
-import { expect, it } from "vitest";
-import { runCli } from "../support/cli.ts";
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { expect, it, onTestFinished } from "vitest";
+import { CLI, environmentOf, runCli } from "../support/cli.ts";
+import { poll } from "../support/poll.ts";
 
 it("sends, prints one trace as a tree of four spans, and stops", async () => {
   const { status, stdout, stderr } = await runCli(["demo", "--requests", "5"]);
@@ -19,4 +22,82 @@ it("sends, prints one trace as a tree of four spans, and stops", async () => {
     "         └─ one.demo fedtrace: GET /_matrix/key/v2/server 200, from two.demo",
   ]);
   expect(stdout).toContain("\n5 transactions sent, 20 spans recorded\n");
+});
+
+/** The cast is met within the first ticks, which take as long as the slow route. */
+const DEADLINE_MS = 15_000;
+
+interface RunningDemo {
+  readonly page: string;
+  readonly lines: readonly string[];
+  /** SIGTERM, and the exit status. */
+  readonly stop: () => Promise<number | null>;
+}
+
+/** Resolves once the demo said where its page is. */
+async function startDemo(): Promise<RunningDemo> {
+  const child = spawn(process.execPath, [CLI, "demo"], {
+    env: environmentOf(),
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const exited = new Promise<number | null>((resolve) => void child.once("close", resolve));
+  const lines: string[] = [];
+  const page = await new Promise<string>((resolve, reject) => {
+    void exited.then((status) => reject(new Error(`the demo ended (${status}): ${lines.join("\n")}`)));
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      lines.push(line);
+      const [, url] = /^The page: (http:\/\/127\.0\.0\.1:\d+)\/$/.exec(line) ?? [];
+      if (url !== undefined) resolve(url);
+    });
+  });
+  return {
+    page,
+    lines,
+    stop() {
+      child.kill("SIGTERM");
+      return exited;
+    },
+  };
+}
+
+interface DemoPeer {
+  readonly name: string;
+  readonly whitelisted: boolean;
+  readonly inbound: { readonly contexts: Readonly<Record<string, number>>; readonly headers_removed: number };
+  readonly outbound: { readonly failed: number };
+  readonly refused: readonly object[];
+}
+
+it("without a number it goes on, and its page's sidecar met friend, stranger, careless and gone", async () => {
+  const { page, lines, stop } = await startDemo();
+  const hostOf = ({ name }: DemoPeer): string => name.replace(/:.*/, "");
+  const found = await poll(async () => {
+    const report = (await (await fetch(`${page}/api/fedtrace/peers`)).json()) as { peers: DemoPeer[] };
+    const met = new Map(report.peers.map((peer) => [hostOf(peer), peer]));
+    return ["two.demo", "stranger.demo", "careless.demo", "gone.demo"].every((name) => met.has(name))
+      ? met
+      : undefined;
+  }, DEADLINE_MS);
+  const peers = found ?? new Map<string, DemoPeer>();
+  expect(peers.get("two.demo")).toMatchObject({ whitelisted: true, refused: [] });
+  expect(peers.get("two.demo")?.inbound.contexts["extracted"]).toBeGreaterThan(0);
+  expect(peers.get("stranger.demo")).toMatchObject({
+    whitelisted: false,
+    inbound: { contexts: { extracted: 0, refused: 0 } },
+  });
+  expect(peers.get("stranger.demo")?.inbound.headers_removed).toBeGreaterThanOrEqual(5);
+  expect(peers.get("careless.demo")).toMatchObject({
+    whitelisted: true,
+    inbound: { contexts: { extracted: 0 } },
+    refused: [{ format: "w3c", reason: "length" }],
+  });
+  expect(peers.get("gone.demo")?.outbound.failed).toBeGreaterThan(0);
+
+  await poll(
+    () => Promise.resolve(lines.some((line) => line.startsWith("Sending on")) || undefined),
+    DEADLINE_MS,
+  );
+  expect(lines.find((line) => line.includes("stranger.demo sends"))).toBeDefined();
+  expect(await stop()).toBe(0);
 });

@@ -10,11 +10,11 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { formatFault } from "../../src/config/fault.ts";
-import { type LoadedConfig, loadConfig, type PatternChecks } from "../../src/config/load.ts";
+import { type LoadedConfig, loadConfig, type ConfigChecks } from "../../src/config/load.ts";
 
 const GOLDEN = "test/golden/config";
 const ENVIRONMENT = { PORT: "8448", EMPTY: "", FEDTRACE_SECRET: "s3cret" };
-const patterns: PatternChecks = {
+const patterns: ConfigChecks = {
   check: ({ text }) => (text.includes("(?=") ? "look-ahead is not known" : undefined),
 };
 
@@ -90,9 +90,11 @@ it("reads the contract's example", async () => {
           timeoutMs: 10_000,
           compression: "none",
         },
+        { kind: "jaeger", agent: { host: "127.0.0.1", port: 6832 }, protocol: "binary" },
         { kind: "file", path: file("traces.jsonl") },
       ],
       admin: { listen: { host: "127.0.0.1", port: 9470 }, hosts: [] },
+      store: { spansMax: 20_000, bytesMax: 48 * 1024 ** 2 },
       metrics: { isEnabled: true },
       usageReport: { isEnabled: false },
       limits: LIMITS,
@@ -102,6 +104,29 @@ it("reads the contract's example", async () => {
       resource: { serviceName: "hs1.example:8448 fedtrace", attributes: {} },
       isSdkDisabled: false,
     },
+  });
+});
+
+describe("exporters by module", () => {
+  const path = resolve("test/golden/config/modules/two.mjs");
+  const beside = join(directory, "beside.cjs");
+  const environment = { PORT: "9411" };
+  it.each([
+    {
+      why: "a name alone",
+      text: `module: ${path}`,
+      item: { kind: "module", path, exporter: undefined, options: {} },
+    },
+    { why: "a path from the config's directory", text: "module: ./beside.cjs", item: { path: beside } },
+    {
+      why: "a class and options of any shape",
+      text: `module: { name: ${path}, exporter: First, options: { url: "http://a:\${PORT}", list: [1, true, { a: b }], empty: } }`,
+      item: { exporter: "First", options: { url: "http://a:9411", list: [1, true, { a: "b" }] } },
+    },
+  ])("$why", async ({ text, item }) => {
+    writeFileSync(beside, "");
+    const { config } = await configOf(`${SMALL}export:\n  - ${text}\n`, environment);
+    expect(config.exports).toMatchObject([item]);
   });
 });
 
@@ -166,6 +191,32 @@ describe("warnings", () => {
       keys: ["3:61 whitelist[0].forced_per_second"],
     },
     {
+      why: "a path over grpc",
+      text: `${SMALL}export: [{ otlp: { url: "http://a:4318/v1/traces", protocol: grpc } }]\n`,
+      keys: ["3:25 export[0].otlp.url"],
+    },
+    {
+      why: "a path over the environment's grpc",
+      text: `${SMALL}export: [{ otlp: { url: "http://a:4318/v1/traces" } }]\n`,
+      environment: { OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" },
+      keys: ["3:25 export[0].otlp.url"],
+    },
+    {
+      why: "grpc with a bare slash, or without a path",
+      text: `${SMALL}export: [{ otlp: { url: "http://a:4317/", protocol: grpc } }, { otlp: { url: "http://a:4317", protocol: grpc } }]\n`,
+      keys: [],
+    },
+    {
+      why: "Thrift's encodings to the wrong ports",
+      text: `${SMALL}export:\n  - jaeger: { agent: a:6831, protocol: binary }\n  - jaeger: { agent: a:6832, protocol: compact }\n`,
+      keys: ["4:40 export[0].jaeger.protocol", "5:40 export[1].jaeger.protocol"],
+    },
+    {
+      why: "Thrift's encodings to their ports, and to others",
+      text: `${SMALL}export:\n  - jaeger: { agent: a:6831, protocol: compact }\n  - jaeger: { agent: a:6832 }\n  - jaeger: { agent: a:1, protocol: compact }\n`,
+      keys: [],
+    },
+    {
       why: "the environment",
       text: SMALL,
       environment: { OTEL_TRACES_SAMPLER: "odd" },
@@ -179,7 +230,7 @@ describe("warnings", () => {
   it("asks the whitelist's engine where it is given", async () => {
     const path = join(directory, "lint.yaml");
     writeFileSync(path, `${SMALL}whitelist:\n  - 'a.*'\n  - glob: '*b'\n`);
-    const lint: PatternChecks["lint"] = ({ kind, text }) => Promise.resolve([`${kind} ${text} is wide`]);
+    const lint: ConfigChecks["lint"] = ({ kind, text }) => Promise.resolve([`${kind} ${text} is wide`]);
     const loaded = await loadConfig(path, { ...patterns, lint }, {});
     const lines = loaded.ok ? loaded.warnings.map(formatFault) : [];
     expect(lines.filter((line) => line.includes("wide"))).toEqual([

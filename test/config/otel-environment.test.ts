@@ -68,6 +68,20 @@ describe("what is read", () => {
       read: { otlp: { protocol: "http/protobuf" } },
     },
     {
+      why: "grpc, whose URL is taken as it is",
+      environment: { OTEL_EXPORTER_OTLP_PROTOCOL: "GRPC", [ENDPOINT]: "http://c:4317" },
+      read: { otlp: { protocol: "grpc", url: "http://c:4317" } },
+    },
+    {
+      why: "the protocol of traces goes first",
+      environment: {
+        OTEL_EXPORTER_OTLP_PROTOCOL: "grpc",
+        OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: "http/protobuf",
+        [ENDPOINT]: "http://c:4318",
+      },
+      read: { otlp: { protocol: "http/protobuf", url: "http://c:4318/v1/traces" } },
+    },
+    {
       why: "a certificate",
       environment: { OTEL_EXPORTER_OTLP_CERTIFICATE: "/a.pem" },
       read: { otlp: { certificateFile: "/a.pem" } },
@@ -120,7 +134,7 @@ describe("what is read", () => {
 describe("what is warned of and ignored", () => {
   it.each([
     { variable: ENDPOINT, value: "collector:4318" },
-    { variable: "OTEL_EXPORTER_OTLP_PROTOCOL", value: "grpc" },
+    { variable: "OTEL_EXPORTER_OTLP_PROTOCOL", value: "http/json" },
     { variable: "OTEL_EXPORTER_OTLP_HEADERS", value: "a=b,c" },
     { variable: "OTEL_EXPORTER_OTLP_HEADERS", value: "a=%0d%0ab" },
     { variable: "OTEL_EXPORTER_OTLP_TIMEOUT", value: "0" },
@@ -157,6 +171,16 @@ describe("what is warned of and ignored", () => {
     const { formats, warnings } = readOtelEnvironment({ OTEL_PROPAGATORS: "xray,b3" });
     expect([formats, warnings.length]).toEqual([["b3"], 1]);
   });
+});
+
+it("chooses Thrift's encoding by the agent's port, unless it is told", () => {
+  const jaeger = (agent: string, protocol?: string) =>
+    merged({ export: [{ jaeger: { agent, ...(protocol && { protocol }) } }] }, {}).exports;
+  expect(jaeger("a:6831")).toMatchObject([{ protocol: "compact" }]);
+  expect(jaeger("a:6832")).toMatchObject([{ protocol: "binary" }]);
+  expect(jaeger("a:9999")).toMatchObject([{ protocol: "binary" }]);
+  expect(jaeger("a:6831", "binary")).toMatchObject([{ protocol: "binary" }]);
+  expect(jaeger("a:9999", "compact")).toMatchObject([{ protocol: "compact" }]);
 });
 
 describe("who wins", () => {
@@ -222,6 +246,14 @@ describe("who wins", () => {
         certificateFile: undefined,
       },
     ]);
+  });
+
+  it.each([
+    { why: "the environment's protocol", item: {}, protocol: "grpc" },
+    { why: "the file's own", item: { protocol: "http/protobuf" }, protocol: "http/protobuf" },
+  ])("sends by $why", ({ item, protocol }) => {
+    const file = { export: [{ otlp: { url: "http://file:4317", ...item } }] };
+    expect(merged(file, { OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" }).exports).toMatchObject([{ protocol }]);
   });
 
   it("takes an empty list of the file for none", () => {

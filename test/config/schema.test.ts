@@ -26,6 +26,14 @@ const list = (length: number, item: unknown) => Array.from({ length }, () => ite
 const mapping = (length: number, value: unknown) =>
   Object.fromEntries(Array.from({ length }, (_, index) => [`h${index}`, value]));
 
+/** A mapping with so many levels of mappings and lists in it. */
+const nested = (levels: number): unknown => ({
+  a: Array.from({ length: levels }).reduce(
+    (inner: unknown, _, level) => (level % 2 === 0 ? [inner] : { a: inner }),
+    "x",
+  ),
+});
+
 const ROWS: readonly {
   key: string;
   of: (value: unknown) => Record<string, unknown>;
@@ -124,7 +132,11 @@ const ROWS: readonly {
   {
     key: "export.0.jaeger",
     of: (jaeger) => ({ export: [{ jaeger }] }),
-    inside: [{ agent: "a:6832" }, { collector: "http://a/api/traces" }],
+    inside: [
+      { agent: "a:6832" },
+      { agent: "a:1", protocol: "compact" },
+      { collector: "http://a/api/traces" },
+    ],
     outside: [{}, { agent: "a:6832", collector: "http://a" }],
   },
   {
@@ -132,6 +144,36 @@ const ROWS: readonly {
     of: (agent) => ({ export: [{ jaeger: { agent } }] }),
     inside: ["a:1"],
     outside: ["a:0", "a"],
+  },
+  {
+    key: "export.0.jaeger.protocol",
+    of: (protocol) => ({ export: [{ jaeger: { agent: "a:6831", protocol } }] }),
+    inside: ["compact", "binary"],
+    outside: ["json"],
+  },
+  {
+    key: "export.0.jaeger.protocol",
+    of: (protocol) => ({ export: [{ jaeger: { collector: "http://a", protocol } }] }),
+    inside: [],
+    outside: ["binary"],
+  },
+  {
+    key: "export.0.module",
+    of: (module) => ({ export: [{ module }] }),
+    inside: ["/a.mjs", "x".repeat(4096), { name: "a" }],
+    outside: ["", "x".repeat(4097), "a\0", 7, ["a"]],
+  },
+  {
+    key: "export.0.module.exporter",
+    of: (exporter) => ({ export: [{ module: { name: "a", exporter } }] }),
+    inside: ["A", "$_1", "default", "Ü", "x".repeat(128)],
+    outside: ["", "1a", "a.b", "x".repeat(129)],
+  },
+  {
+    key: "export.0.module.options",
+    of: (options) => ({ export: [{ module: { name: "a", options } }] }),
+    inside: [{}, { a: null }, nested(8), mapping(1000, "x"), { a: list(999, 1) }],
+    outside: [[], "a", nested(9), mapping(1001, "x"), { a: list(1000, 1) }],
   },
   {
     key: "export",

@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { createExportMetrics } from "../../src/metrics/export-metrics.ts";
+import { createExportMetrics, createStoreMetrics } from "../../src/metrics/export-metrics.ts";
 import { createProxyMetrics } from "../../src/metrics/proxy-metrics.ts";
 import { createRegistry } from "../../src/metrics/registry.ts";
 
@@ -32,6 +32,7 @@ it("documents every family, and no other", () => {
   const registry = createRegistry();
   createProxyMetrics(registry);
   createExportMetrics(registry);
+  createStoreMetrics(registry, { spans: () => 0, bytes: () => 0 });
   const families = [...registry.format().matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name);
   const documented = [...readFileSync("docs/metrics.md", "utf8").matchAll(/^\| `(\w+)`/gm)].map(
     ([, name]) => name,

@@ -1,5 +1,6 @@
 /** A sidecar in the test's own process: the real parts of app.ts, its spans and log lines within reach. */
 
+import { resolve } from "node:path";
 import { type Sidecar, startSidecar } from "../../src/app.ts";
 import { type Config, mergeConfig } from "../../src/config/merge.ts";
 import { readOtelEnvironment } from "../../src/config/otel-environment.ts";
@@ -45,6 +46,7 @@ export async function startInProcess(document: Readonly<Record<string, unknown>>
         for (const look of waiting) look();
       },
     },
+    pageDirectory: resolve("dist/page"),
     onListening(name, address) {
       port[name] = Number(address.slice(address.lastIndexOf(":") + 1));
     },
@@ -59,11 +61,11 @@ export async function startInProcess(document: Readonly<Record<string, unknown>>
       aheadMs += ms;
     },
     spansOf: (count) =>
-      new Promise((resolve) => {
+      new Promise((fulfil) => {
         const look = (): void => {
           if (spans.length < count) return;
           waiting.delete(look);
-          resolve(spans);
+          fulfil(spans);
         };
         waiting.add(look);
         look();

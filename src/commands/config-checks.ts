@@ -1,0 +1,27 @@
+/** What config/load.ts is given to check with: the whitelist's engine, and the loader of exporters' modules. */
+
+import type { ConfigChecks } from "../config/load.ts";
+import { lintPattern } from "../peer/pattern-lint.ts";
+import { checkPattern } from "../peer/pattern.ts";
+
+/** For a reload and `decide`: only what makes a pattern unusable. */
+export const RELOAD_CHECKS: ConfigChecks = { check: checkPattern };
+
+/** For a start: modules too, since their code runs anyway. */
+export const START_CHECKS: ConfigChecks = {
+  check: checkPattern,
+  async checkModule(module) {
+    const { checkExporterModule } = await import("../export/foreign-exporter.ts");
+    return checkExporterModule(module);
+  },
+};
+
+/** For `check`: also what is legal but likely a mistake; and each exporter is made once, and shut down. */
+export const ALL_CHECKS: ConfigChecks = {
+  check: checkPattern,
+  lint: lintPattern,
+  async checkModule(module) {
+    const { tryExporterModule } = await import("../export/foreign-exporter.ts");
+    return tryExporterModule(module);
+  },
+};

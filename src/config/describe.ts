@@ -1,0 +1,142 @@
+/**
+ * A Config in a file's own words, defaults and environment filled in, secrets hidden: the answer of `/api/fedtrace/config`.
+ *
+ * What comes out means the same if it is put into a file, but for the secrets (test/config/describe.test.ts reads it back).
+ */
+
+import type { HostPort, Upstream } from "./addresses.ts";
+import type { Config } from "./merge.ts";
+import { formatDuration, formatSize } from "./quantities.ts";
+
+/** Stands in the place of every value that may be a secret. Visible ASCII, so that it could stand in a file. */
+export const HIDDEN = "(hidden)";
+
+type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
+export type ConfigDescription = Readonly<Record<string, Json | undefined>>;
+
+/** Keys that are not set are undefined, which JSON leaves out. */
+export function describeConfig(config: Config): ConfigDescription {
+  const { propagation, sampling, admin, store, metrics, usageReport, resource } = config;
+  return {
+    server_name: config.serverName,
+    inbound: describeInbound(config.inbound),
+    outbound: describeOutbound(config.outbound),
+    whitelist: config.whitelist.map(({ kind, text, sampling: wish, forcedPerSecond }) => ({
+      [kind]: text,
+      sampling: wish,
+      forced_per_second: forcedPerSecond,
+    })),
+    propagation: { formats: propagation.formats, remove: propagation.remove },
+    sampling: { type: sampling.type, param: sampling.param },
+    export: config.exports.map(describeExport),
+    admin: admin && { listen: hostPort(admin.listen), hosts: admin.hosts },
+    store: { spans: store.spansMax, size: formatSize(store.bytesMax) },
+    metrics: { enabled: metrics.isEnabled },
+    usage_report: {
+      enabled: usageReport.isEnabled,
+      endpoint: usageReport.endpoint && withoutQuery(usageReport.endpoint),
+    },
+    limits: describeLimits(config.limits),
+    workers: config.workers,
+    routes: config.routes.map(({ method, template }) => ({ method, template })),
+    log: { level: config.log.level },
+    // Not keys of a file: they come from the environment alone.
+    ...(config.isSdkDisabled ? { otel_sdk_disabled: true } : {}),
+    resource: { "service.name": resource.serviceName, ...resource.attributes },
+  };
+}
+
+function describeInbound(inbound: Config["inbound"]): Json | undefined {
+  if (inbound === undefined) return undefined;
+  const { tls } = inbound;
+  return {
+    listen: hostPort(inbound.listen),
+    upstream: describeUpstream(inbound.upstream),
+    tls: tls && {
+      certificate: tls.certificateFile,
+      private_key: tls.privateKeyFile,
+      client_ca: tls.clientCaFile,
+    },
+    identify: inbound.identify,
+    authenticate: inbound.authenticate,
+    networks: inbound.networks,
+  };
+}
+
+function describeOutbound(outbound: Config["outbound"]): Json | undefined {
+  if (outbound === undefined) return undefined;
+  const { intercept, resolver } = outbound;
+  return {
+    listen: hostPort(outbound.listen),
+    shared_secret: outbound.sharedSecret && HIDDEN,
+    ca_file: outbound.caFile,
+    intercept: intercept && {
+      ca_certificate: intercept.caCertificateFile,
+      ca_private_key: intercept.caPrivateKeyFile,
+      hosts: intercept.hosts,
+    },
+    allow_networks: outbound.allowNetworks,
+    resolver: resolver && hostPort(resolver),
+  };
+}
+
+function describeExport(item: Config["exports"][number]): Json {
+  switch (item.kind) {
+    case "otlp":
+      return {
+        otlp: {
+          url: withoutQuery(item.url),
+          protocol: item.protocol,
+          headers: Object.fromEntries(Object.keys(item.headers).map((name) => [name, HIDDEN])),
+          timeout: formatDuration(item.timeoutMs),
+          compression: item.compression,
+          certificate: item.certificateFile,
+        },
+      };
+    case "jaeger":
+      return {
+        jaeger: {
+          agent: item.agent && hostPort(item.agent),
+          protocol: item.agent && item.protocol,
+          collector: item.collector && withoutQuery(item.collector),
+        },
+      };
+    case "module":
+      return { module: { name: item.path, exporter: item.exporter, options: withHidden(item.options) } };
+    case "file":
+      return { file: { path: item.path } };
+  }
+}
+
+function describeLimits(limits: Config["limits"]): Json {
+  return {
+    head: formatSize(limits.headBytes),
+    headers: limits.headers,
+    head_timeout: formatDuration(limits.headTimeoutMs),
+    body_timeout: formatDuration(limits.bodyTimeoutMs),
+    idle: formatDuration(limits.idleMs),
+    connect_timeout: formatDuration(limits.connectTimeoutMs),
+    response_timeout: formatDuration(limits.responseTimeoutMs),
+    connections: limits.connections,
+    drain: formatDuration(limits.drainMs),
+  };
+}
+
+function hostPort({ host, port }: HostPort): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function describeUpstream(upstream: Upstream): string {
+  return upstream.kind === "unix" ? `unix:${upstream.path}` : `http://${hostPort(upstream)}`;
+}
+
+/** Only the exporter knows which of its options are secrets. */
+function withHidden(options: Readonly<Record<string, unknown>>): Json {
+  return Object.fromEntries(Object.keys(options).map((name) => [name, HIDDEN]));
+}
+
+/** A query may carry a key; the rest tells where spans go. A user is in none (addresses.ts, parseHttpUrl). */
+function withoutQuery(url: string): string {
+  const at = url.indexOf("?");
+  return at === -1 ? url : `${url.slice(0, at)}?${HIDDEN}`;
+}

@@ -1,0 +1,143 @@
+/**
+ * Whom this server has met: one entry a name, with what was decided about it and how often, for the peers' table.
+ *
+ * Names that nobody proved are in it too, so their number is bounded: strangers are forgotten first, those met longest ago
+ * before others, a quarter of the book at a time, so that a flood of names costs no search each. How many were forgotten is
+ * counted. Not here: what the whitelist says about a name today (proxy/peer-report.ts), and metrics, whose labels are never names.
+ */
+
+import { detach } from "../core/text.ts";
+import type { Proof } from "./proof.ts";
+
+/** Names kept; some 500 bytes each. A busy homeserver meets a few thousand in a month, and looks at the last. */
+const PEERS_MAX = 2000;
+const FORGOTTEN_SHARE = 1 / 4;
+/** Formats times reasons, both from tables of this program; more could only be a fault of ours. */
+const REFUSALS_MAX = 100;
+
+type Direction = "inbound" | "outbound";
+type ContextState = "extracted" | "restarted" | "refused" | "absent";
+
+/** One request from or to a peer, once it is over. */
+export interface Meeting {
+  readonly direction: Direction;
+  /** By the whitelist and the proof together. */
+  readonly isWhitelisted: boolean;
+  readonly proof: Proof;
+  readonly contextState: ContextState;
+  /** Its contexts that were malformed; empty for a sender whose contexts aren't read. */
+  readonly refusals: readonly { readonly format: string; readonly reason: string }[];
+  readonly headersRemoved: number;
+  readonly hasFailed: boolean;
+  readonly unixMs: number;
+}
+
+/** What was seen of a peer in one direction. */
+interface Traffic {
+  requests: number;
+  failed: number;
+  /** Unix milliseconds; 0: never. */
+  lastContactMs: number;
+  headersRemoved: number;
+  readonly contexts: Record<ContextState, number>;
+}
+
+interface RefusalCount {
+  readonly format: string;
+  readonly reason: string;
+  count: number;
+}
+
+/** An entry of the book. */
+export interface KnownPeer {
+  /** Empty: those that gave no name. */
+  readonly name: string;
+  /** At the last meeting, as is the proof. */
+  isWhitelisted: boolean;
+  proof: Proof;
+  readonly inbound: Traffic;
+  readonly outbound: Traffic;
+  /** By format and reason. */
+  readonly refusals: Map<string, RefusalCount>;
+}
+
+export interface PeerBook {
+  /** @param name undefined: none was given */
+  note(name: string | undefined, meeting: Meeting): void;
+  /** Met last first. */
+  peers(): readonly Readonly<KnownPeer>[];
+  /** Entries that were let go for lack of room. */
+  readonly forgotten: number;
+}
+
+/** @param peersMax names kept */
+export function createPeerBook(peersMax = PEERS_MAX): PeerBook {
+  const known = new Map<string, KnownPeer>();
+  let forgotten = 0;
+
+  function enter(name: string): KnownPeer {
+    if (known.size >= peersMax) {
+      const least = [...known.values()].sort(byWorth).slice(0, Math.ceil(peersMax * FORGOTTEN_SHARE));
+      for (const peer of least) known.delete(peer.name);
+      forgotten += least.length;
+    }
+    const peer = newPeer(detach(name));
+    known.set(peer.name, peer);
+    return peer;
+  }
+
+  return {
+    note(name = "", meeting) {
+      const peer = known.get(name) ?? enter(name);
+      peer.isWhitelisted = meeting.isWhitelisted;
+      peer.proof = meeting.proof;
+      const traffic = peer[meeting.direction];
+      traffic.requests++;
+      if (meeting.hasFailed) traffic.failed++;
+      traffic.lastContactMs = meeting.unixMs;
+      traffic.headersRemoved += meeting.headersRemoved;
+      traffic.contexts[meeting.contextState]++;
+      for (const { format, reason } of meeting.refusals) {
+        const key = `${format} ${reason}`;
+        const counted = peer.refusals.get(key);
+        if (counted !== undefined) counted.count++;
+        else if (peer.refusals.size < REFUSALS_MAX) peer.refusals.set(key, { format, reason, count: 1 });
+      }
+    },
+    peers: () => [...known.values()].sort((left, right) => lastContact(right) - lastContact(left)),
+    get forgotten() {
+      return forgotten;
+    },
+  };
+}
+
+function newPeer(name: string): KnownPeer {
+  return {
+    name,
+    isWhitelisted: false,
+    proof: "none",
+    inbound: newTraffic(),
+    outbound: newTraffic(),
+    refusals: new Map(),
+  };
+}
+
+function newTraffic(): Traffic {
+  return {
+    requests: 0,
+    failed: 0,
+    lastContactMs: 0,
+    headersRemoved: 0,
+    contexts: { extracted: 0, restarted: 0, refused: 0, absent: 0 },
+  };
+}
+
+/** Those to forget come first. */
+function byWorth(left: KnownPeer, right: KnownPeer): number {
+  if (left.isWhitelisted !== right.isWhitelisted) return left.isWhitelisted ? 1 : -1;
+  return lastContact(left) - lastContact(right);
+}
+
+function lastContact({ inbound, outbound }: KnownPeer): number {
+  return Math.max(inbound.lastContactMs, outbound.lastContactMs);
+}

@@ -1,0 +1,127 @@
+/** The config as the admin listener shows it: it means the same when read back, and holds no secret. */
+
+import { expect, it } from "vitest";
+import { describeConfig, HIDDEN } from "../../src/config/describe.ts";
+import { type Config, mergeConfig } from "../../src/config/merge.ts";
+import { readOtelEnvironment } from "../../src/config/otel-environment.ts";
+import { checkSchema } from "../../src/config/schema.ts";
+
+function configOf(document: unknown, environment: Record<string, string> = {}): Config {
+  const checked = checkSchema(document);
+  if ("findings" in checked) throw new Error(JSON.stringify(checked.findings));
+  return mergeConfig(checked.file, readOtelEnvironment(environment));
+}
+
+/** As JSON gives it to whoever asks. */
+function describedOf(config: Config): Record<string, unknown> {
+  return JSON.parse(JSON.stringify(describeConfig(config))) as Record<string, unknown>;
+}
+
+const SMALLEST = {
+  server_name: "hs1.example",
+  inbound: { listen: "127.0.0.1:0", upstream: "unix:/run/hs.sock" },
+};
+
+/** Every key that a file can have, each with another value than its default. */
+const LARGEST = {
+  server_name: "hs1.example:8448",
+  inbound: {
+    listen: "[::]:8448",
+    upstream: "http://[::1]:8008",
+    tls: { certificate: "/c.pem", private_key: "/k.pem", client_ca: "/ca.pem" },
+    identify: ["mtls", "address"],
+    authenticate: "mtls",
+    networks: { "relay.example": ["10.1.0.0/16"] },
+  },
+  outbound: {
+    listen: "127.0.0.1:3128",
+    shared_secret: "s3cret-word",
+    ca_file: "/roots.pem",
+    intercept: { ca_certificate: "/i.pem", ca_private_key: "/i.key", hosts: ["*.example"] },
+    allow_networks: ["10.0.0.0/8"],
+    resolver: "127.0.0.1:53",
+  },
+  whitelist: ["a\\.example", { glob: "*.b.example", sampling: "trust", forced_per_second: 3 }],
+  propagation: { formats: ["b3multi", "w3c"], remove: ["x-request-id"] },
+  sampling: { type: "ratelimiting", param: 2.5 },
+  export: [
+    {
+      otlp: {
+        url: "https://collector.example/v1/traces?key=s3cret-word",
+        protocol: "grpc",
+        headers: { "x-api-key": "s3cret-word" },
+        timeout: "1500ms",
+        compression: "gzip",
+        certificate: "/otlp.pem",
+      },
+    },
+    { jaeger: { agent: "127.0.0.1:6832" } },
+    { jaeger: { collector: "http://127.0.0.1:14268/api/traces" } },
+    { module: { name: "/exporter.mjs", exporter: "Exporter", options: { token: "s3cret-word" } } },
+    { file: { path: "/traces.jsonl" } },
+  ],
+  admin: { listen: "127.0.0.1:9470", hosts: ["trace.example"] },
+  store: { spans: 100, size: "1MiB" },
+  metrics: { enabled: false },
+  usage_report: { enabled: true, endpoint: "https://collector.example/push" },
+  limits: {
+    head: "1000B",
+    headers: 7,
+    head_timeout: "90s",
+    body_timeout: "2m",
+    idle: "1h",
+    connect_timeout: "1ms",
+    response_timeout: "1500ms",
+    connections: 9,
+    drain: "0ms",
+  },
+  workers: "auto",
+  routes: [{ method: "POST", template: "/users/{id}/inbox" }, { template: "/any" }],
+  log: { level: "debug" },
+};
+
+it.each([
+  { document: SMALLEST, why: "all defaults" },
+  { document: LARGEST, why: "no default" },
+])("means the same when it is read back: $why", ({ document }) => {
+  const config = configOf(document);
+  const { resource: _, ...described } = describedOf(config);
+  const again = describedOf(configOf(described));
+  expect(again).toEqual(describedOf(config));
+  expect(Object.keys(described).sort()).toEqual(expect.arrayContaining(Object.keys(document).sort()));
+});
+
+it("holds what was written, secrets aside", () => {
+  const { export: exporters, resource: _, ...described } = describedOf(configOf(LARGEST));
+  const { export: written, ...file } = LARGEST;
+  expect(described).toEqual({
+    ...file,
+    outbound: { ...file.outbound, shared_secret: HIDDEN },
+    whitelist: [
+      { regex: "a\\.example", sampling: "accept", forced_per_second: 1 },
+      { glob: "*.b.example", sampling: "trust", forced_per_second: 3 },
+    ],
+  });
+  expect(exporters).toHaveLength(written.length);
+});
+
+it("holds no secret", () => {
+  const text = JSON.stringify(describedOf(configOf(LARGEST)));
+  expect(text).not.toContain("s3cret");
+  expect(text.split(HIDDEN).length - 1).toBe(4); // The shared secret, a query, a header, an option.
+});
+
+it("shows what the environment says", () => {
+  const config = configOf(SMALLEST, {
+    OTEL_SERVICE_NAME: "my sidecar",
+    OTEL_RESOURCE_ATTRIBUTES: "host.name=h1",
+    OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4318",
+    OTEL_EXPORTER_OTLP_HEADERS: "authorization=s3cret-word",
+    OTEL_SDK_DISABLED: "true",
+  });
+  expect(describedOf(config)).toMatchObject({
+    export: [{ otlp: { url: "http://127.0.0.1:4318/v1/traces", headers: { authorization: HIDDEN } } }],
+    otel_sdk_disabled: true,
+    resource: { "service.name": "my sidecar", "host.name": "h1" },
+  });
+});

@@ -1,0 +1,481 @@
+/**
+ * `init --from-synapse`: what is taken over, what is said of the rest, and that `check` accepts the outcome whatever
+ * stands in the file. Sources of the examples: Synapse's configuration manual and a generated homeserver.yaml.
+ */
+
+import { writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { stringify } from "yaml";
+import { initCommand } from "../../src/commands/init.ts";
+import type { Config } from "../../src/config/merge.ts";
+import { findNotYet } from "../../src/config/not-yet.ts";
+import { temporaryDirectory } from "../support/cli.ts";
+import { acceptedConfig } from "./accepted.ts";
+
+interface Taken {
+  readonly status: number;
+  readonly text: string;
+  /** Lines of standard error, without the file's name. */
+  readonly notes: readonly string[];
+}
+
+async function takeOver(homeserverYaml: string | Uint8Array): Promise<Taken> {
+  const path = join(temporaryDirectory(), "homeserver.yaml");
+  writeFileSync(path, homeserverYaml);
+  return takeOverFile(path);
+}
+
+async function takeOverFile(path: string): Promise<Taken> {
+  const stdout: string[] = [];
+  const notes: string[] = [];
+  const given = { fromSynapse: path, schemaPath: "/absent", openDialogue: undefined };
+  const status = await initCommand(given, {
+    line: (line) => void stdout.push(line),
+    errorLine: (line) => void notes.push(line.replace(path, "homeserver.yaml")),
+  });
+  return { status, text: stdout.join("\n"), notes };
+}
+
+/** Of a document with a name, and what `check` made of the outcome. */
+async function configFrom(document: object): Promise<{ config: Config; notes: string; text: string }> {
+  const { status, text, notes } = await takeOver(stringify({ server_name: "hs.example", ...document }));
+  expect(status).toBe(0);
+  return { config: await acceptedConfig(text), notes: notes.join("\n"), text };
+}
+
+/** What the program can't do yet is written as a comment; the rest must come true. */
+const hasAgent = findNotYet({ export: [{ jaeger: { agent: "a:1" } }] }).length === 0;
+const hasRemote = findNotYet({ sampling: { type: "remote" } }).length === 0;
+
+const LISTENER = { type: "http", resources: [{ names: ["client", "federation"] }], x_forwarded: true };
+const listeners = (...items: object[]): object => ({
+  listeners: items.map((item) => ({ ...LISTENER, ...item })),
+});
+
+it("takes over a generated homeserver.yaml", async () => {
+  const { status, text, notes } = await takeOverFile(resolve("test/init/homeserver-generated.yaml"));
+  expect(status).toBe(0);
+  expect(await acceptedConfig(text)).toMatchObject({
+    serverName: "hs1.example",
+    inbound: { upstream: { kind: "tcp", host: "127.0.0.1", port: 8008 } },
+    whitelist: [],
+  });
+  expect(notes.map((note) => note.split(": ", 3).slice(1).join(": "))).toEqual([
+    "homeserver.yaml:16:5: listeners[0]",
+  ]);
+});
+
+describe("the listener", () => {
+  it.each([
+    {
+      item: { port: 8008, bind_addresses: ["::1", "127.0.0.1"] },
+      upstream: "127.0.0.1:8008",
+      why: "IPv4 first",
+    },
+    { item: { port: 8008, bind_addresses: ["::1"] }, upstream: "::1:8008", why: "IPv6 alone" },
+    { item: { port: 8008, bind_address: "10.0.0.5" }, upstream: "10.0.0.5:8008", why: "the older key" },
+    { item: { port: 8008 }, upstream: "127.0.0.1:8008", why: "every address", note: /go around the sidecar/ },
+    { item: { port: 8008, tls: "no" }, upstream: "127.0.0.1:8008", why: "YAML 1.1's no" },
+    { item: { path: "/run/hs.sock" }, upstream: "/run/hs.sock", why: "a Unix socket" },
+    {
+      item: { port: 8448, tls: true },
+      upstream: "127.0.0.1:8011",
+      why: "TLS",
+      note: /has tls: true, and the sidecar speaks plain HTTP/,
+    },
+    {
+      item: { port: 8448, tls: "yes" },
+      upstream: "127.0.0.1:8011",
+      why: "YAML 1.1's yes",
+      note: /has tls: true/,
+    },
+    {
+      item: { port: 8008, x_forwarded: false },
+      upstream: "127.0.0.1:8008",
+      why: "no x_forwarded",
+      note: /needs x_forwarded: true/,
+    },
+    {
+      item: { port: 99_999 },
+      upstream: "127.0.0.1:8008",
+      why: "no port",
+      note: /can't be the server behind/,
+    },
+    {
+      item: { path: "run/hs.sock" },
+      upstream: "127.0.0.1:8008",
+      why: "a relative socket",
+      note: /can't be the server behind/,
+    },
+    { item: { type: "metrics", port: 9000 }, upstream: "127.0.0.1:8008", why: "no http", note: /is a guess/ },
+    {
+      item: { port: 1, resources: [{ names: ["client"] }] },
+      upstream: "127.0.0.1:8008",
+      why: "no federation",
+      note: /is a guess/,
+    },
+  ])("$why: $item is $upstream", async ({ item, upstream, note = /^(?!.*guess)/s }) => {
+    const { config, notes } = await configFrom(listeners(item));
+    const taken = config.inbound?.upstream;
+    expect(taken?.kind === "unix" ? taken.path : `${taken?.host}:${taken?.port}`).toBe(upstream);
+    expect(notes).toMatch(note);
+  });
+
+  it("is the plain one of two, and the TLS one is to go", async () => {
+    const { config, notes } = await configFrom(listeners({ port: 8448, tls: true }, { port: 8009 }));
+    expect(config.inbound?.upstream).toMatchObject({ port: 8009 });
+    expect(notes).toMatch(/listeners\[0\]: is Synapse's own TLS listener: remove it/);
+  });
+
+  it("keeps clear of a plain listener on the federation port", async () => {
+    const { config } = await configFrom(listeners({ port: 8448 }));
+    expect(config.inbound).toMatchObject({
+      upstream: { port: 8448 },
+      listen: { host: "127.0.0.1", port: 8449 },
+    });
+  });
+});
+
+describe("TLS", () => {
+  const usable = {
+    tls_certificate_path: resolve("test/fixtures/tls/server.pem"),
+    tls_private_key_path: resolve("test/fixtures/tls/server.key"),
+  };
+
+  it("moves to the sidecar where its files are usable", async () => {
+    const { config } = await configFrom({ ...usable, ...listeners({ port: 8443, tls: true }) });
+    expect(config.inbound).toMatchObject({
+      listen: { host: "0.0.0.0", port: 8443 },
+      upstream: { port: 8011 },
+      tls: { certificateFile: usable.tls_certificate_path, privateKeyFile: usable.tls_private_key_path },
+    });
+  });
+
+  it("stands as a comment where they are not, and nothing listens to the world without it", async () => {
+    const { config, notes, text } = await configFrom({ ...usable, tls_private_key_path: "/absent.key" });
+    expect(config.inbound).toMatchObject({ listen: { host: "127.0.0.1" } });
+    expect(config.inbound?.tls).toBeUndefined();
+    expect(notes).toMatch(/tls_private_key_path: .*does not exist.*stands as a comment/);
+    expect(text).toContain("  #   private_key: /absent.key\n");
+  });
+});
+
+describe("the whitelist", () => {
+  it.each([
+    { entry: "matrix\\.org", taken: "matrix\\.org", why: "as it is" },
+    { entry: "^hs\\.example$", taken: "^hs\\.example$", why: "anchors are harmless" },
+    {
+      entry: "hs\\.example\\Z",
+      taken: "hs\\.example",
+      why: "\\Z is where a pattern ends anyway",
+      note: /ended with \\Z, which is left out/,
+    },
+    { entry: "hs\\.example\\\\Z", taken: "hs\\.example\\\\Z", why: "an escaped backslash before a Z" },
+    {
+      entry: "(?P<n>hs\\d)\\.example",
+      taken: "(?P<n>hs\\d)\\.example",
+      why: "Python's named group, which RE2 took from it",
+    },
+    {
+      entry: "matrix.org",
+      taken: "matrix.org",
+      why: "a loose dot",
+      note: /homeserver_whitelist\[0\]: has a dot that stands for any/,
+    },
+    {
+      entry: "Matrix\\.org",
+      taken: "Matrix\\.org",
+      why: "upper case",
+      note: /upper-case letters, which counted in Synapse/,
+    },
+    { entry: "a${b}", taken: "a${b}", why: "what looks like a reference is text" },
+    { entry: "it's", taken: "it's", why: "a quote" },
+    {
+      entry: "*.friends.example",
+      taken: undefined,
+      why: "a glob, as Synapse's manual shows one",
+      note: /reads like a glob/,
+    },
+    { entry: "(?=.*\\.example$).*", taken: undefined, why: "lookahead", note: /no look-around/ },
+    { entry: "(?!evil).*", taken: undefined, why: "negative lookahead", note: /no negative look-around/ },
+    { entry: "(?P<a>x)(?P=a)", taken: undefined, why: "a back-reference", note: /no back-references/ },
+    { entry: "hs{,3}\\.example", taken: undefined, why: "read otherwise by RE2", note: /\{0,3\}/ },
+    {
+      entry: "a)|(b",
+      taken: undefined,
+      why: "right only within Synapse's own brackets",
+      note: /not a regular expression/,
+    },
+    { entry: "(?x) a", taken: undefined, why: "a flag of Python's", note: /\(\?x\) are not known/ },
+    { entry: "", taken: undefined, why: "everybody in Synapse, nobody here", note: /matches no name/ },
+  ])("$why: $entry", async ({ entry, taken, note = /^(?!.*whitelist\[0\]: (?!never|has upper))/s }) => {
+    const { config, notes, text } = await configFrom({ opentracing: { homeserver_whitelist: [entry] } });
+    expect(config.whitelist.map((one) => one.text)).toEqual(taken === undefined ? [] : [taken]);
+    expect(notes).toMatch(note);
+    if (taken === undefined) expect(text).toContain(`  # - '${entry}'`);
+  });
+
+  it.each([
+    {
+      written: ["a", 5, ["b"]],
+      taken: ["a"],
+      note: /\[1\]: is not text.*\[2\]: is not text/s,
+      why: "numbers and lists",
+    },
+    { written: "matrix.org", taken: [], note: /is not a list/, why: "one text" },
+    {
+      written: Array.from({ length: 1001 }, (_, n) => `hs${n}`),
+      taken: 1000,
+      note: /\[1000\]: and what follows/,
+      why: "too many",
+    },
+  ])("$why", async ({ written, taken, note }) => {
+    const { config, notes } = await configFrom({ opentracing: { homeserver_whitelist: written } });
+    const texts = config.whitelist.map(({ text }) => text);
+    expect(typeof taken === "number" ? texts.length : texts).toEqual(taken);
+    expect(notes).toMatch(note);
+  });
+
+  it("says what Synapse's one-sided anchor means", async () => {
+    const { notes, text } = await configFrom({ opentracing: { homeserver_whitelist: ["a\\.example"] } });
+    expect(notes).toMatch(/matrix\.org admits matrix\.org\.evil\.example too/);
+    expect(text).toMatch(/# .*matrix\.org\.evil\.example/);
+  });
+});
+
+describe("the sampler", () => {
+  it.each([
+    { sampler: { type: "const", param: 1 }, taken: { type: "const", param: 1 } },
+    { sampler: { type: "const", param: true }, taken: { type: "const", param: 1 } },
+    { sampler: { type: "const", param: 0 }, taken: { type: "const", param: 0 } },
+    { sampler: { type: "probabilistic", param: 0.25 }, taken: { type: "probabilistic", param: 0.25 } },
+    { sampler: { type: "probabilistic", param: "0.5" }, taken: { type: "probabilistic", param: 0.5 } },
+    { sampler: { type: "ratelimiting", param: 2 }, taken: { type: "ratelimiting", param: 2 } },
+    { sampler: { type: "rate_limiting", param: 2 }, taken: { type: "ratelimiting", param: 2 } },
+  ])("$sampler", async ({ sampler, taken }) => {
+    const { config, notes } = await configFrom({
+      opentracing: { enabled: true, jaeger_config: { sampler } },
+    });
+    expect(config.sampling).toEqual(taken);
+    expect(notes).not.toMatch(/sampler/);
+  });
+
+  it.each([
+    { sampler: { type: "probabilistic", param: 2 }, why: "out of bounds" },
+    { sampler: { type: "probabilistic" }, why: "no param" },
+    { sampler: { type: "ratelimiting", param: 0 }, why: "no rate" },
+    { sampler: { type: "lowerbound", param: 1 }, why: "not a sampler of the client" },
+    { sampler: "const", why: "not a mapping", isRemote: true },
+    { sampler: { type: "remote" }, why: "remote", isRemote: true },
+  ])("$why: $sampler is not taken over, with the reason", async ({ sampler, isRemote = false }) => {
+    const { config, notes } = await configFrom({ opentracing: { jaeger_config: { sampler } } });
+    if (isRemote && hasRemote) return expect(config.sampling.type).toBe("remote");
+    expect(config.sampling).toEqual({ type: "probabilistic", param: 0.01 });
+    expect(notes).toMatch(
+      /jaeger_config\.sampler: .*not taken over.*probabilistic 0\.01 stands in its place/,
+    );
+  });
+
+  it("is Synapse's own default where it says nothing", async () => {
+    expect((await configFrom({ opentracing: { enabled: true } })).config.sampling).toEqual({
+      type: "const",
+      param: 1,
+    });
+    expect((await configFrom({})).config.sampling).toEqual({ type: "probabilistic", param: 0.01 });
+  });
+});
+
+describe("the Jaeger agent", () => {
+  it.each([
+    { opentracing: { enabled: true }, agent: { host: "localhost", port: 6831 }, why: "the client's default" },
+    {
+      opentracing: {
+        enabled: true,
+        jaeger_config: { local_agent: { reporting_host: "j.example", reporting_port: 6832 } },
+      },
+      agent: { host: "j.example", port: 6832 },
+      why: "both named",
+    },
+    { opentracing: { homeserver_whitelist: [] }, agent: undefined, why: "tracing is off" },
+    {
+      opentracing: { jaeger_config: { local_agent: { reporting_host: [{}] } } },
+      agent: undefined,
+      why: "no host",
+    },
+  ])("$why", async ({ opentracing, agent }) => {
+    const { config, notes } = await configFrom({ opentracing });
+    if (agent === undefined) return expect(config.exports).toEqual([]);
+    if (hasAgent) return expect(config.exports).toMatchObject([{ kind: "jaeger", agent }]);
+    expect(config.exports).toEqual([]);
+    expect(notes).toMatch(/reports to a Jaeger agent, which is not taken over/);
+  });
+});
+
+it("says what it could not take over in the file too", async () => {
+  const { text, notes } = await configFrom({
+    worker_replication_secret: "hunter2",
+    outbound_federation_restricted_to: ["sender1"],
+    opentracing: {
+      force_tracing_for_users: ["@u:hs.example"],
+      jaeger_config: { tags: { a: "b" }, propagation: "b3", trace_id_header: "x-own" },
+    },
+  });
+  const comments = text.replaceAll(/\n *#/g, "");
+  for (const key of [
+    "force_tracing_for_users",
+    "jaeger_config.tags",
+    "jaeger_config.propagation",
+    "trace_id_header",
+    "outbound_federation_restricted_to",
+  ]) {
+    expect(notes).toContain(key);
+    expect(comments).toContain(key);
+  }
+  expect(text + notes).not.toContain("hunter2");
+  expect(text).toContain("#   outbound_federation_restricted_to: [fedtrace]\n");
+});
+
+describe("a broken file is a fault with line and column, exit status 2", () => {
+  it.each([
+    { text: "server_name: [\n", at: /^homeserver\.yaml:2:1: \(file\): /, why: "no YAML" },
+    {
+      text: "server_name: hs.example\nserver_name: two.example\n",
+      at: /^homeserver\.yaml:2:1: server_name: stands here a second time$/,
+      why: "a key twice",
+    },
+    { text: "- a\n", at: /^homeserver\.yaml:1:1: \(file\): is not a mapping/, why: "a list" },
+    { text: "", at: /^homeserver\.yaml:1:1: \(file\): has no server_name; Debian/, why: "empty" },
+    { text: "pid_file: x\n", at: /^homeserver\.yaml:1:1: \(file\): has no server_name/, why: "no name" },
+    {
+      text: "\nserver_name: 'no name'\n",
+      at: /^homeserver\.yaml:2:14: server_name: is not a server name/,
+      why: "a wrong name",
+    },
+    {
+      text: "server_name: 5\n",
+      at: /^homeserver\.yaml:1:14: server_name: is a number, not text/,
+      why: "a number",
+    },
+    {
+      text: new Uint8Array([0xff, 0xfe]),
+      at: /^homeserver\.yaml:1:1: \(file\): is not UTF-8/,
+      why: "no text",
+    },
+    {
+      text: "#".repeat(1024 ** 2 + 1),
+      at: /^homeserver\.yaml:1:1: \(file\): names a file of over/,
+      why: "too large",
+    },
+  ])("$why", async ({ text, at }) => {
+    const { status, text: printed, notes } = await takeOver(text);
+    expect({ status, printed }).toEqual({ status: 2, printed: "" });
+    expect(notes).toHaveLength(1);
+    expect(notes[0]).toMatch(at);
+  });
+
+  it("as is one that isn't there", async () => {
+    const { status, notes } = await takeOverFile("/absent/homeserver.yaml");
+    expect({ status, notes }).toEqual({
+      status: 2,
+      notes: ["homeserver.yaml:1:1: (file): names a file that cannot be read (it does not exist)"],
+    });
+  });
+});
+
+describe("whatever stands there, check accepts what comes of it", () => {
+  const anything = fc.oneof(fc.string({ unit: "binary" }), fc.json(), fc.jsonValue());
+  const scalars = fc.oneof(
+    anything,
+    fc.constantFrom("yes", true, 0, 8448, 1e21, -1, null, [], {}, [{}], "0.0.0.0", "::", "/x"),
+  );
+
+  it("in the keys that are read", async () => {
+    const document = fc.record({
+      listeners: fc.oneof(
+        scalars,
+        fc.array(
+          fc.record(
+            {
+              type: fc.constant("http"),
+              port: scalars,
+              path: scalars,
+              tls: scalars,
+              bind_addresses: fc.oneof(scalars, fc.array(scalars)),
+              bind_address: scalars,
+              x_forwarded: scalars,
+              resources: fc.oneof(scalars, fc.constant([{ names: ["federation", "a'b\n"] }])),
+            },
+            { requiredKeys: ["type"] },
+          ),
+        ),
+      ),
+      tls_certificate_path: scalars,
+      tls_private_key_path: scalars,
+      worker_replication_secret: scalars,
+      outbound_federation_restricted_to: scalars,
+      opentracing: fc.oneof(
+        scalars,
+        fc.record(
+          {
+            enabled: scalars,
+            homeserver_whitelist: fc.oneof(
+              scalars,
+              fc.array(
+                fc.oneof(
+                  scalars,
+                  fc.string({ unit: "binary" }),
+                  fc.stringMatching(/^[a-z.*\\(){},|?$^'"#:-]{1,12}$/),
+                ),
+              ),
+            ),
+            force_tracing_for_users: scalars,
+            jaeger_config: fc.oneof(
+              scalars,
+              fc.record({
+                sampler: fc.oneof(
+                  scalars,
+                  fc.record({
+                    type: fc.oneof(
+                      scalars,
+                      fc.constantFrom("const", "probabilistic", "ratelimiting", "remote"),
+                    ),
+                    param: scalars,
+                  }),
+                ),
+                local_agent: fc.oneof(
+                  scalars,
+                  fc.record({ reporting_host: scalars, reporting_port: scalars }),
+                ),
+              }),
+            ),
+          },
+          { requiredKeys: [] },
+        ),
+      ),
+    });
+    await fc.assert(
+      fc.asyncProperty(document, async (made) => {
+        // JSON is YAML, and keeps what YAML's own writer would refuse.
+        const { status, text } = await takeOver(JSON.stringify({ server_name: "hs.example", ...made }));
+        if (status === 0) await acceptedConfig(text);
+        else expect({ status, text }).toEqual({ status: 2, text: "" });
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("in the whole file", async () => {
+    await fc.assert(
+      fc.asyncProperty(anything, async (made) => {
+        const { status, text } = await takeOver(
+          `server_name: hs.example\n${typeof made === "string" ? made : JSON.stringify(made)}`,
+        );
+        if (status === 0) await acceptedConfig(text);
+        else expect({ status, text }).toEqual({ status: 2, text: "" });
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
