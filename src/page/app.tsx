@@ -1,7 +1,7 @@
 /** The page's frame: header, ways to the views, the view, and the keys that work everywhere. */
 
 import type { JSX } from "preact";
-import { useContext, useEffect, useMemo, useState } from "preact/hooks";
+import { useContext, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { ConfigView } from "./config-view.tsx";
 import { fetchJson } from "./api.ts";
 import { Header } from "./header.tsx";
@@ -79,8 +79,13 @@ function skipToMain(event: Event): void {
   document.querySelector<HTMLElement>("#main")?.focus();
 }
 
-/** `/` goes to the search, unless somebody is typing. */
+/** `/` goes to the search, unless somebody is typing. Called where a change of the route renders. */
 function useSearchKey(): void {
+  const isAwaited = useRef(false);
+  useEffect(() => {
+    // The field is there once the search's view is; that is the render after the hash has changed.
+    if (isAwaited.current && focusSearch()) isAwaited.current = false;
+  });
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
       const isTyping =
@@ -88,8 +93,8 @@ function useSearchKey(): void {
       if (event.key !== "/" || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
       event.preventDefault();
       if (focusSearch()) return;
+      isAwaited.current = true;
       location.hash = "#/search";
-      requestAnimationFrame(() => requestAnimationFrame(focusSearch));
     };
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);

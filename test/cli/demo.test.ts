@@ -1,9 +1,8 @@
 /** `demo`: shows traces over two servers and their sidecars, and a stranger's failure, with nothing else installed. */
 
-import { spawn } from "node:child_process";
-import { createInterface } from "node:readline";
-import { expect, it, onTestFinished } from "vitest";
-import { CLI, environmentOf, runCli } from "../support/cli.ts";
+import { expect, it } from "vitest";
+import { runCli } from "../support/cli.ts";
+import { startDemo } from "../support/demo.ts";
 import { poll } from "../support/poll.ts";
 
 it("sends, prints one trace as a tree of four spans, and stops", async () => {
@@ -26,40 +25,6 @@ it("sends, prints one trace as a tree of four spans, and stops", async () => {
 
 /** The cast is met within the first ticks, which take as long as the slow route. */
 const DEADLINE_MS = 15_000;
-
-interface RunningDemo {
-  readonly page: string;
-  readonly lines: readonly string[];
-  /** SIGTERM, and the exit status. */
-  readonly stop: () => Promise<number | null>;
-}
-
-/** Resolves once the demo said where its page is. */
-async function startDemo(): Promise<RunningDemo> {
-  const child = spawn(process.execPath, [CLI, "demo"], {
-    env: environmentOf(),
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  onTestFinished(() => void child.kill("SIGKILL"));
-  const exited = new Promise<number | null>((resolve) => void child.once("close", resolve));
-  const lines: string[] = [];
-  const page = await new Promise<string>((resolve, reject) => {
-    void exited.then((status) => reject(new Error(`the demo ended (${status}): ${lines.join("\n")}`)));
-    createInterface({ input: child.stdout }).on("line", (line) => {
-      lines.push(line);
-      const [, url] = /^The page: (http:\/\/127\.0\.0\.1:\d+)\/$/.exec(line) ?? [];
-      if (url !== undefined) resolve(url);
-    });
-  });
-  return {
-    page,
-    lines,
-    stop() {
-      child.kill("SIGTERM");
-      return exited;
-    },
-  };
-}
 
 interface DemoPeer {
   readonly name: string;

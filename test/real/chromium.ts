@@ -4,7 +4,8 @@
  */
 
 import { existsSync } from "node:fs";
-import { type Browser, chromium } from "playwright-core";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { onTestFinished } from "vitest";
 
 const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"] as const;
 
@@ -29,4 +30,36 @@ export async function startChromium(): Promise<Browser> {
     );
   }
   return chromium.launch({ executablePath, headless: true, args: [...ARGUMENTS] });
+}
+
+export interface Opened {
+  readonly page: Page;
+  /** Errors of the console and of scripts, refusals of the policy, dialogs, requests that left the origin. */
+  readonly faults: readonly string[];
+}
+
+/** Opens an address in a context of its own, which ends with the test. @param url its origin is where all must stay */
+export async function openPage(
+  browser: Browser,
+  url: string,
+  options: BrowserContextOptions,
+): Promise<Opened> {
+  const context = await browser.newContext(options);
+  onTestFinished(() => context.close());
+  const page = await context.newPage();
+  const { origin } = new URL(url);
+  const faults: string[] = [];
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") faults.push(message.text());
+  });
+  page.on("pageerror", (error) => faults.push(error.message));
+  page.on("dialog", (dialog) => {
+    faults.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  page.on("request", (request) => {
+    if (!request.url().startsWith(`${origin}/`)) faults.push(`left the origin: ${request.url()}`);
+  });
+  await page.goto(url);
+  return { page, faults };
 }

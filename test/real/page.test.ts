@@ -7,7 +7,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { startChromium } from "./chromium.ts";
+import { type Opened, openPage, startChromium } from "./chromium.ts";
 import {
   BIG_SPANS,
   BIG_TRACE,
@@ -49,30 +49,8 @@ afterAll(async () => {
   await server.stop();
 });
 
-interface Opened {
-  readonly page: Page;
-  /** Errors of the console and of scripts, refusals of the policy, dialogs, requests that left the origin. */
-  readonly faults: readonly string[];
-}
-
-async function open(hash: string, options: BrowserContextOptions = {}): Promise<Opened> {
-  const context = await browser.newContext({ viewport: DESKTOP, ...options });
-  onTestFinished(() => context.close());
-  const page = await context.newPage();
-  const faults: string[] = [];
-  page.on("console", (message) => {
-    if (message.type() === "error" || message.type() === "warning") faults.push(message.text());
-  });
-  page.on("pageerror", (error) => faults.push(error.message));
-  page.on("dialog", (dialog) => {
-    faults.push(`dialog: ${dialog.message()}`);
-    void dialog.dismiss();
-  });
-  page.on("request", (request) => {
-    if (!request.url().startsWith(`${server.origin}/`)) faults.push(`left the origin: ${request.url()}`);
-  });
-  await page.goto(`${server.origin}/${hash}`);
-  return { page, faults };
+function open(hash: string, options: BrowserContextOptions = {}): Promise<Opened> {
+  return openPage(browser, `${server.origin}/${hash}`, { viewport: DESKTOP, ...options });
 }
 
 function shot(page: Page, name: string): Promise<unknown> {
