@@ -11,95 +11,89 @@
  */
 
 import { connect } from "node:net";
-import { type Sidecar, startSidecar } from "../app.ts";
 import { EXIT, type ExitStatus } from "../commands/output.ts";
 import type { RunTools } from "../commands/run.ts";
-import { type Config, mergeConfig } from "../config/merge.ts";
-import { readOtelEnvironment } from "../config/otel-environment.ts";
-import { checkSchema } from "../config/schema.ts";
-import { createSystemClock } from "../core/clock.ts";
 import { FedtraceError } from "../core/errors.ts";
-import { createLog } from "../core/log.ts";
-import { createRandom } from "../core/random.ts";
 import { createFanOut } from "../export/fan-out.ts";
-import type { SpanRecord, SpanSink } from "../span/record.ts";
-import { type Homeserver, startHomeserver } from "./homeserver.ts";
+import { createFirstTrace } from "./first-trace.ts";
+import { startHomeserver } from "./homeserver.ts";
+import { OTLP_PORT, type Site, startFirstSite, startSite } from "./site.ts";
 import { formatTrace } from "./trace-tree.ts";
 import { type Cast, formatGuide, type Member, playTick } from "./traffic.ts";
 
-const OTLP_PORT = 4318;
 const PROBE_MS = 300;
-/** Where a sidecar's admin listener usually is; another port where somebody else has it. */
-const ADMIN_PORT = 9470;
 /** Without --requests: so often something is sent, until it is stopped. */
 const STEADY_MS = 1000;
 /** Ticks that are played at once, so that the page has something to show from the beginning. */
 const TICKS_AT_ONCE = 12;
-/** Spans of the trace that is printed: send, receive, ask for the key, be asked. */
-const SPANS_OF_A_TRACE = 4;
-
-interface Site extends Member {
-  readonly sidecar: Sidecar;
-  readonly outboundPort: number;
-  /** Of the trace page; undefined where there is none. */
-  readonly adminAddress: string | undefined;
-}
-
-interface SiteOptions {
-  readonly host: string;
-  readonly spans: SpanSink;
-  readonly isCollected: boolean;
-  /** Undefined: no admin listener. */
-  readonly adminPort: number | undefined;
-  readonly pageDirectory: string;
-}
 
 /** @param requests how many transactions to send before it stops; undefined: until a signal */
 export async function demoCommand(requests: number | undefined, tools: RunTools): Promise<ExitStatus> {
   const { output, signals, pageDirectory } = tools;
   const seen = createFirstTrace();
   const isCollected = await isListening(OTLP_PORT);
-  const adminPort = requests !== undefined ? undefined : (await isListening(ADMIN_PORT)) ? 0 : ADMIN_PORT;
   const shared = { isCollected, pageDirectory };
-  const one = await startSite({ ...shared, host: "one.demo", spans: seen, adminPort });
+  const one = await startFirstSite({ ...shared, host: "one.demo", spans: seen }, requests === undefined);
   const spans = createFanOut(one.sidecar.store === undefined ? [seen] : [seen, one.sidecar.store]);
   const two = await startSite({ ...shared, host: "two.demo", spans, adminPort: undefined });
-  for (const { homeserver, name, outboundPort } of [one, two])
+  for (const { homeserver, name, outboundPort } of [one, two]) {
     homeserver.join(name, { host: "127.0.0.1", port: outboundPort });
+  }
   output.line(`${one.name} and ${two.name} federate, each behind its own sidecar`);
 
+  const stop = watchStop(signals.stop);
   const failures = new Map<number, number>();
-  const count = (status: number): void => {
+  let sent = 0;
+  async function send(): Promise<number> {
+    const status = await one.homeserver.sendTransaction(two.name, `demo${sent++}`);
     if (status !== 200) failures.set(status, (failures.get(status) ?? 0) + 1);
-  };
-  const first = await one.homeserver.sendTransaction(two.name, "demo0");
-  count(first);
-  if (first === 200) {
+    return status;
+  }
+  if ((await send()) === 200) {
     await seen.isWhole;
     for (const line of formatTrace(seen.spans())) output.line(line);
     output.line("Both sidecars are in one trace, because each has the other on its whitelist.");
     if (isCollected) output.line(`Sent to 127.0.0.1:${OTLP_PORT} too: look for the services in Jaeger.`);
   }
-  const others: Homeserver[] = [];
-  if (requests === undefined) {
-    const cast = await gatherCast(one, two);
-    others.push(cast.careless.homeserver, cast.stranger.homeserver);
-    output.line("");
-    output.line(`The page: http://${one.adminAddress ?? ""}/`);
-    for (const line of formatGuide(cast)) output.line(line);
-    output.line("Sending on, something each second; Ctrl-C ends it.");
-    await playUntil(signals.stop, cast);
-  } else {
-    for (let sent = 1; sent < requests; sent++) {
-      count(await one.homeserver.sendTransaction(two.name, `demo${sent}`));
-    }
-  }
+  if (requests === undefined) await playOnPage(one, two, stop, tools);
+  else while (sent < requests && !stop.isStopped()) await send();
 
-  for (const homeserver of [...others, one.homeserver, two.homeserver]) homeserver.stop();
-  for (const { sidecar } of [one, two]) await sidecar.stop();
+  for (const { sidecar, homeserver } of [one, two]) {
+    homeserver.stop();
+    await sidecar.stop();
+  }
   for (const [status, times] of failures) output.errorLine(`${times} transactions were answered ${status}`);
-  if (requests !== undefined) output.line(`${requests} transactions sent, ${seen.total()} spans recorded`);
+  if (requests !== undefined) output.line(`${sent} transactions sent, ${seen.total()} spans recorded`);
   return failures.size === 0 ? EXIT.OK : EXIT.CANNOT_START;
+}
+
+/** A signal, to be waited for or looked at. */
+interface Stop {
+  readonly stopped: Promise<void>;
+  readonly isStopped: () => boolean;
+}
+
+function watchStop(signal: Promise<unknown>): Stop {
+  let isStopped = false;
+  const stopped = signal.then(() => {
+    isStopped = true;
+  });
+  return { stopped, isStopped: () => isStopped };
+}
+
+/** The others join in, until the signal. */
+async function playOnPage(one: Site, two: Member, stop: Stop, { output }: RunTools): Promise<void> {
+  const cast = await gatherCast(one, two);
+  output.line("");
+  output.line(`The page: http://${one.adminAddress ?? ""}/`);
+  for (const line of formatGuide(cast)) output.line(line);
+  output.line("Sending on, something each second; Ctrl-C ends it.");
+  for (let tick = 1; !stop.isStopped(); tick++) {
+    await Promise.race([playTick(cast, tick), stop.stopped]);
+    if (tick > TICKS_AT_ONCE) await Promise.race([pause(STEADY_MS), stop.stopped]);
+  }
+  cast.careless.homeserver.stop();
+  cast.stranger.homeserver.stop();
 }
 
 /** Those without a sidecar. Their names resolve to this machine as all of the demo's do. */
@@ -115,88 +109,6 @@ async function gatherCast(one: Member, two: Member): Promise<Cast> {
   if (careless === undefined || stranger === undefined)
     throw new FedtraceError("INTERNAL", "the cast is two");
   return { one, two, careless, stranger };
-}
-
-async function playUntil(stop: Promise<unknown>, cast: Cast): Promise<void> {
-  let isStopped = false;
-  const stopped = stop.then(() => {
-    isStopped = true;
-  });
-  for (let tick = 1; !isStopped; tick++) {
-    await Promise.race([playTick(cast, tick), stopped]);
-    if (tick > TICKS_AT_ONCE) await Promise.race([pause(STEADY_MS), stopped]);
-  }
-}
-
-async function startSite(options: SiteOptions): Promise<Site> {
-  const homeserver = await startHomeserver();
-  const addresses = new Map<string, string>();
-  const sidecar = await startSidecar(demoConfig(options, homeserver.port), {
-    clock: createSystemClock(),
-    random: createRandom(),
-    log: createLog("error"), // What fails here fails on purpose, and the page shows it.
-    resolve: (name) =>
-      name.endsWith(".demo") && name !== "gone.demo"
-        ? Promise.resolve(["127.0.0.1"])
-        : Promise.reject(new Error(name)),
-    spans: options.spans,
-    pageDirectory: options.pageDirectory,
-    onListening: (name, address) => void addresses.set(name, address),
-  });
-  const portOf = (name: string): number => Number(/\d+$/.exec(addresses.get(name) ?? "")?.[0]);
-  return {
-    name: `${options.host}:${portOf("inbound")}`,
-    homeserver,
-    sidecar,
-    outboundPort: portOf("outbound"),
-    adminAddress: addresses.get("admin"),
-  };
-}
-
-/** The file a user would write, in the form that a file is parsed to. */
-function demoConfig({ host, isCollected, adminPort }: SiteOptions, upstreamPort: number): Config {
-  const checked = checkSchema({
-    server_name: host,
-    inbound: { listen: "127.0.0.1:0", upstream: `http://127.0.0.1:${upstreamPort}` },
-    outbound: { listen: "127.0.0.1:0", allow_networks: ["127.0.0.0/8"] },
-    whitelist: ["(one|two)\\.demo", { glob: "careless.demo" }],
-    sampling: { type: "const", param: 1 },
-    export: isCollected ? [{ otlp: { url: `http://127.0.0.1:${OTLP_PORT}/v1/traces` } }] : [],
-    ...(adminPort === undefined ? {} : { admin: { listen: `127.0.0.1:${adminPort}` } }),
-  });
-  if ("findings" in checked) {
-    throw new FedtraceError("CONFIG_INVALID", checked.findings.map(({ message }) => message).join("; "));
-  }
-  return mergeConfig(checked.file, readOtelEnvironment({}));
-}
-
-interface FirstTrace extends SpanSink {
-  /** Resolves when all spans of the first trace have ended. */
-  readonly isWhole: Promise<void>;
-  spans(): readonly SpanRecord[];
-  total(): number;
-}
-
-/** Keeps the spans of the first trace, counts the others. */
-function createFirstTrace(): FirstTrace {
-  const spans: SpanRecord[] = [];
-  let total = 0;
-  let finish: () => void = () => undefined;
-  const isWhole = new Promise<void>((resolve) => {
-    finish = resolve;
-  });
-  return {
-    isWhole,
-    spans: () => spans,
-    total: () => total,
-    onEnd(span) {
-      total++;
-      const [first] = spans;
-      if (first !== undefined && first.fields.context.traceId !== span.fields.context.traceId) return;
-      if (spans.length < SPANS_OF_A_TRACE) spans.push(span);
-      if (spans.length === SPANS_OF_A_TRACE) finish();
-    },
-  };
 }
 
 function isListening(port: number): Promise<boolean> {

@@ -32,7 +32,7 @@ interface Act {
 }
 
 /** Nobody listens there, and no name server knows it. */
-const UNREACHABLE = "gone.demo:8448";
+export const UNREACHABLE = "gone.demo:8448";
 
 /** What a stranger tries. None of it may reach the server behind, a span's ids or a log. */
 const TRICKS: SentHeaders = {

@@ -1,7 +1,7 @@
 /** The page's frame: header, ways to the views, the view, and the keys that work everywhere. */
 
 import type { JSX } from "preact";
-import { useContext, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useContext, useEffect, useMemo, useState } from "preact/hooks";
 import { ConfigView } from "./config-view.tsx";
 import { fetchJson } from "./api.ts";
 import { Header } from "./header.tsx";
@@ -12,6 +12,7 @@ import { parsePeers, type Peers } from "./peers-model.ts";
 import { PeersView } from "./peers-view.tsx";
 import { SearchView } from "./search-view.tsx";
 import { TraceView } from "./trace-view.tsx";
+import { useAwaitedFocus } from "./use-awaited-focus.ts";
 import { type Live, useLive } from "./use-live.ts";
 import { useRoute } from "./use-route.ts";
 import { visibleText } from "./visible-text.ts";
@@ -81,28 +82,16 @@ function skipToMain(event: Event): void {
 
 /** `/` goes to the search, unless somebody is typing. Called where a change of the route renders. */
 function useSearchKey(): void {
-  const isAwaited = useRef(false);
-  useEffect(() => {
-    // The field is there once the search's view is; that is the render after the hash has changed.
-    if (isAwaited.current && focusSearch()) isAwaited.current = false;
-  });
+  const focus = useAwaitedFocus();
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
       const isTyping =
         event.target instanceof Element && event.target.closest("input, select, textarea") !== null;
       if (event.key !== "/" || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
       event.preventDefault();
-      if (focusSearch()) return;
-      isAwaited.current = true;
-      location.hash = "#/search";
+      if (!focus("#search-tags")) location.hash = "#/search";
     };
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
   }, []);
-}
-
-function focusSearch(): boolean {
-  const field = document.querySelector<HTMLInputElement>("#search-tags");
-  field?.focus();
-  return field !== null;
 }

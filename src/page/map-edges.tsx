@@ -5,6 +5,7 @@
 
 import type { JSX } from "preact";
 import type { MapNode } from "./map-layout.ts";
+import { peerKey } from "./peers-model.ts";
 
 interface MapEdgesProps {
   readonly nodes: readonly MapNode[];
@@ -29,7 +30,7 @@ export function MapEdges({ nodes, side, heightPx, label }: MapEdgesProps): JSX.E
         const [from, to] = isIn ? [y, ownY] : [ownY, y];
         return (
           <path
-            key={peer.name}
+            key={peerKey(peer)}
             class={peer.isWhitelisted ? "edge" : "edge is-stranger"}
             d={`M0 ${from}C50 ${from} 50 ${to} 100 ${to}`}
             stroke-width={width}

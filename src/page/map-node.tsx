@@ -5,6 +5,7 @@ import { formatNumber } from "./format.ts";
 import { EMPTY_QUERY, formatHash } from "./hash-route.ts";
 import { Icon } from "./icon.tsx";
 import { type MapNode, NODE_PX } from "./map-layout.ts";
+import { verdictOf } from "./peers-model.ts";
 import { formatTag } from "./tag-query.ts";
 import { Text } from "./text.tsx";
 
@@ -27,7 +28,7 @@ export function MapNodeBox({ node, side }: MapNodeProps): JSX.Element {
         <span class="map-name">
           <Icon name={peer.isWhitelisted ? "crossed" : "stopped"} />
           <Text value={peer.name} empty="(no name)" />
-          <span class="hidden">{peer.isWhitelisted ? ", whitelisted" : ", not whitelisted"}</span>
+          <span class="hidden">{`, ${verdictOf(peer)}`}</span>
         </span>
         <span class="map-counts">
           <span>

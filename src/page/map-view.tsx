@@ -8,7 +8,7 @@ import { MapEdges } from "./map-edges.tsx";
 import { MapNodeBox } from "./map-node.tsx";
 import { Notice, Problem } from "./notice.tsx";
 import { NoPeers } from "./peers-view.tsx";
-import type { Peers } from "./peers-model.ts";
+import { peerKey, type Peers, verdictOf } from "./peers-model.ts";
 import { Text } from "./text.tsx";
 import type { Live } from "./use-live.ts";
 import { visibleText } from "./visible-text.ts";
@@ -83,7 +83,7 @@ function Column({ column, heightPx, side }: ColumnProps): JSX.Element {
       aria-label={side === "callers" ? "Servers that asked us" : "Servers that we asked"}
     >
       {column.nodes.map((node) => (
-        <MapNodeBox key={node.peer.name} node={node} side={side} />
+        <MapNodeBox key={peerKey(node.peer)} node={node} side={side} />
       ))}
       {column.nodes.length === 0 && <li class="map-nobody">nobody yet</li>}
     </ul>
@@ -105,7 +105,7 @@ function Hidden({ map: { callers, callees } }: { readonly map: PeerMap }): JSX.E
 /** The picture in words, for those who don't see it. */
 function edgesText({ nodes }: MapColumn): string {
   const sentences = nodes.map(({ peer, side }) => {
-    const verdict = peer.isWhitelisted ? "whitelisted" : "not whitelisted";
+    const verdict = verdictOf(peer);
     return `${visibleText(peer.name) || "no name"}, ${verdict}: ${formatCount(side.requests, "request")}`;
   });
   return sentences.length === 0 ? "nobody" : sentences.join("; ");

@@ -6,7 +6,7 @@ import { formatAge, formatCount, formatDate, formatNumber } from "./format.ts";
 import { formatHash } from "./hash-route.ts";
 import { Icon } from "./icon.tsx";
 import { PageContext } from "./page-context.ts";
-import { type Peer, type PeerSide, removedOf } from "./peers-model.ts";
+import { type Peer, type PeerSide, removedOf, verdictOf } from "./peers-model.ts";
 import { Text } from "./text.tsx";
 
 const PROOF_WORDS: Readonly<Record<string, string>> = {
@@ -41,9 +41,10 @@ export function PeerRow({ peer }: { readonly peer: Peer }): JSX.Element {
       <td data-label="Whitelist">
         <span class={`badge tone-${peer.isWhitelisted ? "crossed" : "stopped"}`} title={peer.reason}>
           <Icon name={peer.isWhitelisted ? "crossed" : "stopped"} />
-          {peer.isWhitelisted ? "whitelisted" : "not whitelisted"}
+          {verdictOf(peer)}
         </span>
         {inbound.requests > 0 && <span class="peer-note">{PROOF_WORDS[peer.proof] ?? peer.proof}</span>}
+        {!peer.isWhitelisted && <span class="peer-note">{peer.reason}</span>}
       </td>
       <RequestsCell label="Asked us" side={inbound} />
       <RequestsCell label="We asked" side={outbound} />

@@ -45,6 +45,16 @@ export function parsePeers(answer: unknown): Peers {
   };
 }
 
+/** A friend and whoever borrows its name are two rows of one name. */
+export function peerKey({ name, isWhitelisted }: Peer): string {
+  return `${isWhitelisted ? "friend" : "stranger"} ${name}`;
+}
+
+export function verdictOf({ isWhitelisted, entry }: Peer): string {
+  if (isWhitelisted) return "whitelisted";
+  return entry === undefined ? "not whitelisted" : "name not proven";
+}
+
 function parsePeer(peer: unknown): Peer {
   const entry = fieldOf(peer, "entry");
   return {

@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 import { formatHash, type SortKey } from "./hash-route.ts";
 import { Notice, Problem } from "./notice.tsx";
 import { PeerRow } from "./peer-row.tsx";
-import { type Peers, sortPeers } from "./peers-model.ts";
+import { peerKey, type Peers, sortPeers } from "./peers-model.ts";
 import type { Live } from "./use-live.ts";
 
 interface PeersViewProps {
@@ -48,7 +48,7 @@ export function PeersView({ peers, sort, isDescending }: PeersViewProps): JSX.El
           </thead>
           <tbody>
             {sortPeers(list, sort, isDescending).map((peer) => (
-              <PeerRow key={peer.name} peer={peer} />
+              <PeerRow key={peerKey(peer)} peer={peer} />
             ))}
           </tbody>
         </table>

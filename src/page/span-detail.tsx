@@ -23,7 +23,7 @@ export function SpanDetail({ trace, span, color, onClose }: SpanDetailProps): JS
   const others = span.attributes.filter((attribute) => !isBorder(attribute));
   const error = attributeOf(span, "error.type");
   return (
-    <aside class="detail" id="span-detail" tabIndex={-1} aria-label="The chosen span">
+    <aside class="detail" id="span-detail" data-span={span.spanId} tabIndex={-1} aria-label="The chosen span">
       <button
         type="button"
         class="detail-close"

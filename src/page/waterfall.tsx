@@ -10,6 +10,7 @@ import { linearTicks, type Tick } from "./scale.ts";
 import { type TreeRow, visibleRows } from "./span-tree.ts";
 import { treeMove } from "./tree-keys.ts";
 import { formatDuration } from "./format.ts";
+import { useAwaitedFocus } from "./use-awaited-focus.ts";
 import { useRowWindow } from "./use-row-window.ts";
 import { WaterfallRow } from "./waterfall-row.tsx";
 
@@ -28,6 +29,7 @@ export function Waterfall({ trace, rows, colors, chosen, onChoose }: WaterfallPr
   const visible = useMemo(() => visibleRows(rows, collapsed), [rows, collapsed]);
   const { bodyRef, rowPx, shown, reveal } = useRowWindow(visible.length);
   const { focused, isWanted, focus } = useFocusedRow(rows, chosen);
+  const focusDetail = useAwaitedFocus();
   const ticks = useMemo(() => linearTicks(trace.durationUs, TICKS), [trace.durationUs]);
   const part = visible.slice(shown.first, shown.end);
   const stop = part.includes(focused) ? focused : (part[0] ?? 0);
@@ -53,7 +55,7 @@ export function Waterfall({ trace, rows, colors, chosen, onChoose }: WaterfallPr
     if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
       onChoose(row.span);
-      requestAnimationFrame(() => requestAnimationFrame(focusDetail));
+      focusDetail(`#span-detail[data-span="${CSS.escape(row.span.spanId)}"]`);
       return;
     }
     const move = treeMove(event.key, { rows, visible, focused: index, collapsed });
@@ -153,8 +155,4 @@ function useFocusedRow(rows: readonly TreeRow[], chosen: Span | undefined): Focu
       setAt({ index, spanId: rows[index]?.span.spanId ?? "" });
     },
   };
-}
-
-function focusDetail(): void {
-  document.querySelector<HTMLElement>("#span-detail")?.focus();
 }

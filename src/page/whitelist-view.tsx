@@ -87,7 +87,7 @@ export function WhitelistView({ host, direction, peers }: WhitelistViewProps): J
 }
 
 function Suggestions({ peers, direction, host }: WhitelistViewProps): JSX.Element | null {
-  const names = peers.map(({ name }) => name).filter((name) => name !== "");
+  const names = [...new Set(peers.map(({ name }) => name))].filter((name) => name !== "");
   if (names.length === 0) return null;
   return (
     <ul class="chips" aria-label="Servers that were met">

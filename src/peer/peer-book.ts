@@ -1,5 +1,7 @@
 /**
- * Whom this server has met: one entry a name, with what was decided about it and how often, for the peers' table.
+ * Whom this server has met: one entry a name, with what was decided about it and how often, for the peers' table. A name
+ * that came with enough proof and the same name without it are two entries, so that nobody who borrows a friend's name
+ * changes what is told of the friend.
  *
  * Names that nobody proved are in it too, so their number is bounded: strangers are forgotten first, those met longest ago
  * before others, a quarter of the book at a time, so that a flood of names costs no search each. How many were forgotten is
@@ -52,8 +54,8 @@ interface RefusalCount {
 export interface KnownPeer {
   /** Empty: those that gave no name. */
   readonly name: string;
-  /** At the last meeting, as is the proof. */
-  isWhitelisted: boolean;
+  readonly isWhitelisted: boolean;
+  /** At the last meeting. */
   proof: Proof;
   readonly inbound: Traffic;
   readonly outbound: Traffic;
@@ -72,24 +74,28 @@ export interface PeerBook {
 
 /** @param peersMax names kept */
 export function createPeerBook(peersMax = PEERS_MAX): PeerBook {
-  const known = new Map<string, KnownPeer>();
+  const friends = new Map<string, KnownPeer>();
+  const strangers = new Map<string, KnownPeer>();
+  const all = (): KnownPeer[] => [...friends.values(), ...strangers.values()];
   let forgotten = 0;
 
-  function enter(name: string): KnownPeer {
-    if (known.size >= peersMax) {
-      const least = [...known.values()].sort(byWorth).slice(0, Math.ceil(peersMax * FORGOTTEN_SHARE));
-      for (const peer of least) known.delete(peer.name);
+  function enter(name: string, isWhitelisted: boolean): KnownPeer {
+    if (friends.size + strangers.size >= peersMax) {
+      const least = all()
+        .sort(byWorth)
+        .slice(0, Math.ceil(peersMax * FORGOTTEN_SHARE));
+      for (const peer of least) (peer.isWhitelisted ? friends : strangers).delete(peer.name);
       forgotten += least.length;
     }
-    const peer = newPeer(detach(name));
-    known.set(peer.name, peer);
+    const peer = newPeer(detach(name), isWhitelisted);
+    (isWhitelisted ? friends : strangers).set(peer.name, peer);
     return peer;
   }
 
   return {
     note(name = "", meeting) {
-      const peer = known.get(name) ?? enter(name);
-      peer.isWhitelisted = meeting.isWhitelisted;
+      const { isWhitelisted } = meeting;
+      const peer = (isWhitelisted ? friends : strangers).get(name) ?? enter(name, isWhitelisted);
       peer.proof = meeting.proof;
       const traffic = peer[meeting.direction];
       traffic.requests++;
@@ -104,17 +110,17 @@ export function createPeerBook(peersMax = PEERS_MAX): PeerBook {
         else if (peer.refusals.size < REFUSALS_MAX) peer.refusals.set(key, { format, reason, count: 1 });
       }
     },
-    peers: () => [...known.values()].sort((left, right) => lastContact(right) - lastContact(left)),
+    peers: () => all().sort((left, right) => lastContact(right) - lastContact(left)),
     get forgotten() {
       return forgotten;
     },
   };
 }
 
-function newPeer(name: string): KnownPeer {
+function newPeer(name: string, isWhitelisted: boolean): KnownPeer {
   return {
     name,
-    isWhitelisted: false,
+    isWhitelisted,
     proof: "none",
     inbound: newTraffic(),
     outbound: newTraffic(),

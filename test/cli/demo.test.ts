@@ -1,7 +1,10 @@
 /** `demo`: shows traces over two servers and their sidecars, and a stranger's failure, with nothing else installed. */
 
-import { expect, it } from "vitest";
-import { runCli } from "../support/cli.ts";
+import { spawn } from "node:child_process";
+import { createServer } from "node:net";
+import { createInterface } from "node:readline";
+import { expect, it, onTestFinished } from "vitest";
+import { CLI, environmentOf, runCli } from "../support/cli.ts";
 import { startDemo } from "../support/demo.ts";
 import { poll } from "../support/poll.ts";
 
@@ -21,6 +24,35 @@ it("sends, prints one trace as a tree of four spans, and stops", async () => {
     "         └─ one.demo fedtrace: GET /_matrix/key/v2/server 200, from two.demo",
   ]);
   expect(stdout).toContain("\n5 transactions sent, 20 spans recorded\n");
+});
+
+it("ends at a signal, whatever number was asked for", async () => {
+  const child = spawn(process.execPath, [CLI, "demo", "--requests", "1000000"], {
+    env: environmentOf(),
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const exited = new Promise<number | null>((resolve) => void child.once("close", resolve));
+  const lines: string[] = [];
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    lines.push(line);
+    if (line.startsWith("Both sidecars")) child.kill("SIGINT");
+  });
+  expect(await exited).toBe(0);
+  expect(lines.at(-1)).toMatch(/^\d+ transactions sent, \d+ spans recorded$/);
+});
+
+it("takes another port for its page where somebody has the usual one", async () => {
+  const taken = createServer();
+  await new Promise<void>((resolve) => {
+    taken.once("error", () => resolve()); // Somebody has it already: as good.
+    taken.listen(9470, "127.0.0.1", resolve);
+  });
+  onTestFinished(() => void taken.close());
+  const { page, stop } = await startDemo();
+  expect(page).not.toMatch(/:9470$/);
+  expect((await fetch(`${page}/health/ready`)).status).toBe(200);
+  expect(await stop()).toBe(0);
 });
 
 /** The cast is met within the first ticks, which take as long as the slow route. */

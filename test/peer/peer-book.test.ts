@@ -18,9 +18,9 @@ function meet(facts: Partial<Meeting> = {}): Meeting {
   return { ...MEETING, ...facts };
 }
 
-it("counts each direction on its own, and keeps the last verdict and proof", () => {
+it("counts each direction on its own, and keeps the last proof", () => {
   const book = createPeerBook();
-  book.note("a.test", meet({ contextState: "restarted", headersRemoved: 3 }));
+  book.note("a.test", meet({ isWhitelisted: true, contextState: "refused", headersRemoved: 3 }));
   book.note("a.test", meet({ isWhitelisted: true, proof: "mtls", contextState: "extracted", unixMs: 2000 }));
   book.note("a.test", meet({ direction: "outbound", isWhitelisted: true, hasFailed: true, unixMs: 1500 }));
 
@@ -32,9 +32,19 @@ it("counts each direction on its own, and keeps the last verdict and proof", () 
     failed: 0,
     lastContactMs: 2000,
     headersRemoved: 3,
-    contexts: { extracted: 1, restarted: 1, refused: 0, absent: 0 },
+    contexts: { extracted: 1, restarted: 0, refused: 1, absent: 0 },
   });
   expect(peer?.outbound).toMatchObject({ requests: 1, failed: 1, lastContactMs: 1500 });
+});
+
+it("keeps a friend apart from whoever borrows its name", () => {
+  const book = createPeerBook();
+  book.note("a.test", meet({ isWhitelisted: true, proof: "mtls", unixMs: 1 }));
+  book.note("a.test", meet({ contextState: "restarted", headersRemoved: 5, unixMs: 2 }));
+  expect(book.peers()).toMatchObject([
+    { name: "a.test", isWhitelisted: false, proof: "claimed", inbound: { requests: 1, headersRemoved: 5 } },
+    { name: "a.test", isWhitelisted: true, proof: "mtls", inbound: { requests: 1, headersRemoved: 0 } },
+  ]);
 });
 
 it("counts refusals by format and reason", () => {

@@ -1,0 +1,98 @@
+/** A site of the demo: a small server and the sidecar in front of it and behind it, in this process. */
+
+import { type Sidecar, startSidecar } from "../app.ts";
+import { type Config, mergeConfig } from "../config/merge.ts";
+import { readOtelEnvironment } from "../config/otel-environment.ts";
+import { checkSchema } from "../config/schema.ts";
+import { createSystemClock } from "../core/clock.ts";
+import { FedtraceError } from "../core/errors.ts";
+import { createLog } from "../core/log.ts";
+import { createRandom } from "../core/random.ts";
+import type { SpanSink } from "../span/record.ts";
+import { startHomeserver } from "./homeserver.ts";
+import { type Member, UNREACHABLE } from "./traffic.ts";
+
+/** Where a sidecar's admin listener usually is; another port where somebody else has it. */
+const ADMIN_PORT = 9470;
+/** Where collectors and Jaeger take OTLP over HTTP. */
+export const OTLP_PORT = 4318;
+
+export interface Site extends Member {
+  readonly sidecar: Sidecar;
+  readonly outboundPort: number;
+  /** Of the trace page; undefined where there is none. */
+  readonly adminAddress: string | undefined;
+}
+
+interface SiteOptions {
+  readonly host: string;
+  readonly spans: SpanSink;
+  readonly isCollected: boolean;
+  /** Undefined: no admin listener. */
+  readonly adminPort: number | undefined;
+  readonly pageDirectory: string;
+}
+
+/** The one with the page, if there is to be one. Rejects as startSite does. */
+export async function startFirstSite(
+  options: Omit<SiteOptions, "adminPort">,
+  hasPage: boolean,
+): Promise<Site> {
+  if (!hasPage) return startSite({ ...options, adminPort: undefined });
+  try {
+    return await startSite({ ...options, adminPort: ADMIN_PORT });
+  } catch (error) {
+    if (!(error instanceof FedtraceError) || error.code !== "LISTEN_FAILED") throw error;
+    return startSite({ ...options, adminPort: 0 }); // Another demo or a sidecar has it.
+  }
+}
+
+/** Rejects with FedtraceError where a listener can't be had; nothing is left running. */
+export async function startSite(options: SiteOptions): Promise<Site> {
+  const homeserver = await startHomeserver();
+  const addresses = new Map<string, string>();
+  const starting = startSidecar(demoConfig(options, homeserver.port), {
+    clock: createSystemClock(),
+    random: createRandom(),
+    log: createLog("error"), // What fails here fails on purpose, and the page shows it.
+    resolve: (name) =>
+      name.endsWith(".demo") && !UNREACHABLE.startsWith(name)
+        ? Promise.resolve(["127.0.0.1"])
+        : Promise.reject(new Error(name)),
+    spans: options.spans,
+    pageDirectory: options.pageDirectory,
+    onListening: (name, address) => void addresses.set(name, address),
+  });
+  let sidecar: Sidecar;
+  try {
+    sidecar = await starting;
+  } catch (error) {
+    homeserver.stop();
+    throw error;
+  }
+  const portOf = (name: string): number => Number(/\d+$/.exec(addresses.get(name) ?? "")?.[0]);
+  return {
+    name: `${options.host}:${portOf("inbound")}`,
+    homeserver,
+    sidecar,
+    outboundPort: portOf("outbound"),
+    adminAddress: addresses.get("admin"),
+  };
+}
+
+/** The file a user would write, in the form that a file is parsed to. */
+function demoConfig({ host, isCollected, adminPort }: SiteOptions, upstreamPort: number): Config {
+  const checked = checkSchema({
+    server_name: host,
+    inbound: { listen: "127.0.0.1:0", upstream: `http://127.0.0.1:${upstreamPort}` },
+    outbound: { listen: "127.0.0.1:0", allow_networks: ["127.0.0.0/8"] },
+    whitelist: ["(one|two)\\.demo", { glob: "careless.demo" }],
+    sampling: { type: "const", param: 1 },
+    export: isCollected ? [{ otlp: { url: `http://127.0.0.1:${OTLP_PORT}/v1/traces` } }] : [],
+    ...(adminPort === undefined ? {} : { admin: { listen: `127.0.0.1:${adminPort}` } }),
+  });
+  if ("findings" in checked) {
+    throw new FedtraceError("CONFIG_INVALID", checked.findings.map(({ message }) => message).join("; "));
+  }
+  return mergeConfig(checked.file, readOtelEnvironment({}));
+}
