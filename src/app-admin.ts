@@ -9,8 +9,9 @@ import type { Clock } from "./core/clock.ts";
 import type { Registry } from "./metrics/registry.ts";
 import type { PeerBook } from "./peer/peer-book.ts";
 import { type DecisionRules, reportDecision } from "./proxy/decision-report.ts";
-import { reportPeers } from "./proxy/peer-report.ts";
+import { encodePeers } from "./proxy/peer-report.ts";
 import type { RecentStore } from "./store/recent-store.ts";
+import { createTurns, type Turns } from "./store/turns.ts";
 
 /** Changed by app.ts as the sidecar starts and stops. */
 export interface AdminState {
@@ -31,7 +32,8 @@ export interface AdminSources {
 const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 export function createAdminRoutes(state: AdminState, sources: AdminSources): readonly AdminRoute[] {
-  const { registry, config } = sources;
+  const { registry, config, clock } = sources;
+  const turns = createTurns(clock);
   const routes: AdminRoute[] = [
     { pattern: "/health/live", answer: () => jsonAnswer(200, { status: "live" }) },
     {
@@ -40,9 +42,9 @@ export function createAdminRoutes(state: AdminState, sources: AdminSources): rea
         state.isReady ? jsonAnswer(200, { status: "ready" }) : jsonAnswer(503, { status: "not ready" }),
     },
     { pattern: "/api/fedtrace/decide", answer: ({ query }) => decide(query, sources.rules()) },
-    { pattern: "/api/fedtrace/peers", answer: () => jsonAnswer(200, peersReport(sources)) },
+    { pattern: "/api/fedtrace/peers", answer: () => peersAnswer(sources, turns) },
     { pattern: "/api/fedtrace/config", answer: () => jsonAnswer(200, describeConfig(config())) },
-    ...createQueryRoutes(sources.store, sources),
+    ...createQueryRoutes(sources.store, { clock, turns }),
     ...createPageRoutes(sources.pageDirectory),
   ];
   if (config().metrics.isEnabled) {
@@ -54,14 +56,15 @@ export function createAdminRoutes(state: AdminState, sources: AdminSources): rea
   return routes;
 }
 
-function peersReport({ peers, config, rules }: AdminSources): object {
+function peersAnswer({ peers, config, rules }: AdminSources, turns: Turns): AdminAnswer {
   const { serverName, resource } = config();
-  return {
+  const now = rules();
+  const head = {
     server_name: serverName,
     service: resource.serviceName,
-    authenticate: rules().authenticate,
-    ...reportPeers(peers, rules()),
+    authenticate: now.authenticate,
   };
+  return { status: 200, type: "application/json", body: encodePeers(peers, now, head, turns) };
 }
 
 function decide(query: AdminRequest["query"], rules: DecisionRules): AdminAnswer {

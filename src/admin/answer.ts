@@ -25,6 +25,9 @@ export interface AdminRoute {
   readonly answer: (request: AdminRequest) => AdminAnswer | Promise<AdminAnswer>;
 }
 
+/** What the pieces of a body reject with when the rest of it is no more to be had; no fault: the reader was too slow. */
+export class AnswerGone extends Error {}
+
 /** @param sentence what is wrong, and what is allowed */
 export function refusal(status: number, sentence: string): AdminAnswer {
   return jsonAnswer(status, { error: sentence });

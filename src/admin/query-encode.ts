@@ -1,19 +1,21 @@
 /**
  * The JSON of Jaeger's query API: the envelope that every answer has, and traces piece by piece.
  *
- * An answer may hold every span of the store: some 40 MB of text, a second of work. It is made 32 spans at a time, each
- * piece when the reader has taken the one before, with the event loop free between any two; nothing is held but
- * the trace that is being written. A trace that leaves the store meanwhile is left out.
+ * An answer may hold every span of the store: some 40 MB of text, a second of work. It is made 32 spans at a time, in
+ * turns with all other readers (store/turns.ts), each piece when the reader has taken the one before. Nothing of the store is
+ * held: spans are read where they are kept, so that a reader who stalls holds back none that the store lets go. A
+ * trace that goes before any of it was sent is left out; one that goes later breaks the answer off.
  */
 
 import { withoutLoneSurrogates } from "../core/text.ts";
 import type { SpanOrigin } from "../span/record.ts";
 import type { StoredTrace } from "../store/recent-store.ts";
-import type { TakeTurn } from "../store/walk.ts";
-import { type JaegerProcess, toJaegerProcess, toJaegerSpan } from "./jaeger-json.ts";
+import type { Turns } from "../store/turns.ts";
+import { AnswerGone } from "./answer.ts";
+import { jaegerTraceId, type JaegerProcess, toJaegerProcess, toJaegerSpan } from "./jaeger-json.ts";
 import { createWarnings } from "./query-warnings.ts";
 
-/** Half a millisecond of encoding (bench/store.bench.ts). */
+/** Some 20 to 60 KB: more than a socket takes at once, and little to hold for a reader who stalls. */
 const SPANS_PER_PIECE = 32;
 
 /** What Jaeger indents `prettyPrint` with. */
@@ -30,7 +32,9 @@ export interface EncodeOptions {
   readonly isPretty: boolean;
   readonly isRaw: boolean;
   readonly faults: readonly QueryFault[];
-  readonly takeTurn: TakeTurn;
+  /** One trace was asked for by its id: the answer breaks off where it went, rather than be an empty list. */
+  readonly isOne: boolean;
+  readonly turns: Turns;
 }
 
 /** An answer that is short. @param total Jaeger fills it for lists of names only */
@@ -42,49 +46,68 @@ export function encodeFault(code: number, msg: string): string {
   return `${encode({ data: null, total: 0, limit: 0, offset: 0, errors: [{ code, msg }] }, false, 0)}\n`;
 }
 
-/** The whole answer; may be left at any piece. */
+/** The whole answer; may be left at any piece. Rejects with AnswerGone. */
 export async function* encodeTraces(
   traces: readonly StoredTrace[],
   options: EncodeOptions,
 ): AsyncGenerator<string, void, undefined> {
-  const { isPretty, faults, takeTurn } = options;
+  const { isPretty, faults, isOne, turns } = options;
   const { colon, breakAt } = layoutOf(isPretty);
   const errors = encode(faults.length === 0 ? null : faults, isPretty, 1);
+  await turns.take();
   let piece = `{${breakAt(1)}"data"${colon}[`;
   let spansInPiece = 0;
   let written = 0;
-  for (const { spans } of traces) {
-    if (spans.length === 0) continue;
-    piece += `${written === 0 ? "" : ","}${breakAt(2)}`;
-    written += 1;
-    for (const part of encodeTrace([...spans], options)) {
-      piece += part;
+  for (const trace of traces) {
+    if (turns.isOver()) await turns.take();
+    const isParted = trace.spans.length > SPANS_PER_PIECE;
+    let text = `${written === 0 ? "" : ","}${breakAt(2)}`;
+    let isSent = false;
+    for await (const part of encodeTrace(trace, options)) {
+      if (part === undefined) {
+        if (isSent || isOne) throw new AnswerGone("the trace left the store meanwhile");
+        text = "";
+        break;
+      }
+      text += part;
       spansInPiece += 1;
-      if (spansInPiece < SPANS_PER_PIECE) continue;
-      yield piece;
-      await takeTurn();
-      piece = "";
-      spansInPiece = 0;
+      if (!isParted || spansInPiece < SPANS_PER_PIECE) continue;
+      yield piece + text;
+      await turns.take();
+      [piece, text, spansInPiece, isSent] = ["", "", 0, true];
     }
+    if (text === "" && !isSent) continue;
+    written += 1;
+    piece += text;
+    if (spansInPiece < SPANS_PER_PIECE) continue;
+    yield piece;
+    await turns.take();
+    [piece, spansInPiece] = ["", 0];
   }
   const rest = ["total", "limit", "offset"].map((key) => `,${breakAt(1)}"${key}"${colon}0`).join("");
   yield `${piece}${written === 0 ? "" : breakAt(1)}]${rest},${breakAt(1)}"errors"${colon}${errors}${breakAt(0)}}`;
 }
 
-/** A part for each span, the first with what stands before it, and one for what comes after them. */
-function* encodeTrace(
-  spans: StoredTrace["spans"],
-  { isPretty, isRaw }: EncodeOptions,
-): Generator<string, void, undefined> {
+/**
+ * A part for each span that is there now, the first with what stands before it, and one for what comes after them; undefined,
+ * and no more, where the trace went.
+ */
+async function* encodeTrace(
+  trace: StoredTrace,
+  { isPretty, isRaw, turns }: EncodeOptions,
+): AsyncGenerator<string | undefined, void, undefined> {
   const { colon, breakAt } = layoutOf(isPretty);
-  const warningsOf = isRaw ? undefined : createWarnings(spans);
+  const count = trace.spans.length;
+  const warningsOf = isRaw ? undefined : await createWarnings(trace, count, turns);
   const processes = createProcesses(isRaw);
-  let traceID = "";
-  for (const [index, span] of spans.entries()) {
+  const traceID = jaegerTraceId(trace.traceId);
+  const opening = `{${breakAt(3)}"traceID"${colon}"${traceID}",${breakAt(3)}"spans"${colon}[`;
+  for (let index = 0; index === 0 || index < count; index++) {
+    if (turns.isOver()) await turns.take();
+    const span = trace.spans[index];
+    if (span === undefined) return yield undefined;
     const processID = processes.idOf(span.origin);
-    const jaegerSpan = toJaegerSpan(span, { processID, warnings: warningsOf?.(span), isRaw });
-    ({ traceID } = jaegerSpan);
-    const opening = `{${breakAt(3)}"traceID"${colon}"${traceID}",${breakAt(3)}"spans"${colon}[`;
+    const jaegerSpan = toJaegerSpan(span, { processID, warnings: warningsOf?.(span, index), isRaw });
     yield `${index === 0 ? opening : ","}${breakAt(4)}${encode(jaegerSpan, isPretty, 4)}`;
   }
   const kept = encode(processes.all, isPretty, 3);

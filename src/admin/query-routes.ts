@@ -12,7 +12,7 @@ import type { Clock } from "../core/clock.ts";
 import type { RecentStore, StoredTrace } from "../store/recent-store.ts";
 import { searchTraces } from "../store/search.ts";
 import { listOperations, listServiceLinks, listServices, type Operation } from "../store/summaries.ts";
-import { createTurns, type TakeTurn } from "../store/walk.ts";
+import { createTurns, type Turns } from "../store/turns.ts";
 import type { AdminAnswer, AdminRequest, AdminRoute } from "./answer.ts";
 import { jaegerTraceId } from "./jaeger-json.ts";
 import { encodeEnvelope, encodeFault, type EncodeOptions, encodeTraces } from "./query-encode.ts";
@@ -35,14 +35,15 @@ const TRACE_NOT_FOUND = "trace not found";
 interface Api {
   readonly store: RecentStore;
   readonly clock: Clock;
-  readonly takeTurn: TakeTurn;
+  readonly turns: Turns;
 }
 
+/** @param tools `turns`: the line of the listener's other readers, where there are any */
 export function createQueryRoutes(
   store: RecentStore,
-  tools: { readonly clock: Clock },
+  tools: { readonly clock: Clock; readonly turns?: Turns },
 ): readonly AdminRoute[] {
-  const api: Api = { store, clock: tools.clock, takeTurn: createTurns() };
+  const api: Api = { store, clock: tools.clock, turns: tools.turns ?? createTurns(tools.clock) };
   const bounded = createBound();
   return [
     { pattern: "/api/services", answer: (request) => bounded(() => answerServices(api, request)) },
@@ -57,7 +58,7 @@ export function createQueryRoutes(
   ];
 }
 
-/** Writing an answer is not counted: it goes at its reader's pace and keeps nothing (query-encode.ts). */
+/** Writing an answer is not counted here: it goes at its reader's pace, and the server bounds it (open-answers.ts). */
 function createBound(): (answer: () => Promise<AdminAnswer>) => Promise<AdminAnswer> {
   let open = 0;
   return async (answer) => {
@@ -71,27 +72,27 @@ function createBound(): (answer: () => Promise<AdminAnswer>) => Promise<AdminAns
   };
 }
 
-async function answerServices({ store, takeTurn }: Api, request: AdminRequest): Promise<AdminAnswer> {
-  return listAnswer(await listServices(store, takeTurn), request);
+async function answerServices({ store, turns }: Api, request: AdminRequest): Promise<AdminAnswer> {
+  return listAnswer(await listServices(store, turns), request);
 }
 
-async function answerOperationNames({ store, takeTurn }: Api, request: AdminRequest): Promise<AdminAnswer> {
+async function answerOperationNames({ store, turns }: Api, request: AdminRequest): Promise<AdminAnswer> {
   const service = request.parameters["service"] ?? "";
-  const names = namesOf(await listOperations(store, takeTurn, service));
+  const names = namesOf(await listOperations(store, turns, service));
   if (names.length > 0 || !service.includes("+")) return listAnswer(names, request);
   // Jaeger reads a + in this path as a space, and there are clients that write one so.
-  return listAnswer(namesOf(await listOperations(store, takeTurn, service.replaceAll("+", " "))), request);
+  return listAnswer(namesOf(await listOperations(store, turns, service.replaceAll("+", " "))), request);
 }
 
 function namesOf(operations: readonly Operation[]): readonly string[] {
   return [...new Set(operations.map(({ name }) => name))];
 }
 
-async function answerOperations({ store, takeTurn }: Api, request: AdminRequest): Promise<AdminAnswer> {
+async function answerOperations({ store, turns }: Api, request: AdminRequest): Promise<AdminAnswer> {
   const parsed = parseOperationsQuery(request.query);
   if ("refusal" in parsed) return faultAnswer(400, parsed.refusal);
   const { service, spanKind } = parsed.value;
-  const operations = await listOperations(store, takeTurn, service);
+  const operations = await listOperations(store, turns, service);
   return listAnswer(
     operations.filter((operation) => spanKind === "" || operation.spanKind === spanKind),
     request,
@@ -103,7 +104,7 @@ async function answerTraces(api: Api, request: AdminRequest): Promise<AdminAnswe
   if ("refusal" in parsed) return faultAnswer(400, parsed.refusal);
   const { search, traceIds, isRaw } = parsed.value;
   if (traceIds.length === 0) {
-    return tracesAnswer(await searchTraces(api.store, search, api.takeTurn), { api, request, isRaw });
+    return tracesAnswer(await searchTraces(api.store, search, api.turns), { api, request, isRaw });
   }
   const found = traceIds.map((traceId) => api.store.find(traceId));
   const faults = traceIds
@@ -119,18 +120,15 @@ function answerTrace(api: Api, request: AdminRequest): AdminAnswer {
   const { traceId, isRaw } = parsed.value;
   const trace = api.store.find(traceId);
   if (trace === undefined) return faultAnswer(404, TRACE_NOT_FOUND);
-  // Its spans as they are now: a client that was told 200 takes the first trace without looking whether there is one.
-  return tracesAnswer([{ ...trace, spans: [...trace.spans] }], { api, request, isRaw });
+  // A client that was told 200 takes the first trace without looking whether there is one.
+  return tracesAnswer([trace], { api, request, isRaw, isOne: true });
 }
 
-async function answerDependencies(
-  { store, clock, takeTurn }: Api,
-  request: AdminRequest,
-): Promise<AdminAnswer> {
+async function answerDependencies({ store, clock, turns }: Api, request: AdminRequest): Promise<AdminAnswer> {
   const parsed = parseLinksQuery(request.query, clock.unixMs());
   if ("refusal" in parsed) return faultAnswer(400, parsed.refusal);
   const service = request.query.get("service") ?? "";
-  const links = await listServiceLinks(store, takeTurn, parsed.value);
+  const links = await listServiceLinks(store, turns, parsed.value);
   const wanted = links.filter(
     ({ parent, child }) => service === "" || parent === service || child === service,
   );
@@ -143,16 +141,18 @@ function tracesAnswer(
     api,
     request,
     isRaw,
+    isOne = false,
     faults = [],
   }: {
     readonly api: Api;
     readonly request: AdminRequest;
     readonly isRaw: boolean;
+    readonly isOne?: boolean;
     readonly faults?: EncodeOptions["faults"];
   },
 ): AdminAnswer {
   return okAnswer(
-    encodeTraces(traces, { isPretty: isPretty(request), isRaw, faults, takeTurn: api.takeTurn }),
+    encodeTraces(traces, { isPretty: isPretty(request), isRaw, isOne, faults, turns: api.turns }),
   );
 }
 

@@ -7,58 +7,90 @@
 
 import type { HrTime } from "@opentelemetry/api";
 import type { SpanRecord } from "../span/record.ts";
+import type { StoredTrace } from "../store/recent-store.ts";
+import type { Turns } from "../store/turns.ts";
 import { parentSpanId } from "./jaeger-json.ts";
 import { formatDuration } from "./query-go-values.ts";
 
 const NANOSECONDS_PER_SECOND = 1e9;
+const NO_PARENT = -1;
 
-/** @returns the sentences about a span; undefined: none */
-export type WarningsOf = (span: SpanRecord) => readonly string[] | undefined;
+/** @returns the sentences about a span, which stands at that place of its trace; undefined: none */
+export type WarningsOf = (span: SpanRecord, index: number) => readonly string[] | undefined;
 
-/** Each span is looked at when it is asked for: all of a large trace at once would keep a request waiting. */
-export function createWarnings(spans: readonly SpanRecord[]): WarningsOf {
-  const byId = new Map<string, SpanRecord>();
-  for (const span of spans) byId.set(span.fields.context.spanId, span);
-  /** By span; undefined for those that no root leads to, as spans that are each other's parents: they get no remark. */
-  const skews = new Map<SpanRecord, number | undefined>();
-
-  function parentOf(span: SpanRecord): SpanRecord | undefined {
-    return byId.get(parentSpanId(span) ?? "");
-  }
-
-  /** Up to what is known, or a root, and down again: a span is off by as much as its parent where they share a host. */
-  function skewOf(span: SpanRecord): number | undefined {
-    const path: SpanRecord[] = [];
-    let parent: SpanRecord | undefined = span;
-    while (parent !== undefined && !skews.has(parent)) {
-      skews.set(parent, undefined); // Who comes by here again on the way up goes in a circle.
-      path.push(parent);
-      parent = parentOf(parent);
-    }
-    for (const next of path.toReversed()) {
-      skews.set(next, parent === undefined ? 0 : skewFrom(parent, next, skews.get(parent)));
-      parent = next;
-    }
-    return skews.get(span);
-  }
-
-  return (span) => {
+/**
+ * For who has taken a turn. What it keeps is numbers: a slow reader must not hold spans that the store let go. Means nothing
+ * where the trace goes meanwhile.
+ *
+ * @param count of the trace's spans, from its first on: those that come later are not looked at
+ */
+export async function createWarnings(trace: StoredTrace, count: number, turns: Turns): Promise<WarningsOf> {
+  const parents = await findParents(trace, count, turns);
+  const skewsNs = await findSkews(trace, parents, turns);
+  return (span, index) => {
     const parentId = parentSpanId(span);
-    if (parentId !== undefined && !byId.has(parentId)) {
+    if (parentId !== undefined && parents[index] === NO_PARENT) {
       return [`invalid parent span IDs=${parentId}; skipping clock skew adjustment`];
     }
-    const skewNs = skewOf(span) ?? 0;
-    if (skewNs === 0) return undefined;
+    const skewNs = skewsNs[index] ?? 0;
+    if (skewNs === 0 || Number.isNaN(skewNs)) return undefined;
     return [`clock skew adjustment disabled; not applying calculated delta of ${formatDuration(skewNs)}`];
   };
 }
 
+/** @returns where each span's parent stands, in 16 bits: a trace has 5,000 spans at most */
+async function findParents(trace: StoredTrace, count: number, turns: Turns): Promise<Int16Array> {
+  const placeOf = new Map<string, number>();
+  for (let index = 0; index < count; index++) {
+    if (turns.isOver()) await turns.take();
+    const span = trace.spans[index];
+    if (span !== undefined) placeOf.set(span.fields.context.spanId, index);
+  }
+  const parents = new Int16Array(count);
+  for (let index = 0; index < count; index++) {
+    if (turns.isOver()) await turns.take();
+    const span = trace.spans[index];
+    parents[index] = placeOf.get((span && parentSpanId(span)) ?? "") ?? NO_PARENT;
+  }
+  return parents;
+}
+
+/**
+ * From each span up to what is known, or a root, and down again: a span is off by as much as its parent where they share
+ * a host.
+ *
+ * @returns nanoseconds; NaN for those that no root leads to, as spans that are each other's parents: they get no remark
+ */
+async function findSkews(trace: StoredTrace, parents: Int16Array, turns: Turns): Promise<Float64Array> {
+  const skewsNs = new Float64Array(parents.length).fill(Number.NaN);
+  const isSeen = new Uint8Array(parents.length);
+  for (let index = 0; index < parents.length; index++) {
+    const path: number[] = [];
+    let parent = index;
+    // Who comes by here again on the way up goes in a circle.
+    while (parent !== NO_PARENT && isSeen[parent] === 0) {
+      if (turns.isOver()) await turns.take();
+      isSeen[parent] = 1;
+      path.push(parent);
+      parent = parents[parent] ?? NO_PARENT;
+    }
+    for (const next of path.toReversed()) {
+      if (turns.isOver()) await turns.take();
+      skewsNs[next] = parent === NO_PARENT ? 0 : skewFrom(trace.spans, parent, next, skewsNs[parent]);
+      parent = next;
+    }
+  }
+  return skewsNs;
+}
+
 function skewFrom(
-  parent: SpanRecord,
-  span: SpanRecord,
-  parentSkewNs: number | undefined,
-): number | undefined {
-  if (parentSkewNs === undefined) return undefined;
+  spans: StoredTrace["spans"],
+  parentAt: number,
+  spanAt: number,
+  parentSkewNs = Number.NaN,
+): number {
+  const [parent, span] = [spans[parentAt], spans[spanAt]];
+  if (Number.isNaN(parentSkewNs) || parent === undefined || span === undefined) return Number.NaN;
   const host = hostOf(span);
   return host !== "" && host === hostOf(parent) ? parentSkewNs : skewBetween(span, parent);
 }

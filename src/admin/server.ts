@@ -1,18 +1,19 @@
 /**
  * The admin listener: who may ask it, which route answers, and how an answer is written.
  *
- * It has no password, so it must not be reached by a web page through its reader's browser: a Host or Origin
- * that is not the listener's own is refused (DNS rebinding: CWE-350), and nothing here changes anything. Not here: what
- * the routes show.
+ * Nothing here changes anything. Readers may be slow, or stop reading: what they can take is bounded in time, in connections
+ * (connections.ts) and in answers that are written piece by piece, so that health and metrics are answered beside them.
+ * Not here: what the routes show, and which names are the listener's own (own-names.ts).
  */
 
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import { isIP } from "node:net";
 import { FedtraceError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
-import { type AdminAnswer, type AdminRoute, refusal } from "./answer.ts";
+import { type AdminAnswer, AnswerGone, type AdminRoute, refusal } from "./answer.ts";
+import { boundConnections, boundStreams, type Streams } from "./connections.ts";
+import { findForeignName, readTarget } from "./own-names.ts";
 import { createRouteFinder, type FindRoute } from "./route-finder.ts";
-import { writeAnswer } from "./write-answer.ts";
+import { isStream, writeAnswer } from "./write-answer.ts";
 
 export interface AdminOptions {
   readonly host: string;
@@ -22,6 +23,16 @@ export interface AdminOptions {
   readonly routes: readonly AdminRoute[];
   /** Told of routes that break, which is a fault of this program. */
   readonly log: Log;
+  /** For tests; else LIMITS. */
+  readonly limits?: Partial<AdminLimits>;
+}
+
+export interface AdminLimits {
+  readonly connectionsMax: number;
+  /** Answers that are being written piece by piece. */
+  readonly streamsMax: number;
+  /** Milliseconds in which a connection neither sent nor took a byte; it may last twice as long until that is noticed. */
+  readonly stalledMs: number;
 }
 
 export interface AdminServer {
@@ -29,18 +40,27 @@ export interface AdminServer {
   stop(): Promise<void>;
 }
 
-/** Enough for a scraper, a probe and a few browsers. */
-const CONNECTIONS_MAX = 100;
+/**
+ * Connections: enough for a scraper, a probe and a few browsers. Streams: a browser opens six connections, so four trace
+ * pages and a Grafana; each holds a few pieces of an answer, some 500 KB with gzip. Stalled: whoever reads at all takes a byte
+ * in ten seconds.
+ */
+const LIMITS: AdminLimits = { connectionsMax: 100, streamsMax: 32, stalledMs: 10_000 };
 const REQUEST_TIMEOUT_MS = 10_000;
+const STREAMS_FULL = "as many answers as there may be are being read already, try again";
 
 /** @throws FedtraceError LISTEN_FAILED when the address can't be taken */
 export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
   const { createServer } = await import("node:http"); // Only those wait for it who asked for the listener.
+  const limits = { ...LIMITS, ...options.limits };
+  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS });
+  boundConnections(server, limits.connectionsMax);
+  const streams = boundStreams(server, limits.streamsMax);
   const find = createRouteFinder(options.routes);
-  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
-    void respond(options, find, request, response);
+  server.on("request", (request, response) => {
+    void respond({ ...options, find, streams }, request, response);
   });
-  server.maxConnections = CONNECTIONS_MAX;
+  server.timeout = limits.stalledMs; // What is left unread counts as well, and the connection is then destroyed.
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => {
       const where = `${options.host}:${options.port}`;
@@ -59,50 +79,44 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
   };
 }
 
+interface Answerer extends AdminOptions {
+  readonly find: FindRoute;
+  readonly streams: Streams;
+}
+
 async function respond(
-  options: AdminOptions,
-  find: FindRoute,
+  answerer: Answerer,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   try {
-    await writeAnswer(request, response, refuse(options, request) ?? (await answer(options, find, request)));
+    const found = refuse(request, answerer.hosts()) ?? (await answer(answerer, request));
+    const hasRoom = !isStream(found) || answerer.streams.take(request, response);
+    await writeAnswer(request, response, hasRoom ? found : refusal(503, STREAMS_FULL));
   } catch (error) {
-    if (response.destroyed) return; // The reader went away.
-    options.log.error("admin route failed", { reason: String(error) });
+    if (error instanceof AnswerGone) response.destroy();
+    if (response.destroyed) return; // The reader went away, or what it read.
+    answerer.log.error("admin route failed", { reason: String(error) });
     // What has begun must not look whole.
     if (response.headersSent) response.destroy();
     else await writeAnswer(request, response, refusal(500, "this is a fault of fedtrace; its log says more"));
   }
 }
 
-function refuse(options: AdminOptions, { headers, method }: IncomingMessage): AdminAnswer | undefined {
-  if (!isOwnName(headers.host, options.hosts())) {
-    return refusal(403, "Host is not this listener's: a loopback name, an IP address or one of admin.hosts");
-  }
-  const { origin } = headers;
-  if (origin !== undefined && !isOwnName(/^https?:\/\/([^/]+)$/.exec(origin)?.[1], options.hosts())) {
-    return refusal(403, "Origin is not this listener's");
-  }
-  if (method === "GET" || method === "HEAD") return undefined;
-  return { ...refusal(405, "only GET and HEAD are answered here"), headers: { allow: "GET, HEAD" } };
-}
-
 async function answer(
-  { routes }: AdminOptions,
-  find: FindRoute,
+  { routes, find }: Answerer,
   { url = "", headers }: IncomingMessage,
 ): Promise<AdminAnswer> {
-  const at = url.indexOf("?");
-  const path = at === -1 ? url : url.slice(0, at);
-  const found = find(path);
+  const { path: target } = readTarget(url);
+  const at = target.indexOf("?");
+  const found = find(at === -1 ? target : target.slice(0, at));
   if (found === undefined) {
     const patterns = routes.map(({ pattern }) => pattern).join(", ");
     return refusal(404, `there is nothing here; there is ${patterns}`);
   }
   return found.route.answer({
     parameters: found.parameters,
-    query: new URLSearchParams(at === -1 ? "" : url.slice(at + 1)),
+    query: new URLSearchParams(at === -1 ? "" : target.slice(at + 1)),
     header(name) {
       const value = headers[name];
       return typeof value === "string" ? value : value?.join(", ");
@@ -110,11 +124,15 @@ async function answer(
   });
 }
 
-/** Whether a `host[:port]` names this machine or one of the names the operator gave. */
-function isOwnName(authority: string | undefined, hosts: readonly string[]): boolean {
-  const [, bracketed, plain] = /^(?:\[([^\]]+)\]|([^:]+))(?::\d{1,5})?$/.exec(authority ?? "") ?? [];
-  const name = (bracketed ?? plain ?? "").toLowerCase();
-  return name === "localhost" || name.endsWith(".localhost") || isIP(name) !== 0 || hosts.includes(name);
+function refuse(request: IncomingMessage, hosts: readonly string[]): AdminAnswer | undefined {
+  const foreign = findForeignName(request, hosts);
+  if (foreign === "Host") {
+    return refusal(403, "Host is not this listener's: a loopback name, an IP address or one of admin.hosts");
+  }
+  if (foreign === "Origin")
+    return refusal(403, "Origin is not this listener's: the Host or one of admin.hosts");
+  if (request.method === "GET" || request.method === "HEAD") return undefined;
+  return { ...refusal(405, "only GET and HEAD are answered here"), headers: { allow: "GET, HEAD" } };
 }
 
 function addressOf(server: Server): string {

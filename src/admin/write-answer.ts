@@ -14,6 +14,16 @@ const GZIP_FROM_BYTES = 1024;
 /** Fast rather than small: most of the gain is in the repeated keys. */
 const GZIP_LEVEL = 1;
 
+/** What is no page of ours may do nothing in a browser, and stand in no frame. */
+const POLICY = "default-src 'none'; frame-ancestors 'none'";
+
+/** Whether it is written in pieces, at its reader's pace: what the server bounds. */
+export function isStream(
+  answer: AdminAnswer,
+): answer is AdminAnswer & { readonly body: AsyncIterable<string> } {
+  return typeof answer.body !== "string" && !Buffer.isBuffer(answer.body);
+}
+
 /** Rejects when the reader goes away, or where the body's own source fails; the response is then unfinished. */
 export async function writeAnswer(
   request: IncomingMessage,
@@ -21,24 +31,25 @@ export async function writeAnswer(
   answer: AdminAnswer,
 ): Promise<void> {
   const { body } = answer;
-  const isStream = typeof body !== "string" && !Buffer.isBuffer(body);
   const isZipped =
     isZippable(answer) && takesCoding(String(request.headers["accept-encoding"] ?? ""), "gzip");
   const headers: Record<string, string | number> = {
     "content-type": answer.type,
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
+    "content-security-policy": POLICY,
     ...(isZippable(answer) ? { vary: "accept-encoding" } : {}),
     ...(isZipped ? { "content-encoding": "gzip" } : {}),
     ...answer.headers,
   };
-  if (!isStream && !isZipped) headers["content-length"] = Buffer.byteLength(body);
+  const isWhole = typeof body === "string" || Buffer.isBuffer(body);
+  if (isWhole && !isZipped) headers["content-length"] = Buffer.byteLength(body);
   response.writeHead(answer.status, headers);
   if (request.method === "HEAD") {
     response.end();
     return;
   }
-  if (!isStream && !isZipped) {
+  if (isWhole && !isZipped) {
     response.end(body);
     return;
   }
@@ -46,7 +57,7 @@ export async function writeAnswer(
     import("node:stream"),
     import("node:stream/promises"),
   ]);
-  const source = Readable.from(isStream ? body : [body]);
+  const source = Readable.from(isWhole ? [body] : body);
   if (!isZipped) return pipeline(source, response);
   const { createGzip } = await import("node:zlib");
   return pipeline(source, createGzip({ level: GZIP_LEVEL }), response);

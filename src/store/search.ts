@@ -1,15 +1,16 @@
 /**
  * Which of the kept traces have a span that somebody looks for.
  *
- * A search is a walk over all spans: 20,000 take some milliseconds (bench/store.bench.ts), so there is no index that
- * every request would pay for. Meaning of the criteria: Jaeger's
+ * A search is a walk over all spans: 20,000 take some milliseconds (bench/store.bench.ts), in turns, so there is no index
+ * that every request would pay for. Meaning of the criteria: Jaeger's
  * (https://www.jaegertracing.io/docs/2.13/architecture/apis/): one and the same span must meet all of them.
  */
 
 import type { SpanRecord } from "../span/record.ts";
 import type { RecentStore, StoredTrace } from "./recent-store.ts";
 import { scopeTags, serviceName, stateTags, tagText } from "./span-tags.ts";
-import { type TakeTurn, walkTraces } from "./walk.ts";
+import type { Turns } from "./turns.ts";
+import { walkSpans, walkTraces } from "./walk.ts";
 
 export interface TraceSearch {
   readonly service: string;
@@ -34,11 +35,15 @@ const MICROSECONDS_PER_SECOND = 1e6;
 export async function searchTraces(
   store: RecentStore,
   search: TraceSearch,
-  takeTurn: TakeTurn,
+  turns: Turns,
 ): Promise<readonly StoredTrace[]> {
   const found: StoredTrace[] = [];
-  await walkTraces(store, takeTurn, (trace) => {
-    if (trace.spans.some((span) => matches(span, search))) found.push(trace);
+  await walkTraces(store, turns, async (trace) => {
+    await walkSpans(trace, turns, (span) => {
+      if (!matches(span, search)) return true;
+      found.push(trace);
+      return false;
+    });
     return found.length < search.limit;
   });
   return found;
@@ -49,8 +54,14 @@ function matches(span: SpanRecord, search: TraceSearch): boolean {
   if (serviceName(span.origin) !== search.service) return false;
   if (search.operation !== undefined && span.name !== search.operation) return false;
   if (!matchesTimes(span, search)) return false;
-  for (const [key, wanted] of search.tags) {
-    if (!hasTag(span, key, wanted)) return false;
+  return search.tags.size === 0 || hasTags(span, search.tags);
+}
+
+/** What is shown besides the attributes is made once for all tags that are looked for. */
+function hasTags(span: SpanRecord, tags: TraceSearch["tags"]): boolean {
+  const shown = [...stateTags(span), ...scopeTags(span.origin)];
+  for (const [key, wanted] of tags) {
+    if (!hasTag(span, shown, key, wanted)) return false;
   }
   return true;
 }
@@ -67,15 +78,12 @@ function matchesTimes(span: SpanRecord, search: TraceSearch): boolean {
   return durationNs >= minDurationNs && (maxDurationNs === 0 || durationNs <= maxDurationNs);
 }
 
-function hasTag(span: SpanRecord, key: string, wanted: string): boolean {
+function hasTag(span: SpanRecord, shown: ReturnType<typeof stateTags>, key: string, wanted: string): boolean {
   if (isOf(span.fields.attributes, key, wanted) || isOf(span.origin.resource.attributes, key, wanted))
     return true;
-  const isShown = ([shown, value]: readonly [string, string | boolean]): boolean =>
-    shown === key && String(value) === wanted;
-  const tags = stateTags(span);
-  if (tags.some(isShown) || scopeTags(span.origin).some(isShown)) return true;
+  if (shown.some(([name, value]) => name === key && String(value) === wanted)) return true;
   // There is no such tag on a span without an error, but somebody asks for those spans.
-  if (key === "error" && wanted === "false") return !tags.some(([shown]) => shown === "error");
+  if (key === "error" && wanted === "false") return !shown.some(([name]) => name === "error");
   return span.fields.events.some(
     ({ name, attributes }) => isOf(attributes, key, wanted) || (key === "event" && name === wanted),
   );

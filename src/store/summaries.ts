@@ -3,7 +3,8 @@
 import type { SpanRecord } from "../span/record.ts";
 import type { RecentStore, StoredTrace } from "./recent-store.ts";
 import { serviceName, spanKind } from "./span-tags.ts";
-import { type TakeTurn, walkTraces } from "./walk.ts";
+import type { Turns } from "./turns.ts";
+import { walkSpans, walkTraces } from "./walk.ts";
 
 export interface Operation {
   readonly name: string;
@@ -17,20 +18,20 @@ export interface ServiceLink {
 }
 
 /** Of all spans that are kept, sorted; a service whose spans have gone is not among them. */
-export async function listServices(store: RecentStore, takeTurn: TakeTurn): Promise<readonly string[]> {
+export async function listServices(store: RecentStore, turns: Turns): Promise<readonly string[]> {
   const services = new Set<string>();
-  await walkSpans(store, takeTurn, (span) => void services.add(serviceName(span.origin)));
+  await walkAllSpans(store, turns, (span) => void services.add(serviceName(span.origin)));
   return [...services].toSorted();
 }
 
 /** Sorted by name, then by kind. */
 export async function listOperations(
   store: RecentStore,
-  takeTurn: TakeTurn,
+  turns: Turns,
   service: string,
 ): Promise<readonly Operation[]> {
   const kinds = new Map<string, Set<Operation["spanKind"]>>();
-  await walkSpans(store, takeTurn, (span) => {
+  await walkAllSpans(store, turns, (span) => {
     if (serviceName(span.origin) !== service) return;
     const known = kinds.get(span.name);
     if (known === undefined) kinds.set(span.name, new Set([spanKind(span)]));
@@ -48,12 +49,12 @@ export async function listOperations(
  */
 export async function listServiceLinks(
   store: RecentStore,
-  takeTurn: TakeTurn,
+  turns: Turns,
   between: { readonly startMs: number; readonly endMs: number },
 ): Promise<readonly ServiceLink[]> {
   const counts = new Map<string, Map<string, number>>();
-  await walkTraces(store, takeTurn, (trace) => {
-    if (isBetween(trace, between.startMs, between.endMs)) countLinks(trace, counts);
+  await walkTraces(store, turns, async (trace) => {
+    if (await isBetween(trace, turns, between)) await countLinks(trace, turns, counts);
     return true;
   });
   return [...counts].flatMap(([parent, children]) =>
@@ -61,33 +62,52 @@ export async function listServiceLinks(
   );
 }
 
-function isBetween({ spans }: StoredTrace, startMs: number, endMs: number): boolean {
-  return spans.every(
-    ({ fields }) => fields.startUnixMs > startMs && Math.max(fields.startUnixMs, fields.endUnixMs) < endMs,
-  );
+async function isBetween(
+  trace: StoredTrace,
+  turns: Turns,
+  { startMs, endMs }: { readonly startMs: number; readonly endMs: number },
+): Promise<boolean> {
+  let isWithin = true;
+  await walkSpans(trace, turns, ({ fields }) => {
+    const { startUnixMs, endUnixMs } = fields;
+    isWithin = startUnixMs > startMs && Math.max(startUnixMs, endUnixMs) < endMs;
+    return isWithin;
+  });
+  return isWithin;
 }
 
-function countLinks({ spans }: StoredTrace, counts: Map<string, Map<string, number>>): void {
-  if (spans.length < 2) return;
+async function countLinks(
+  trace: StoredTrace,
+  turns: Turns,
+  counts: Map<string, Map<string, number>>,
+): Promise<void> {
+  if (trace.spans.length < 2) return;
   const serviceOf = new Map<string, string>();
-  for (const span of spans) serviceOf.set(span.fields.context.spanId, serviceName(span.origin));
-  for (const span of spans) {
-    const parent = serviceOf.get(span.fields.parent?.spanId ?? "");
-    if (parent === undefined) continue;
+  await walkSpans(trace, turns, ({ fields, origin }) => {
+    serviceOf.set(fields.context.spanId, serviceName(origin));
+    return true;
+  });
+  await walkSpans(trace, turns, ({ fields, origin }) => {
+    const parent = serviceOf.get(fields.parent?.spanId ?? "");
+    if (parent === undefined) return true;
     const children = counts.get(parent) ?? new Map<string, number>();
     counts.set(parent, children);
-    const child = serviceName(span.origin);
+    const child = serviceName(origin);
     children.set(child, (children.get(child) ?? 0) + 1);
-  }
+    return true;
+  });
 }
 
-async function walkSpans(
+async function walkAllSpans(
   store: RecentStore,
-  takeTurn: TakeTurn,
+  turns: Turns,
   visit: (span: SpanRecord) => void,
 ): Promise<void> {
-  await walkTraces(store, takeTurn, ({ spans }) => {
-    spans.forEach(visit);
+  await walkTraces(store, turns, async (trace) => {
+    await walkSpans(trace, turns, (span) => {
+      visit(span);
+      return true;
+    });
     return true;
   });
 }

@@ -3,9 +3,13 @@
  * leaves room for requests. Compared with the real Jaeger in test/real/query-api.test.ts.
  */
 
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { createQueryRoutes } from "../../src/admin/query-routes.ts";
 import { createRecentStore } from "../../src/store/recent-store.ts";
+import { AnswerGone } from "../../src/admin/answer.ts";
+import { createTurns, type Turns } from "../../src/store/turns.ts";
 import { fakeClock } from "../support/clock.ts";
 import { askRoutes, HOSTILE_SERVICE, SAMPLE_UNIX_MS, sampleTraces, spanOf, storeOf } from "./query-spans.ts";
 
@@ -246,8 +250,11 @@ describe("beside traffic", () => {
     store: ReturnType<typeof createRecentStore>,
     pattern: string,
     request: { readonly id?: string; readonly query?: Record<string, string> },
+    turns: Turns = createTurns(clock),
   ): Promise<AsyncIterable<string>> {
-    const route = createQueryRoutes(store, { clock }).find((candidate) => candidate.pattern === pattern);
+    const route = createQueryRoutes(store, { clock, turns }).find(
+      (candidate) => candidate.pattern === pattern,
+    );
     const answer = await route?.answer({
       parameters: { id: request.id ?? "" },
       query: new URLSearchParams(request.query),
@@ -295,6 +302,41 @@ describe("beside traffic", () => {
     expect(rounds).toBeGreaterThan(70);
   });
 
+  it("makes nothing before its turn, neither the first piece nor what Jaeger remarks", async () => {
+    const store = createRecentStore(IGNORED, { spansMax: 20_000, bytesMax: 100e6 });
+    let looks = 0;
+    for (let index = 0; index < 100; index++) {
+      const span = spanOf(`a/${index.toString(16).padStart(8, "0")}`, 0);
+      const fields = span.fields;
+      Object.defineProperty(span, "fields", {
+        get() {
+          looks += 1;
+          return fields;
+        },
+      });
+      store.onEnd(span);
+    }
+    looks = 0;
+    const held: (() => void)[] = [];
+    let isOver = false; // Somebody else's turn, at first.
+    const turns = { take: () => new Promise<void>((resolve) => held.push(resolve)), isOver: () => isOver };
+    const pieces = await openAnswer(store, "/api/traces/{id}", { id: "a".padEnd(32, "0") }, turns);
+    const piece = pieces[Symbol.asyncIterator]().next();
+    await new Promise(setImmediate);
+    expect(looks).toBe(0);
+    isOver = true;
+    let most = 0;
+    for (let resolve = held.shift(); resolve !== undefined; resolve = held.shift()) {
+      looks = 0;
+      resolve();
+      await new Promise(setImmediate);
+      most = Math.max(most, looks);
+    }
+    expect((await piece).value).toContain('"spanID"');
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThan(30); // Of one span, in the turn of one.
+  });
+
   it("leaves out what went before it was written", async () => {
     const store = createLarge();
     const query = { service: "hs1.example fedtrace", limit: "3000" };
@@ -307,5 +349,77 @@ describe("beside traffic", () => {
     const { data } = JSON.parse(text) as Envelope;
     expect(data.length).toBeGreaterThan(0);
     expect(data.length).toBeLessThan(100);
+  });
+
+  describe("of what the store lets go meanwhile", () => {
+    /** Four traces of `perTrace` spans; as many come with each call of `push`, and those before them go. */
+    function createTurnover(perTrace: number): {
+      readonly store: ReturnType<typeof createRecentStore>;
+      readonly push: () => void;
+    } {
+      const store = createRecentStore(IGNORED, { spansMax: 4 * perTrace, bytesMax: 100e6 });
+      let trace = 0;
+      const push = (): void => {
+        for (let index = 0; index < 4 * perTrace; index++) {
+          if (index % perTrace === 0) trace += 1;
+          store.onEnd(spanOf(`${trace}f/${index.toString(16).padStart(8, "0")}`, SAMPLE_UNIX_MS));
+        }
+      };
+      push();
+      return { store, push };
+    }
+    const FIRST = "1f".padEnd(32, "0");
+    const SEARCH = { query: { service: "hs1.example fedtrace", limit: "9" } };
+
+    async function read(pieces: AsyncIterable<string>, atPiece: () => void): Promise<string> {
+      let text = "";
+      for await (const piece of pieces) {
+        text += piece;
+        atPiece();
+      }
+      return text;
+    }
+
+    it.each([
+      ["/api/traces/{id}", { id: FIRST }, "by its id"],
+      ["/api/traces", SEARCH, "in a search"],
+    ])("breaks %s off within a trace of which some was sent (%j: %s)", async (pattern, request, _why) => {
+      const { store, push } = createTurnover(33);
+      const reading = read(await openAnswer(store, pattern, request), push);
+      await expect(reading).rejects.toThrow(AnswerGone);
+    });
+
+    it("breaks a trace asked for by its id off before any of it was sent, rather than be an empty list", async () => {
+      const { store, push } = createTurnover(2);
+      const pieces = await openAnswer(store, "/api/traces/{id}", { id: FIRST });
+      push();
+      await expect(read(pieces, push)).rejects.toThrow(AnswerGone);
+    });
+
+    it.each([
+      [30, [30, 30], "with another in its piece"],
+      [32, [32], "the largest that is never parted"],
+    ])("writes a trace of %i spans whole or not at all: %j (%s)", async (perTrace, expected) => {
+      const { store, push } = createTurnover(perTrace);
+      const { data } = JSON.parse(
+        await read(await openAnswer(store, "/api/traces", SEARCH), push),
+      ) as Envelope;
+      expect(data.map(({ spans }) => (spans as readonly unknown[]).length)).toEqual(expected);
+    });
+
+    it("holds no span while its reader does not read", async () => {
+      const { store, push } = createTurnover(100);
+      const trace = store.find(FIRST);
+      const pieces = (await openAnswer(store, "/api/traces/{id}", { id: FIRST }))[Symbol.asyncIterator]();
+      await pieces.next();
+      const held = new WeakRef(trace?.spans[0] ?? {});
+      push();
+      setFlagsFromString("--expose-gc");
+      const collect = runInNewContext("gc") as () => void;
+      await new Promise(setImmediate);
+      collect();
+      expect(held.deref()).toBeUndefined();
+      await expect(pieces.next()).rejects.toThrow(AnswerGone);
+    });
   });
 });

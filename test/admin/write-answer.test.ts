@@ -95,3 +95,16 @@ it("answers HEAD with the headers alone", async () => {
   expect(headers["content-length"]).toBe("5");
   expect(body).toHaveLength(0);
 });
+
+it.each([
+  { headers: undefined, policy: "default-src 'none'; frame-ancestors 'none'", why: "nothing said" },
+  {
+    headers: { "content-security-policy": "default-src 'self'" },
+    policy: "default-src 'self'",
+    why: "its own",
+  },
+])("has a policy for browsers: $why", async ({ headers, policy }) => {
+  const reply = await ask(text("short", headers));
+  expect(reply.headers["content-security-policy"]).toBe(policy);
+  expect(reply.headers["x-content-type-options"]).toBe("nosniff");
+});

@@ -36,14 +36,26 @@ describe("answers only by a name of its own", () => {
   });
 
   it.each([
-    { origin: "http://localhost:9470", status: 200, why: "its own page" },
-    { origin: "http://127.0.0.1:9470", status: 200, why: "its own page, by address" },
-    { origin: "https://evil.example", status: 403, why: "somebody else's page" },
-    { origin: "null", status: 403, why: "a sandboxed frame, or a file" },
-    { origin: "file://localhost", status: 403, why: "no web origin" },
-  ])("Origin: $origin is $status ($why)", async ({ origin, status }) => {
-    const sidecar = await startAdmin();
-    const lines = ["GET /health/live HTTP/1.1", "Host: localhost", `Origin: ${origin}`] as const;
+    { host: "localhost", origin: "http://localhost:9470", status: 200, why: "its own page" },
+    { host: "127.0.0.1", origin: "http://127.0.0.1:9470", status: 200, why: "its own page, by address" },
+    {
+      host: "localhost",
+      origin: "https://fedtrace.internal.example",
+      status: 200,
+      why: "one of admin.hosts",
+    },
+    {
+      host: "localhost",
+      origin: "http://127.0.0.1:9470",
+      status: 403,
+      why: "an address that is not the Host",
+    },
+    { host: "localhost", origin: "https://evil.example", status: 403, why: "somebody else's page" },
+    { host: "localhost", origin: "null", status: 403, why: "a sandboxed frame, or a file" },
+    { host: "localhost", origin: "file://localhost", status: 403, why: "no web origin" },
+  ])("Host: $host, Origin: $origin is $status ($why)", async ({ host, origin, status }) => {
+    const sidecar = await startAdmin({ hosts: ["fedtrace.internal.example"] });
+    const lines = ["GET /health/live HTTP/1.1", `Host: ${host}`, `Origin: ${origin}`] as const;
     expect(await statusOf(sidecar, ...lines)).toBe(status);
   });
 });
@@ -54,6 +66,12 @@ it.each([
   { line: "DELETE /metrics HTTP/1.1", status: 405, why: "it is read-only" },
   { line: "GET /nothing HTTP/1.1", status: 404, why: "there is nothing" },
   { line: "GET /health/live?x=1 HTTP/1.1", status: 200, why: "a query changes nothing" },
+  { line: "GET http://localhost/health/live HTTP/1.1", status: 200, why: "a target in absolute form" },
+  {
+    line: "GET http://evil.example/health/live HTTP/1.1",
+    status: 403,
+    why: "whose authority is not its own",
+  },
 ])("$line is $status: $why", async ({ line, status }) => {
   expect(await statusOf(await startAdmin(), line, "Host: localhost")).toBe(status);
 });
@@ -66,6 +84,7 @@ it("answers in JSON that no browser sniffs or keeps", async () => {
     "content-type": "application/json",
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
   });
 });
 

@@ -4,7 +4,8 @@ import { describe, expect, it } from "vitest";
 import { createRecentStore } from "../../src/store/recent-store.ts";
 import { searchTraces, type TraceSearch } from "../../src/store/search.ts";
 import { listOperations, listServiceLinks, listServices } from "../../src/store/summaries.ts";
-import { createTurns, type TakeTurn } from "../../src/store/walk.ts";
+import { createTurns, type Turns } from "../../src/store/turns.ts";
+import { fakeClock } from "../support/clock.ts";
 import { SAMPLE_UNIX_MS, sampleTraces, spanOf, storeOf } from "../admin/query-spans.ts";
 
 const SAMPLES = storeOf(sampleTraces(SAMPLE_UNIX_MS));
@@ -21,7 +22,7 @@ const ANY: TraceSearch = {
 const IGNORED = { evicted() {}, dropped() {} };
 
 async function found(changes: Partial<TraceSearch>): Promise<readonly string[]> {
-  const traces = await searchTraces(SAMPLES, { ...ANY, ...changes }, createTurns());
+  const traces = await searchTraces(SAMPLES, { ...ANY, ...changes }, createTurns(fakeClock()));
   return traces.map(({ traceId }) => traceId.replace(/^0+|0+$/g, ""));
 }
 
@@ -56,87 +57,124 @@ describe("tags that are shown are found", () => {
   });
 });
 
-/** Of 3,000 traces, each with one span. */
-function createLarge(spansMax = 20_000): ReturnType<typeof createRecentStore> {
+type Store = ReturnType<typeof createRecentStore>;
+
+const SPANS = 3000;
+
+/** Of 3,000 spans, `perTrace` in each trace. */
+function createLarge(perTrace = 1, spansMax = 20_000): Store {
   const store = createRecentStore(IGNORED, { spansMax, bytesMax: 100e6 });
-  for (let index = 0; index < 3000; index++) store.onEnd(spanOf(`${index.toString(16)}f/1`, index));
+  for (let index = 0; index < SPANS; index++) {
+    const trace = Math.floor(index / perTrace).toString(16);
+    store.onEnd(spanOf(`${trace}f/${index.toString(16)}`, index + 1));
+  }
   return store;
 }
 
-describe("a walk over the store", () => {
-  it.each([
-    [
-      "search",
-      (store: ReturnType<typeof createLarge>, turn: TakeTurn) =>
-        searchTraces(store, { ...ANY, limit: 5000 }, turn),
-    ],
-    ["services", listServices],
-    [
-      "operations",
-      (store: ReturnType<typeof createLarge>, turn: TakeTurn) => listOperations(store, turn, "x"),
-    ],
-    [
-      "links",
-      (store: ReturnType<typeof createLarge>, turn: TakeTurn) =>
-        listServiceLinks(store, turn, { startMs: 0, endMs: 1 }),
-    ],
-  ])("%s: takes a turn for each thousand spans", async (_why, walk) => {
-    let turns = 0;
-    await walk(createLarge(), () => {
-      turns += 1;
+/** Each turn is over once it has been asked so a thousand times. */
+function countedTurns(atTurn: (turn: number) => void = () => undefined): Turns & { readonly taken: number } {
+  let taken = 0;
+  let left = 0;
+  return {
+    take() {
+      taken += 1;
+      left = 1000;
+      atTurn(taken);
       return Promise.resolve();
+    },
+    isOver() {
+      left -= 1;
+      return left < 0;
+    },
+    get taken() {
+      return taken;
+    },
+  };
+}
+
+const ALL = { ...ANY, limit: 5000 };
+const NEVER = { ...ALL, tags: new Map([["absent", ""]]) };
+
+describe("a walk over the store", () => {
+  describe.each([
+    [1, "in traces of one span"],
+    [SPANS, "all in one trace"],
+  ])("%i: %s", (perTrace) => {
+    it.each([
+      ["search", (store: Store, turns: Turns) => searchTraces(store, NEVER, turns), 1],
+      ["services", listServices, 1],
+      ["operations", (store: Store, turns: Turns) => listOperations(store, turns, "x"), 1],
+      [
+        "links",
+        (store: Store, turns: Turns) => listServiceLinks(store, turns, { startMs: 0, endMs: 1e6 }),
+        perTrace === 1 ? 1 : 3, // It looks at each span three times where there can be links.
+      ],
+    ])("%s: takes a turn first, and one whenever it is over", async (_why, walk, looks) => {
+      const turns = countedTurns();
+      await walk(createLarge(perTrace), turns);
+      expect(turns.taken).toBe((SPANS / 1000) * looks);
     });
-    expect(turns).toBe(3);
   });
 
   it("ends with the limit", async () => {
-    let turns = 0;
-    const traces = await searchTraces(createLarge(), { ...ANY, limit: 10 }, () => {
-      turns += 1;
-      return Promise.resolve();
-    });
-    expect([traces.length, turns]).toEqual([10, 0]);
+    const turns = countedTurns();
+    const traces = await searchTraces(createLarge(), { ...ANY, limit: 10 }, turns);
+    expect([traces.length, turns.taken]).toEqual([10, 1]);
   });
 
   it("goes on safely while traces come and go", async () => {
-    const store = createLarge(3000);
+    const store = createLarge(1, SPANS);
     let added = 0;
-    const traces = await searchTraces(store, { ...ANY, limit: 5000 }, () => {
+    const turns = countedTurns((turn) => {
+      if (turn === 1) return;
       for (let index = 0; index < 400; index++)
         store.onEnd(spanOf(`99999999${(added++).toString(16)}f/2`, 1));
-      return Promise.resolve();
     });
+    const traces = await searchTraces(store, ALL, turns);
     // Two turns of 400 sent the 800 oldest away before they were reached.
     expect(new Set(traces).size).toBe(traces.length);
-    expect(traces.length).toBe(3000 - 800);
+    // The turn that ended as the last of them went had begun to look at one of them.
+    expect(traces.length).toBe(SPANS - 800);
   });
 
-  it("ends where all that is left has gone", async () => {
-    const store = createLarge(3000);
-    const traces = await searchTraces(store, { ...ANY, limit: 5000 }, () => {
-      for (let index = 0; index < 3000; index++) store.onEnd(spanOf(`99999999${index.toString(16)}f/2`, 1));
-      return Promise.resolve();
-    });
-    expect(traces.length).toBe(1000);
-  });
+  it.each([
+    [1, 1000, "between two traces"],
+    [SPANS / 4, 1, "within one, which is then not found"],
+  ])(
+    "ends where all that is left has gone: %i spans in a trace, %i found (%s)",
+    async (perTrace, expected) => {
+      const store = createLarge(perTrace, SPANS);
+      const turns = countedTurns((turn) => {
+        if (turn === 1) return;
+        for (let index = 0; index < SPANS; index++)
+          store.onEnd(spanOf(`99999999${index.toString(16)}f/2`, 1));
+      });
+      // In the large traces only the first span is found late: each is looked through.
+      const latest = perTrace === 1 ? ALL : { ...ALL, startMicros: 1 + (SPANS - 1) * 1000 };
+      const traces = await searchTraces(store, latest, turns);
+      expect(traces.length).toBe(expected);
+    },
+  );
 });
 
-it("gives turns one at a time, the event loop free between any two", async () => {
-  const takeTurn = createTurns();
-  const order: string[] = [];
-  const reader = async (name: string): Promise<void> => {
-    for (let turn = 0; turn < 3; turn++) {
-      await takeTurn();
-      order.push(name);
-    }
-  };
-  let rounds = 0;
-  const countRounds = (): void => {
-    rounds += 1;
-    if (order.length < 6) setImmediate(countRounds);
-  };
-  setImmediate(countRounds);
-  await Promise.all([reader("a"), reader("b")]);
-  expect(order).toEqual(["a", "b", "a", "b", "a", "b"]);
-  expect(rounds).toBeGreaterThanOrEqual(5);
+it("makes what a span shows once, however many tags are looked for", async () => {
+  let made = 0;
+  const span = spanOf("a/1", 1);
+  const status = span.status;
+  Object.defineProperty(span, "status", {
+    get() {
+      made += 1;
+      return status;
+    },
+  });
+  const store = storeOf([[span]]);
+  const sixteen = Array.from({ length: 15 }, (): [string, string] => ["span.kind", "server"]);
+  const tags = new Map([
+    ...sixteen.map(([key, value], index): [string, string] =>
+      index % 2 === 0 ? [key, value] : ["otel.scope.name", "fedtrace"],
+    ),
+    ["absent", ""],
+  ]);
+  await searchTraces(store, { ...ANY, tags }, createTurns(fakeClock()));
+  expect(made).toBe(1);
 });
