@@ -1,5 +1,6 @@
 /**
  * Bundles src/cli.ts to dist/cli.js: one file to start, and chunks for packages that most starts don't wait for.
+ * The thread of a foreign exporter is a file of its own, dist/foreign-worker.js, which shares no chunk with the program.
  * And src/page to dist/page: what `GET /` of the admin listener shows, compressed here once and not by each start.
  *
  * Why a bundle: importing 200 small files and packages takes longer than everything else a start does.
@@ -12,36 +13,48 @@ import { build } from "esbuild";
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8"));
 
-const { metafile } = await build({
+const FOR_NODE = {
   metafile: true,
-  entryPoints: ["src/cli.ts"],
   outdir: "dist",
   bundle: true,
-  splitting: true,
   format: "esm",
   platform: "node",
   target: "node20.19",
-  mainFields: ["module", "main"],
-  // The package gives Node a CommonJS build, of which nothing can be left out; this is the same code as modules.
-  alias: { yaml: "./node_modules/yaml/browser/index.js" },
-  chunkNames: "chunks/[name]-[hash]",
-  define: { FEDTRACE_VERSION: JSON.stringify(version) },
   // Names stay, so that a stack trace can be read; white space is a third of what a start has to parse.
   minifyWhitespace: true,
   minifySyntax: true,
   legalComments: "linked",
   sourcemap: "linked",
+  logLevel: "warning",
+};
+
+// First: the program is never there without it.
+const worker = await build({ ...FOR_NODE, entryPoints: ["src/export/foreign-worker.ts"] });
+
+const { metafile } = await build({
+  ...FOR_NODE,
+  entryPoints: ["src/cli.ts"],
+  splitting: true,
+  mainFields: ["module", "main"],
+  // The package gives Node a CommonJS build, of which nothing can be left out; this is the same code as modules.
+  alias: { yaml: "./node_modules/yaml/browser/index.js" },
+  chunkNames: "chunks/[name]-[hash]",
+  define: {
+    FEDTRACE_VERSION: JSON.stringify(version),
+    FEDTRACE_FOREIGN_WORKER: JSON.stringify("../foreign-worker.js"), // From dist/chunks/.
+  },
   // CommonJS packages in the bundle call require() for Node's own modules.
   banner: {
     js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
   },
-  logLevel: "warning",
 });
 
 const pageFiles = await buildPage();
 
 // What an earlier build left goes last, so that a program started meanwhile finds its chunks.
-const made = new Set([...Object.keys(metafile.outputs), ...pageFiles]);
+const made = new Set(
+  [metafile, worker.metafile].flatMap(({ outputs }) => Object.keys(outputs)).concat(pageFiles),
+);
 for (const name of readdirSync("dist", { recursive: true, encoding: "utf8", withFileTypes: true })) {
   const path = relative(".", join(name.parentPath, name.name));
   if (name.isFile() && !made.has(path)) rmSync(path);

@@ -10,12 +10,12 @@ import type { SpanExporter } from "@opentelemetry/sdk-trace";
 import type { Config } from "./config/merge.ts";
 import type { Clock } from "./core/clock.ts";
 import { FedtraceError } from "./core/errors.ts";
-import type { Log } from "./core/log.ts";
+import { createThrottledLog, type Log } from "./core/log.ts";
 import type { Random } from "./core/random.ts";
 import { type BatchQueue, startBatchQueue } from "./export/batch-queue.ts";
 import { createFanOut } from "./export/fan-out.ts";
 import { createFileExporter } from "./export/file.ts";
-import type { ExporterModule } from "./export/foreign-exporter.ts";
+import type { ExporterModule } from "./export/foreign-message.ts";
 import { createLazyExporter } from "./export/lazy-exporter.ts";
 import type { OtlpGrpcOptions } from "./export/otlp-grpc.ts";
 import { createOtlpHttpExporter } from "./export/otlp-http.ts";
@@ -56,7 +56,7 @@ export function startExporters(exports: readonly ExportConfig[], tools: ExportTo
   const loads: Promise<SpanExporter>[] = [];
   const queues = exports.map((item, index) => {
     const name = `${item.kind}[${index}]`;
-    const made = createExporter(item, `export[${index}].${item.kind}`, tools.clock);
+    const made = createExporter(item, `export[${index}].${item.kind}`, tools);
     const isLoading = made instanceof Promise;
     if (isLoading) loads.push(made);
     return startBatchQueue(
@@ -93,7 +93,12 @@ async function untilLoaded(
 }
 
 /** @param key as the operator would find it, for a fault */
-function createExporter(item: ExportConfig, key: string, clock: Clock): SpanExporter | Promise<SpanExporter> {
+function createExporter(
+  item: ExportConfig,
+  key: string,
+  tools: ExportTools,
+): SpanExporter | Promise<SpanExporter> {
+  const { clock } = tools;
   switch (item.kind) {
     case "otlp": {
       const options = {
@@ -110,7 +115,7 @@ function createExporter(item: ExportConfig, key: string, clock: Clock): SpanExpo
     case "jaeger":
       return loadJaeger(item, clock);
     case "module":
-      return loadModule(item, key);
+      return loadModule(item, key, tools);
   }
 }
 
@@ -131,9 +136,17 @@ async function loadJaeger(
   return createJaegerCollectorExporter({ url: item.collector, timeoutMs: JAEGER_TIMEOUT_MS }, clock);
 }
 
-async function loadModule(module: ExporterModule, key: string): Promise<SpanExporter> {
+/** What it writes is in the log at level debug: standard output is ours, and nothing bounds what others write. */
+async function loadModule(
+  module: ExporterModule,
+  key: string,
+  { log, clock }: ExportTools,
+): Promise<SpanExporter> {
   const { createForeignExporter } = await import("./export/foreign-exporter.ts");
-  const made = await createForeignExporter(module);
+  const outputLog = createThrottledLog(log, clock);
+  const made = await createForeignExporter(module, {
+    onOutput: (text) => outputLog.debug("exporter output", { exporter: key, text }),
+  });
   if ("refused" in made) throw new FedtraceError("CONFIG_INVALID", `${key}: ${made.refused}`);
   return made;
 }

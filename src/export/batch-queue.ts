@@ -14,6 +14,7 @@
 import type { SpanExporter } from "@opentelemetry/sdk-trace";
 import type { SpanRecord, SpanSink } from "../span/record.ts";
 import { createDelivery, type DeliveryTools } from "./delivery.ts";
+import { withTimeout } from "./with-timeout.ts";
 
 /** Spans: some seconds of a busy server; 7 MB when full (measured). */
 const CAPACITY_DEFAULT = 8192;
@@ -119,14 +120,4 @@ async function shutdown(exporter: SpanExporter): Promise<void> {
   } catch {
     // All spans are counted by now, and the process is about to end: there is nothing left to do about it.
   }
-}
-
-/** Resolves with the work, or after the time; the timer keeps the process alive until then. */
-async function withTimeout(work: Promise<void>, timeoutMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs);
-  });
-  await Promise.race([work, timeout]);
-  clearTimeout(timer);
 }

@@ -2,197 +2,193 @@
  * Any OpenTelemetry SpanExporter, by the file of its module
  * (https://open-telemetry.github.io/opentelemetry-js/interfaces/_opentelemetry_sdk-trace-base.SpanExporter.html).
  *
- * Its code is not ours: what it throws, how often and with what it calls back, ends here as one outcome, or as none, and
- * then batch-queue.ts goes on after a minute. What it throws later, in a timer or an event of its own, can't be caught.
- * Not here: finding the file of a name (config/module-path.ts).
+ * Its code is not ours, so it runs in a thread of its own (foreign-thread.ts, foreign-worker.ts), on copies of the spans. One that
+ * dies or doesn't answer costs a try of its batch; the next try starts the thread anew, not sooner than a growing rest allows, and
+ * not before the last one is gone.
+ *
+ *   start ──► thread ──► batch ──► batch …          shutdown: asked to close, then ended
+ *               ▲          └─ gone, or late: ended
+ *               └── rest ◄─────┘
  */
 
-import { pathToFileURL } from "node:url";
 import type { ExportResult } from "@opentelemetry/core";
 import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace";
+import type { SpanOrigin } from "../span/record.ts";
+import { type ExporterModule, toPlainBatch } from "./foreign-message.ts";
+import { type ForeignThread, startForeignThread } from "./foreign-thread.ts";
 import { exportFailure, exportSuccess } from "./outcome.ts";
 
 /** A module may wait for something before it is loaded (top-level await); a start can't wait for good. */
 const LOAD_TIMEOUT_MS = 10_000;
-/** What an exporter that was only tried may take to close. */
-const SHUTDOWN_TIMEOUT_MS = 1000;
-/** Of what foreign code says; it may hold a whole answer. */
-const MESSAGE_LENGTH_MAX = 200;
-/** A shorter value of an option is no secret, and hiding it would make a message unreadable. */
-const HIDDEN_LENGTH_MIN = 4;
+/** OpenTelemetry's own for a batch (OTEL_BSP_EXPORT_TIMEOUT). With a load before it, below the queue's minute. */
+const BATCH_TIMEOUT_MS = 30_000;
+/** Below the second that a queue waits for an exporter to close. */
+const SHUTDOWN_TIMEOUT_MS = 800;
+/** Before a thread is started again; doubled each time that no batch came through. */
+const FIRST_REST_MS = 1000;
+const REST_MS_MAX = 30_000;
 
-/** As the config has it. */
-export interface ExporterModule {
-  /** Absolute. */
-  readonly path: string;
-  /** The name of the class; undefined: the only one that looks like an exporter. */
-  readonly exporter: string | undefined;
-  /** For the constructor. Values may be secrets. */
-  readonly options: Readonly<Record<string, unknown>>;
-}
+/** To a batch that comes too late. */
+const SHUT_DOWN = "it was shut down";
 
 /** What is wrong with a module and what is allowed: for a fault, without the key. */
 interface Refusal {
   readonly refused: string;
 }
 
-type ExporterClass = new (options: Record<string, unknown>) => object;
+export interface ForeignExporterOptions {
+  /** A piece of what the exporter wrote to standard output or error: at most 200 characters. As often as it writes. */
+  readonly onOutput?: (text: string) => void;
+  /** 10,000 unless set. */
+  readonly loadTimeoutMs?: number;
+  /** 30,000 unless set. */
+  readonly batchTimeoutMs?: number;
+  /** 1,000 unless set. */
+  readonly firstRestMs?: number;
+}
 
 /** Loads the module and finds its class, without making one. @returns what is wrong, or undefined */
-export async function checkExporterModule(module: ExporterModule): Promise<string | undefined> {
-  const found = await loadClass(module);
-  return "refused" in found ? found.refused : undefined;
+export async function checkExporterModule(
+  module: ExporterModule,
+  { loadTimeoutMs = LOAD_TIMEOUT_MS }: ForeignExporterOptions = {},
+): Promise<string | undefined> {
+  const thread = startForeignThread(module, { onEnded: () => undefined, onOutput: undefined });
+  const refused = await load(thread, "load", loadTimeoutMs);
+  await thread.end(SHUT_DOWN);
+  return refused;
 }
 
 /** The same, and makes one and shuts it down. */
-export async function tryExporterModule(module: ExporterModule): Promise<string | undefined> {
-  const made = await createForeignExporter(module);
+export async function tryExporterModule(
+  module: ExporterModule,
+  options: ForeignExporterOptions = {},
+): Promise<string | undefined> {
+  const made = await createForeignExporter(module, options);
   if ("refused" in made) return made.refused;
-  await withTimeout(made.shutdown(), SHUTDOWN_TIMEOUT_MS).catch(() => undefined);
+  await made.shutdown();
   return undefined;
 }
 
-/** Loads, finds, makes. Never rejects. */
-export async function createForeignExporter(module: ExporterModule): Promise<SpanExporter | Refusal> {
-  const found = await loadClass(module);
-  if ("refused" in found) return found;
-  const { name, value: Exporter } = found;
-  let made: object;
-  try {
-    made = new Exporter(structuredClone(module.options)); // Its own: ours are frozen, and exporters fill theirs in.
-  } catch (error) {
-    return {
-      refused: `${name} can't be made (${messageOf(error, module)}); allowed: options that it takes`,
-    };
+/** Loads, finds, makes. Never rejects; where it refuses, nothing is left running. */
+export async function createForeignExporter(
+  module: ExporterModule,
+  options: ForeignExporterOptions = {},
+): Promise<SpanExporter | Refusal> {
+  const threads = createThreads(module, options);
+  const first = threads.take();
+  const refused = "resting" in first ? first.resting.reason : await first.made;
+  if (refused !== undefined) {
+    await threads.stop();
+    return { refused };
   }
-  if (!isExporter(made)) {
-    return { refused: `${name} makes something without export() and shutdown(); allowed: a SpanExporter` };
+  return exporterOver(threads, options.batchTimeoutMs ?? BATCH_TIMEOUT_MS);
+}
+
+/** A thread and what it was told. */
+interface Running {
+  readonly thread: ForeignThread;
+  /** Why there is no exporter in it, or undefined. */
+  readonly made: Promise<string | undefined>;
+  readonly origins: SpanOrigin[];
+}
+
+interface Rest {
+  readonly reason: string;
+  readonly waitMs: number;
+}
+
+interface Threads {
+  /** The one that runs, or a new one, or why there is none now. */
+  take(): Running | { readonly resting: Rest };
+  /** The rest that the last end has brought about. */
+  resting(): Rest | undefined;
+  /** A batch was answered: the next end is a first one again. */
+  succeeded(): void;
+  /** Asks the exporter to close, and ends its thread. For good. */
+  stop(): Promise<void>;
+}
+
+/** One thread after the other, never two at once. */
+function createThreads(module: ExporterModule, options: ForeignExporterOptions): Threads {
+  const { loadTimeoutMs = LOAD_TIMEOUT_MS, firstRestMs = FIRST_REST_MS } = options;
+  let running: Running | undefined;
+  let rest: Rest | undefined;
+  let ends = 0;
+  let isStopped = false;
+
+  function onEnded(reason: string): void {
+    running = undefined;
+    if (isStopped) return;
+    const waitMs = Math.min(firstRestMs * 2 ** ends++, REST_MS_MAX);
+    rest = { reason, waitMs };
+    setTimeout(() => {
+      rest = undefined;
+    }, waitMs).unref();
   }
-  return guarded(made, module);
-}
 
-interface Found {
-  readonly name: string;
-  readonly value: ExporterClass;
-}
-
-async function loadClass(module: ExporterModule): Promise<Found | Refusal> {
-  let namespace: unknown;
-  try {
-    // A path that is known at run time only: no bundler can follow it.
-    namespace = await withTimeout(import(pathToFileURL(module.path).href), LOAD_TIMEOUT_MS);
-  } catch (error) {
-    return { refused: `can't be loaded (${messageOf(error, module)}); allowed: a module that Node can load` };
+  function start(): Running {
+    const thread = startForeignThread(module, { onEnded, onOutput: options.onOutput });
+    return { thread, made: load(thread, "make", loadTimeoutMs), origins: [] };
   }
-  const exported = exportsOf(namespace);
-  if (module.exporter !== undefined) {
-    const value = exported.get(module.exporter);
-    if (isClass(value)) return { name: module.exporter, value };
-    return { refused: `has no class by the name in exporter; ${allowedOf(namesOfExporters(exported))}` };
-  }
-  const names = namesOfExporters(exported);
-  const [name, second] = names;
-  const value = name === undefined ? undefined : exported.get(name);
-  if (name !== undefined && second === undefined && isClass(value)) return { name, value };
-  const wrong = second === undefined ? "has no exporter" : "has several exporters";
-  return { refused: `${wrong}; ${allowedOf(names)}` };
-}
 
-/** By name; a CommonJS module's also where Node can't see them from outside. */
-function exportsOf(namespace: unknown): ReadonlyMap<string, unknown> {
-  const exported = new Map<string, unknown>(Object.entries(namespace as object));
-  const whole = exported.get("default");
-  if (typeof whole !== "object" || whole === null) return exported;
-  for (const [name, value] of Object.entries(whole)) if (!exported.has(name)) exported.set(name, value);
-  return exported;
-}
-
-/** Of classes whose instances have the methods of a SpanExporter; each class once. */
-function namesOfExporters(exported: ReadonlyMap<string, unknown>): readonly string[] {
-  const seen = new Set<unknown>();
-  return [...exported]
-    .filter(([, value]) => isClass(value) && isExporter(value.prototype))
-    .filter(([, value]) => !seen.has(value) && seen.add(value))
-    .map(([name]) => name);
-}
-
-function allowedOf(names: readonly string[]): string {
-  if (names.length === 0) return "allowed: a module with a class that has export() and shutdown()";
-  return `allowed: exporter: ${names.join(", ").slice(0, MESSAGE_LENGTH_MAX)}`;
-}
-
-function isClass(value: unknown): value is ExporterClass & { readonly prototype: object } {
-  return typeof value === "function" && typeof value.prototype === "object" && value.prototype !== null;
-}
-
-function isExporter(value: object): value is SpanExporter {
-  const { export: exportSpans, shutdown } = value as Partial<SpanExporter>;
-  return typeof exportSpans === "function" && typeof shutdown === "function";
-}
-
-/** The exporter, with nothing that it does getting through but a result. */
-function guarded(exporter: SpanExporter, module: ExporterModule): SpanExporter {
   return {
-    export(spans, resultCallback) {
-      const fail = (error: unknown): void => {
-        resultCallback(
-          exportFailure(messageOf(error, module), { isRetryable: false, retryAfterMs: undefined }),
-        );
-      };
-      try {
-        // An array of its own: the queue's is looked at again afterwards.
-        const returned: unknown = exporter.export([...spans] satisfies ReadableSpan[], (result: unknown) =>
-          resultCallback(resultOf(result, module)),
-        );
-        // An async method is against the interface, and common. Its rejection would end the process.
-        if (returned instanceof Promise) returned.catch(fail);
-      } catch (error) {
-        fail(error);
-      }
+    take() {
+      if (isStopped) rest = { reason: SHUT_DOWN, waitMs: REST_MS_MAX };
+      if (rest !== undefined) return { resting: rest };
+      return (running ??= start());
     },
-    async forceFlush() {
-      await exporter.forceFlush?.();
+    resting: () => rest,
+    succeeded() {
+      ends = 0;
     },
-    async shutdown() {
-      await exporter.shutdown();
+    async stop() {
+      isStopped = true;
+      if (running === undefined) return;
+      const { thread } = running;
+      await thread.ask({ ask: "shutdown" }, SHUTDOWN_TIMEOUT_MS);
+      await thread.end(SHUT_DOWN);
     },
   };
 }
 
-/** OpenTelemetry's ExportResultCode.SUCCESS. */
-const SUCCESS = 0;
-
-function resultOf(result: unknown, module: ExporterModule): ExportResult {
-  const { code, error } = (
-    typeof result === "object" && result !== null ? result : {}
-  ) as Partial<ExportResult>;
-  if (code === SUCCESS) return exportSuccess();
-  // Those retry by themselves (outcome.ts): what they give up is given up.
-  const reason = error === undefined ? "no reason given" : messageOf(error, module);
-  return exportFailure(reason, { isRetryable: false, retryAfterMs: undefined });
+/** @returns what is wrong and what is allowed, or undefined */
+async function load(
+  thread: ForeignThread,
+  ask: "load" | "make",
+  timeoutMs: number,
+): Promise<string | undefined> {
+  const reply = await thread.ask({ ask }, timeoutMs);
+  if (reply.isAnswered) return reply.refused;
+  return `can't be loaded (${reply.reason}); allowed: a module that Node can load`;
 }
 
-/** What was thrown, on one line, without what the options hold. */
-function messageOf(thrown: unknown, { options }: ExporterModule): string {
-  let text = String(thrown instanceof Error ? thrown.message : thrown).replaceAll(/\s+/g, " ");
-  for (const value of textsOf(options))
-    if (value.length >= HIDDEN_LENGTH_MIN) text = text.replaceAll(value, "…");
-  return text.slice(0, MESSAGE_LENGTH_MAX);
-}
-
-function textsOf(value: unknown): readonly string[] {
-  if (typeof value === "string") return [value];
-  return typeof value === "object" && value !== null ? Object.values(value).flatMap(textsOf) : [];
-}
-
-async function withTimeout<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not done within ${timeoutMs} ms`)), timeoutMs);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
+function exporterOver(threads: Threads, batchTimeoutMs: number): SpanExporter {
+  async function send(spans: readonly ReadableSpan[]): Promise<ExportResult> {
+    const taken = threads.take();
+    if ("resting" in taken) return tryLater(taken.resting.reason, taken.resting);
+    const { thread, made, origins } = taken;
+    const refused = await made;
+    if (refused !== undefined) {
+      await thread.end(refused);
+      return tryLater(refused, threads.resting());
+    }
+    const reply = await thread.ask({ ask: "export", ...toPlainBatch(spans, origins) }, batchTimeoutMs);
+    if (!reply.isAnswered) return tryLater(reply.reason, threads.resting());
+    threads.succeeded();
+    if (reply.refused === undefined) return exportSuccess();
+    return exportFailure(reply.refused, { isRetryable: false, retryAfterMs: undefined });
   }
+
+  return {
+    export(spans, resultCallback) {
+      const fail = (error: unknown): ExportResult =>
+        exportFailure(String(error), { isRetryable: false, retryAfterMs: undefined }); // Ours: spans that can't be cloned.
+      void send(spans).catch(fail).then(resultCallback);
+    },
+    shutdown: () => threads.stop(),
+  };
+}
+
+function tryLater(reason: string, rest: Rest | undefined): ExportResult {
+  return exportFailure(reason, { isRetryable: true, retryAfterMs: rest?.waitMs });
 }

@@ -18,6 +18,9 @@ import type {
 const RESPONSE_BYTES_MAX = 64 * 1024;
 const TOO_LARGE: IncomingHttpHeaders = { "grpc-status": "8" };
 
+/** Of one call, before its answer (100, 103); a back end that sends more of them is talking to itself. */
+const INTERIM_ANSWERS_MAX = 16;
+
 /** Headers and trailers in one. */
 type Fields = IncomingHttpHeaders & IncomingHttpStatusHeader;
 
@@ -138,7 +141,11 @@ function exchange(
     let fields: Fields = {};
     let failure: unknown;
     let hasEnded = false;
+    let interimAnswers = 0;
 
+    stream.on("headers", () => {
+      if (++interimAnswers > INTERIM_ANSWERS_MAX) stream.destroy(new Error("no answer but interim ones"));
+    });
     stream.on("response", (head) => {
       fields = head;
     });

@@ -14,6 +14,9 @@ import { exportFailure } from "./outcome.ts";
 /** An answer is a few bytes; more is read by nobody. */
 const RESPONSE_BYTES_MAX = 64 * 1024;
 
+/** Of one request, before its answer (100, 102, 103); a back end that sends more of them is talking to itself. */
+const INTERIM_ANSWERS_MAX = 16;
+
 const RETRYABLE_STATUSES: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
 export interface HttpPostOptions {
@@ -47,6 +50,8 @@ interface Transport {
   request(url: URL, options: RequestOptions, onResponse: (response: IncomingMessage) => void): ClientRequest;
 }
 
+type OpenRequest = (onResponse: (response: IncomingMessage) => void) => ClientRequest;
+
 interface Reply extends Accepted {
   readonly status: number;
   readonly retryAfter: string | undefined;
@@ -63,13 +68,15 @@ export function createHttpPost(options: HttpPostOptions, clock: Clock): HttpPost
     async send(body, headers) {
       try {
         const transport = await (loading ??= loadTransport(url, options.ca));
+        const signal = AbortSignal.timeout(options.timeoutMs);
         const requestOptions = {
           agent: transport.agent,
           headers: { "user-agent": "fedtrace", ...headers },
           method: "POST",
-          signal: AbortSignal.timeout(options.timeoutMs),
+          signal,
         };
-        const reply = await post((onResponse) => transport.request(url, requestOptions, onResponse), body);
+        const open: OpenRequest = (onResponse) => transport.request(url, requestOptions, onResponse);
+        const reply = await post(open, body, signal);
         return reply.status >= 200 && reply.status < 300 ? reply : refusalOf(reply, clock);
       } catch (error) {
         // Node's network errors are plain Errors; a header that can't be sent at all is a TypeError.
@@ -97,22 +104,49 @@ async function loadTransport(url: URL, ca: Buffer | undefined): Promise<Transpor
  * Sends once, and once more where a kept connection turns out to have been closed by the back end just then: that is
  * no failure of the back end (https://nodejs.org/api/http.html#requestreusedsocket).
  */
-async function post(
-  open: (onResponse: (response: IncomingMessage) => void) => ClientRequest,
-  body: Buffer,
-): Promise<Reply> {
+async function post(open: OpenRequest, body: Buffer, signal: AbortSignal): Promise<Reply> {
   for (let isFirst = true; ; isFirst = false) {
     let request: ClientRequest | undefined;
     try {
       return await new Promise<Reply>((resolve, reject) => {
-        request = open((response) => void readResponse(response).then(resolve, reject));
-        request.on("error", reject).end(body);
+        request = exchange(open, resolve, reject);
+        signal.addEventListener("abort", () => reject(timedOut()), { once: true });
+        request.end(body);
       });
     } catch (error) {
+      request?.destroy();
       const isStale = request?.reusedSocket === true && codeOf(error) === "ECONNRESET";
       if (!isFirst || !isStale) throw error;
     }
   }
+}
+
+/** Settles for every end that a request can have. @returns the request, not yet sent */
+function exchange(
+  open: OpenRequest,
+  resolve: (reply: Reply) => void,
+  reject: (error: unknown) => void,
+): ClientRequest {
+  let hasAnswer = false;
+  let interimAnswers = 0;
+  const request = open((response) => {
+    hasAnswer = true;
+    readResponse(response).then(resolve, reject);
+  });
+  request.on("error", reject);
+  request.on("information", () => {
+    if (++interimAnswers > INTERIM_ANSWERS_MAX) request.destroy(new Error("no answer but interim ones"));
+  });
+  // An upgrade that nobody asked for (101) is closed by Node without an error.
+  request.on("close", () => {
+    if (!hasAnswer) reject(new Error("the connection was closed before an answer"));
+  });
+  return request;
+}
+
+/** As Node has it where a signal ends a request. */
+function timedOut(): Error {
+  return Object.assign(new Error("The operation was aborted"), { code: "ABORT_ERR" });
 }
 
 async function readResponse(response: IncomingMessage): Promise<Reply> {
@@ -148,7 +182,7 @@ function parseRetryAfter(value: string, clock: Clock): number | undefined {
 function reasonOf(error: unknown, timeoutMs: number): string {
   const code = codeOf(error);
   if (code === "ABORT_ERR") return `no answer within ${timeoutMs} ms`;
-  return code ?? String(error);
+  return code ?? (error instanceof Error ? error.message : String(error));
 }
 
 function codeOf(error: unknown): string | undefined {

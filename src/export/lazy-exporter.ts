@@ -11,11 +11,13 @@ import { exportFailure } from "./outcome.ts";
 export function createLazyExporter(loading: Promise<SpanExporter>): SpanExporter {
   return {
     export(spans, resultCallback) {
-      void loading.then(
-        (exporter) => exporter.export(spans, resultCallback),
-        (error: unknown) =>
-          resultCallback(exportFailure(String(error), { isRetryable: false, retryAfterMs: undefined })),
-      );
+      // An exporter that throws would be a rejection that nobody hears, which ends the process.
+      void loading
+        .then((exporter) => exporter.export(spans, resultCallback))
+        .catch((error: unknown) => {
+          const reason = error instanceof Error ? String(error) : "something that is no Error was thrown";
+          resultCallback(exportFailure(reason, { isRetryable: false, retryAfterMs: undefined }));
+        });
     },
     async forceFlush() {
       await (await loading).forceFlush?.();

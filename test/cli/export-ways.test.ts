@@ -13,7 +13,13 @@ import { buffer } from "node:stream/consumers";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { startGrpcBackEnd } from "../export/grpc-back-end.ts";
 import { runCli, temporaryDirectory } from "../support/cli.ts";
-import { type ConfigDocument, configText, inboundTo, startSidecar } from "../support/sidecar.ts";
+import {
+  type ConfigDocument,
+  configText,
+  inboundTo,
+  type SpawnedSidecar,
+  startSidecar,
+} from "../support/sidecar.ts";
 import { exchangeRaw, recordingUpstream } from "../support/wire.ts";
 
 const REQUEST = "GET /_matrix/key/v2/server HTTP/1.1\r\nHost: own.test\r\nConnection: close\r\n\r\n";
@@ -212,12 +218,76 @@ describe("an exporter that can't be made", () => {
   });
 });
 
-it("check ends, whatever an exporter keeps open until it is shut down", async () => {
-  const text = `export class A {
-    constructor() { this.timer = setInterval(() => {}, 1000) } export() {} shutdown() { clearInterval(this.timer) } }`;
+const EXPORT_OK = "export(spans, done) { done({ code: 0 }) }";
+const SHUTDOWN_OK = "shutdown() { return Promise.resolve() }";
+
+/** Modules that leave something open, which a process would wait for. */
+const OPEN = [
+  {
+    why: "a timer until it is shut down",
+    text: `export class A { constructor() { this.timer = setInterval(() => {}, 1000) } ${EXPORT_OK} shutdown() { clearInterval(this.timer) } }`,
+  },
+  {
+    why: "a timer of the module",
+    text: `setInterval(() => {}, 1000); export class A { ${EXPORT_OK} ${SHUTDOWN_OK} }`,
+  },
+  {
+    why: "a timer, and never ends its shutdown()",
+    text: `export class A { constructor() { setInterval(() => {}, 1000) } ${EXPORT_OK} shutdown() { return new Promise(() => {}) } }`,
+  },
+  {
+    why: "a listener of its own",
+    text: `import { createServer } from "node:net"; createServer().listen(0, "127.0.0.1"); export class A { ${EXPORT_OK} ${SHUTDOWN_OK} }`,
+  },
+];
+
+it.each(OPEN)("check ends, where an exporter keeps open $why", async ({ text }) => {
   const directory = configWith("./exporter.mjs", { "exporter.mjs": text });
   expect(await runCli(["check", "--config", "fedtrace.yaml"], { directory })).toMatchObject({
     status: 0,
+    stdout: "fedtrace.yaml: valid\n",
     stderr: "",
+  });
+});
+
+/** @returns a sidecar whose one exporter is this module, behind an upstream that answers */
+async function startWithModule(text: string): Promise<SpawnedSidecar> {
+  const upstream = await recordingUpstream();
+  onTestFinished(() => upstream.stop());
+  const path = join(temporaryDirectory(), "exporter.mjs");
+  writeFileSync(path, text);
+  return startSidecar({ inbound: inboundTo(upstream.port), export: [{ module: path }] });
+}
+
+it.each(OPEN)("run ends, where an exporter keeps open $why", async ({ text }) => {
+  const sidecar = await startWithModule(text);
+  expect(await exchangeRaw(sidecar.port.inbound, REQUEST)).toMatch(/^HTTP\/1\.1 200 /);
+  expect(await sidecar.stop()).toBe(0);
+});
+
+describe("traffic goes on, and standard output is ours, where an exporter", () => {
+  it.each([
+    { why: "throws what has no text", body: "throw Object.create(null)" },
+    { why: "fails with what has no text", body: "done({ code: 1, error: Object.create(null) })" },
+    { why: "throws in a timer", body: "setTimeout(() => { throw new Error('boom') })" },
+    { why: "ends the process", body: "process.exit(3)" },
+    { why: "rejects unheard", body: "Promise.reject(new Error('stray')); done({ code: 1 })" },
+    { why: "writes", body: "console.log('hello'); console.error('there'); done({ code: 1 })" },
+  ])("$why", async ({ body }) => {
+    const sidecar = await startWithModule(
+      `export class A { export(spans, done) { ${body} } ${SHUTDOWN_OK} }`,
+    );
+    expect(await exchangeRaw(sidecar.port.inbound, REQUEST)).toMatch(/^HTTP\/1\.1 200 /);
+    await sidecar.untilLog((log) => log.some(({ msg }) => msg === FAILING));
+    expect(await exchangeRaw(sidecar.port.inbound, REQUEST)).toMatch(/^HTTP\/1\.1 200 /);
+    expect(await sidecar.stop()).toBe(0);
+    expect(sidecar.stdout).toEqual([expect.stringMatching(/^inbound listening on /), "ready"]);
+  });
+
+  it("never returns, and the stop is in time", async () => {
+    const sidecar = await startWithModule(`export class A { export() { for (;;); } ${SHUTDOWN_OK} }`);
+    expect(await exchangeRaw(sidecar.port.inbound, REQUEST)).toMatch(/^HTTP\/1\.1 200 /);
+    expect(await sidecar.stop()).toBe(0);
+    expect(sidecar.log().map(({ msg }) => msg)).toContain("spans dropped at stop");
   });
 });

@@ -408,6 +408,20 @@ describe("a back end that isn't well", () => {
     expect(sessions).toHaveLength(2);
   });
 
+  it.each([
+    { interimAnswers: 16, outcome: { isExported: true } },
+    {
+      interimAnswers: 17,
+      outcome: { isExported: false, isRetryable: true, reason: "no answer but interim ones" },
+    },
+  ])("sends $interimAnswers interim answers", async ({ interimAnswers, outcome }) => {
+    const { port } = await startBareBackEnd((stream) => {
+      for (let sent = 0; sent < interimAnswers; sent++) stream.additionalHeaders({ ":status": 103 });
+      answerWith(stream, status.OK);
+    });
+    expect(await exportOnce(exporterFor(port), SPANS)).toMatchObject(outcome);
+  });
+
   it("takes the connection and says nothing, not even HTTP/2: the time limit ends it", async () => {
     const server = createTcpServer((socket) => void socket.on("error", () => undefined).resume());
     await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));

@@ -245,6 +245,29 @@ describe("a back end that isn't well", () => {
     expect(await exportOnce(exporterFor(url), SPANS)).toMatchObject({ isExported: false, isRetryable: true });
   });
 
+  it.each([
+    {
+      why: "switches protocols, unasked",
+      answer: "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n",
+      outcome: { isExported: false, isRetryable: true, reason: "the connection was closed before an answer" },
+    },
+    {
+      why: "sends 16 interim answers",
+      answer: `${"HTTP/1.1 103 Early Hints\r\n\r\n".repeat(16)}HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n`,
+      outcome: { isExported: true },
+    },
+    {
+      why: "sends 17 interim answers",
+      answer: `${"HTTP/1.1 100 Continue\r\n\r\n".repeat(17)}HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n`,
+      outcome: { isExported: false, isRetryable: true, reason: "no answer but interim ones" },
+    },
+  ])("$why", async ({ answer, outcome }) => {
+    const server = createTcpServer((socket) => {
+      socket.on("error", () => undefined).once("data", () => socket.write(answer));
+    });
+    expect(await exportOnce(exporterFor(await listen(server)), SPANS)).toMatchObject(outcome);
+  });
+
   it("speaks something else: tried again later", async () => {
     const server = createTcpServer((socket) => {
       socket
