@@ -6,13 +6,12 @@
  * Not here: limits, log, routes and workers, whose defaults fit; docs/config.md has them.
  */
 
+import { escapeUnprintable, formatQuoted } from "../config/key-path.ts";
 import { type Draft, OUTBOUND_LISTEN, type Section, type WhitelistLine } from "./init-draft.ts";
 import { docOf, faultOf } from "./init-rules.ts";
 
 /** Width of a comment with its indent. */
 const WIDTH = 110;
-/** What a terminal or an editor would act on, YAML calls unprintable or reads as a line's end; and lone surrogates. */
-const UNPRINTABLE = /[^\x20-\x7e\xa0-\u2027\u202f-\u2065\u2070-\ud7ff\ue000-\ufefe\uff00-\ufffd]/g;
 
 /**
  * @param schemaPath of fedtrace.schema.json, absolute or a URL; editors read it from the first line
@@ -156,7 +155,7 @@ type Dotted = `${string}.${string}` | "usage_report";
 
 /** Wrapped into comment lines. What begins with two spaces is one line, whatever its length. */
 function comment(text: string, indent = ""): readonly string[] {
-  const printable = text.replaceAll(UNPRINTABLE, "?");
+  const printable = escapeUnprintable(text);
   if (printable.startsWith("  ")) return [`${indent}# ${printable}`];
   const lines: string[] = [];
   let line = `${indent}#`;
@@ -180,7 +179,7 @@ function scalar(text: string): string {
 /** In single quotes, where only they have a meaning; a config would replace `${…}`, so `${` is doubled. */
 function quoted(text: string): string {
   const literal = text.replaceAll("${", () => "$${");
-  return UNPRINTABLE_ONE.test(literal) ? JSON.stringify(literal) : `'${literal.replaceAll("'", "''")}'`;
+  return escapeUnprintable(literal) === literal
+    ? `'${literal.replaceAll("'", "''")}'`
+    : formatQuoted(literal);
 }
-
-const UNPRINTABLE_ONE = new RegExp(UNPRINTABLE.source);

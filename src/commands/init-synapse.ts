@@ -9,7 +9,7 @@
 
 import { resolve } from "node:path";
 import { type Fault, type Finding, locateFindings } from "../config/fault.ts";
-import { readBounded } from "../config/files.ts";
+import { readConfigText } from "../config/files.ts";
 import { formatKeyPath, isMapping, type KeyPath, type Mapping } from "../config/key-path.ts";
 import type { Sampling } from "../config/schema-export.ts";
 import { readYaml, type YamlDocument } from "../config/yaml.ts";
@@ -21,12 +21,10 @@ import {
   type Section,
   type WhitelistLine,
 } from "./init-draft.ts";
-import { fromPython } from "./init-python-pattern.ts";
+import { createTakeOver } from "./init-python-pattern.ts";
 import { faultOf } from "./init-rules.ts";
 import { type AddNote, isOn, placeInFront } from "./init-synapse-listener.ts";
 
-/** Ten times a homeserver.yaml with every option and its comment. */
-const FILE_BYTES_MAX = 1024 ** 2;
 /** The config's own bound for the whitelist (schema-border.ts). */
 const ENTRIES_MAX = 1000;
 
@@ -36,12 +34,12 @@ export type SynapseRead =
 
 /** @param path as the operator wrote it; faults and notes repeat it */
 export async function readSynapse(path: string): Promise<SynapseRead> {
-  const text = readText(path);
+  const text = readConfigText(path);
   if ("refused" in text) {
     return { faults: [{ file: path, line: 1, column: 1, key: "(file)", message: text.refused }] };
   }
-  // Synapse knows no ${…}: what looks like one stands for itself.
-  const yaml = readYaml(text.value, (scalar) => ({ value: scalar }));
+  // Synapse knows no ${…}: what looks like one stands for itself. PyYAML knows merge keys.
+  const yaml = readYaml(text.value, (scalar) => ({ value: scalar }), { hasMergeKeys: true });
   if ("syntaxFaults" in yaml) {
     return { faults: yaml.syntaxFaults.map((fault) => ({ file: path, key: "(file)", ...fault })) };
   }
@@ -50,16 +48,6 @@ export async function readSynapse(path: string): Promise<SynapseRead> {
     return { faults: locateFindings(findings, path, yaml.locate) };
   }
   return readDocument(yaml.value, path, yaml.locate);
-}
-
-function readText(path: string): { readonly value: string } | { readonly refused: string } {
-  const file = readBounded(path, FILE_BYTES_MAX);
-  if ("refused" in file) return file;
-  try {
-    return { value: new TextDecoder("utf-8", { fatal: true }).decode(file.value) };
-  } catch {
-    return { refused: "is not UTF-8" };
-  }
 }
 
 /** Without its name nothing can be made for a server. */
@@ -150,8 +138,9 @@ async function whitelistOf(
     return [];
   }
   const lines: WhitelistLine[] = [];
+  const takeOver = createTakeOver();
   for (const [index, entry] of written.entries() as Iterable<[number, unknown]>) {
-    if (lines.length >= ENTRIES_MAX) {
+    if (index >= ENTRIES_MAX) {
       note(
         [...path, index],
         `and what follows is not taken over: ${ENTRIES_MAX} entries are allowed; join some with |`,
@@ -162,7 +151,7 @@ async function whitelistOf(
       note([...path, index], "is not text, and not taken over");
       continue;
     }
-    const line = await fromPython(entry);
+    const line = await takeOver(entry);
     const { refused } = line;
     if (refused !== undefined) tell([...path, index], `is not usable, and stands as a comment: ${refused}`);
     for (const doubt of line.doubts) tell([...path, index], doubt);
@@ -230,14 +219,20 @@ const CLIENT_KEYS: Readonly<Record<string, string>> = {
   service_name: "is not taken over: OTEL_SERVICE_NAME names the sidecar's service",
 };
 
+/** Jaeger's client knows 22 keys. */
+const KEYS_TOLD_MAX = 50;
+
 function exportsOf({ client = {}, isEnabled }: Tracing, note: AddNote): readonly ExportLine[] {
-  for (const key of Object.keys(client)) {
-    if (key === "sampler" || key === "local_agent") continue;
+  const keys = Object.keys(client).filter((key) => key !== "sampler" && key !== "local_agent");
+  for (const key of keys.slice(0, KEYS_TOLD_MAX)) {
     const message = Object.hasOwn(CLIENT_KEYS, key) ? CLIENT_KEYS[key] : undefined;
     note(
       [...CLIENT, key],
       message ?? "is not taken over: it is about Synapse's own client and goes on there",
     );
+  }
+  if (keys.length > KEYS_TOLD_MAX) {
+    note(CLIENT, `has ${keys.length - KEYS_TOLD_MAX} more keys, which are not taken over`);
   }
   const path = [...CLIENT, "local_agent"];
   const agent = isMapping(client["local_agent"]) ? client["local_agent"] : undefined;

@@ -8,6 +8,7 @@
 import { existsSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { formatFault } from "../config/fault.ts";
+import { escapeUnprintable } from "../config/key-path.ts";
 import { DEFAULT_DRAFT, type Draft } from "./init-draft.ts";
 import { formatConfig } from "./init-file.ts";
 import type { TerminalDialogue } from "./init-dialogue.ts";
@@ -39,10 +40,10 @@ export async function initCommand(given: InitArguments, output: Output): Promise
 async function initFromSynapse(path: string, schemaPath: string, output: Output): Promise<ExitStatus> {
   const read = await readSynapse(path);
   if ("faults" in read) {
-    for (const fault of read.faults) output.errorLine(formatFault(fault));
+    for (const fault of read.faults) output.errorLine(escapeUnprintable(formatFault(fault)));
     return EXIT.BAD_CONFIG;
   }
-  for (const note of read.notes) output.errorLine(`note: ${formatFault(note)}`);
+  for (const note of read.notes) output.errorLine(`note: ${escapeUnprintable(formatFault(note))}`);
   return print(read.draft, schemaPath, output);
 }
 

@@ -6,6 +6,7 @@
 
 import { type Sidecar, startSidecar } from "../app.ts";
 import { type Fault, formatFault } from "../config/fault.ts";
+import { readConfigText } from "../config/files.ts";
 import { loadConfig, type LoadedConfig } from "../config/load.ts";
 import { watchFile } from "../config/watch.ts";
 import { createSystemClock } from "../core/clock.ts";
@@ -106,16 +107,18 @@ function createReload(
   }
 
   async function reload(why: "asked" | "seen"): Promise<void> {
+    // Looked at before it is parsed: whatever is written beside the file comes here too.
+    const now = readConfigText(path);
+    if ("value" in now && now.value === text) {
+      told = "";
+      return log[why === "asked" ? "info" : "debug"]("config unchanged");
+    }
     const loaded = await loadConfig(path, RELOAD_CHECKS);
     if (!loaded.ok) {
       return refuse(
         loaded.faults.map((fault) => ({ fault: formatFault(fault) })),
         why,
       );
-    }
-    if (loaded.text === text) {
-      told = "";
-      return log[why === "asked" ? "info" : "debug"]("config unchanged");
     }
     const sidecar = await starting;
     const keys = await sidecar.reload(loaded.config);

@@ -7,7 +7,7 @@
  */
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 import type { Finding, Parsed } from "./fault.ts";
 import { findValues, type Found, type KeyPath } from "./key-path.ts";
@@ -38,6 +38,8 @@ const PAIRS: readonly { readonly certificate: string; readonly key: string }[] =
 
 /** The system's bundle of all roots has a quarter of it. */
 const PEM_BYTES_MAX = 1024 ** 2;
+/** A thousand whitelist entries have a tenth of it. YAML takes up to 12 s for the worst text of this size. */
+const CONFIG_BYTES_MAX = 1024 ** 2;
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 const ERROR_WORDS: Readonly<Record<string, string>> = {
   ENOENT: "it does not exist",
@@ -132,11 +134,16 @@ function readPrivateKey(path: string): Parsed<KeyObject> {
   }
 }
 
-/** All of a file, or in words why not. A pipe may be read too; its size is only known afterwards. */
+/** Read at once; a config fits into it. */
+const CHUNK_BYTES = 64 * 1024;
+
+/**
+ * All of a file, or in words why not. A pipe or a device may be read too: its size is only known afterwards, so no more
+ * than one byte over the bound is asked of it.
+ */
 export function readBounded(path: string, bytesMax: number): Parsed<Buffer> {
   try {
-    if (statSync(path).size > bytesMax) return { refused: `names a file of over ${bytesMax} bytes` };
-    const content = readFileSync(path);
+    const content = readAtMost(path, bytesMax + 1);
     return content.length > bytesMax
       ? { refused: `names a file of over ${bytesMax} bytes` }
       : { value: content };
@@ -145,5 +152,35 @@ export function readBounded(path: string, bytesMax: number): Parsed<Buffer> {
     return {
       refused: `names a file that cannot be read (${ERROR_WORDS[code] ?? (code || "unknown reason")})`,
     };
+  }
+}
+
+/** @throws what the system says */
+function readAtMost(path: string, bytesMax: number): Buffer {
+  const file = openSync(path, "r");
+  try {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    while (length < bytesMax) {
+      const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, bytesMax - length));
+      const count = readSync(file, chunk);
+      if (count === 0) break;
+      chunks.push(chunk.subarray(0, count));
+      length += count;
+    }
+    return Buffer.concat(chunks);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** The text of a config, ours or a Synapse's; or in words why there is none. */
+export function readConfigText(path: string): Parsed<string> {
+  const file = readBounded(path, CONFIG_BYTES_MAX);
+  if ("refused" in file) return file;
+  try {
+    return { value: new TextDecoder("utf-8", { fatal: true }).decode(file.value) };
+  } catch {
+    return { refused: "is not UTF-8" };
   }
 }

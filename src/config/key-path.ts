@@ -18,17 +18,39 @@ export function isMapping(value: unknown): value is Mapping {
 
 /** Keys that need no quotes; any other may hold dots, spaces and line ends. */
 const PLAIN_KEY = /^[A-Za-z_][A-Za-z0-9_-]*$/;
-const QUOTED_KEY_LENGTH_MAX = 80;
+const KEY_LENGTH_MAX = 80;
+/** The longest path of a valid config has 60 characters; the end is what tells two of them apart. */
+const PATH_LENGTH_MAX = 300;
+/** What a terminal or an editor would act on, or show as nothing, and what a YAML reader may refuse. */
+const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]|(?! )\p{Zs}/gu;
 
-/** As a fault prints it, on one line: `inbound.networks["relay.example"][0]`; the root is `(file)`. */
+/** As a fault prints it, on one line: `inbound.networks["relay.example"][0]`; the root is `(file)`. At most 300 characters. */
 export function formatKeyPath(path: KeyPath): string {
   let text = "";
   for (const step of path) {
     if (typeof step === "number") text += `[${step}]`;
-    else if (!PLAIN_KEY.test(step)) text += `[${JSON.stringify(step.slice(0, QUOTED_KEY_LENGTH_MAX))}]`;
+    else if (!PLAIN_KEY.test(step) || step.length > KEY_LENGTH_MAX)
+      text += `[${formatQuoted(step.slice(0, KEY_LENGTH_MAX))}]`;
     else text += text === "" ? step : `.${step}`;
   }
+  if (text.length > PATH_LENGTH_MAX) {
+    const half = PATH_LENGTH_MAX / 2;
+    text = `${text.slice(0, half - 1)}…${text.slice(-half)}`;
+  }
   return text === "" ? "(file)" : text;
+}
+
+/** In double quotes, as every YAML reader takes it, with each unprintable character as an escape. */
+export function formatQuoted(text: string): string {
+  return escapeUnprintable(JSON.stringify(text));
+}
+
+/** Every unprintable character as `\uXXXX`, above U+FFFF as YAML's `\UXXXXXXXX`; all others as they are. */
+export function escapeUnprintable(text: string): string {
+  return text.replaceAll(UNPRINTABLE, (character) => {
+    const code = (character.codePointAt(0) ?? 0).toString(16);
+    return code.length > 4 ? `\\U${code.padStart(8, "0")}` : `\\u${code.padStart(4, "0")}`;
+  });
 }
 
 /** A value that a pattern found. */

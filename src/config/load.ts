@@ -9,7 +9,7 @@
 
 import { dirname } from "node:path";
 import { type Fault, type Finding, locateFindings } from "./fault.ts";
-import { checkFiles, readBounded, resolveFiles } from "./files.ts";
+import { checkFiles, readConfigText, resolveFiles } from "./files.ts";
 import { formatKeyPath, isMapping, type KeyPath } from "./key-path.ts";
 import { type Config, mergeConfig } from "./merge.ts";
 import { findNotYet } from "./not-yet.ts";
@@ -19,9 +19,6 @@ import { checkSchema } from "./schema.ts";
 import { type Environment, substitute } from "./substitute.ts";
 import { findWarnings } from "./warnings.ts";
 import { readYaml } from "./yaml.ts";
-
-/** A thousand whitelist entries have a tenth of it. YAML takes up to 12 s for the worst text of this size. */
-const FILE_BYTES_MAX = 1024 ** 2;
 
 type Pattern = Pick<WhitelistEntry, "kind" | "text">;
 
@@ -58,7 +55,7 @@ export async function loadConfig(
   checks: ConfigChecks,
   environment: Environment = process.env,
 ): Promise<LoadedConfig> {
-  const text = readText(path);
+  const text = readConfigText(path);
   if ("refused" in text)
     return failed({ file: path, line: 1, column: 1, key: "(file)", message: text.refused });
 
@@ -96,16 +93,6 @@ export async function loadConfig(
 
 function failed(...faults: readonly Fault[]): LoadedConfig {
   return { ok: false, faults };
-}
-
-function readText(path: string): { readonly value: string } | { readonly refused: string } {
-  const file = readBounded(path, FILE_BYTES_MAX);
-  if ("refused" in file) return file;
-  try {
-    return { value: new TextDecoder("utf-8", { fatal: true }).decode(file.value) };
-  } catch {
-    return { refused: "is not UTF-8" };
-  }
 }
 
 /** One fault a key; what is found later is most often an echo of it. */

@@ -1,14 +1,15 @@
 /**
  * From YAML text to a plain value in which every key and value knows its line and column.
  *
- * YAML 1.2 core schema (https://yaml.org/spec/1.2.2/#103-core-schema): no merge keys, no custom tags, one
- * document. The file is an operator's, but may be written by a program: size, depth and the number of values
+ * YAML 1.2 core schema (https://yaml.org/spec/1.2.2/#103-core-schema): no custom tags, one document. Merge keys (`<<`,
+ * https://yaml.org/type/merge.html) only where the caller reads another program's file; elsewhere they are a fault. The file is an operator's, but may be written by a program: size, depth and the number of values
  * (which is what an alias bomb grows) are bounded. `${NAME}` is replaced here, on parsed scalars.
  *
  * What a variable puts in is always text: it may be a number only where an option wants one (schema-values.ts).
  */
 
 import {
+  type Alias,
   Composer,
   type CST,
   isAlias,
@@ -23,7 +24,7 @@ import {
   type YAMLMap,
 } from "yaml";
 import type { Finding, Parsed, Place } from "./fault.ts";
-import type { KeyPath, Mapping } from "./key-path.ts";
+import { isMapping, type KeyPath, type Mapping } from "./key-path.ts";
 
 /** A syntax error, which has a place but no key. */
 export interface SyntaxFault extends Place {
@@ -47,6 +48,8 @@ const STACK_MAX = 64;
 const VALUES_MAX = 100_000;
 /** Levels, aliases followed: an alias may contain itself. */
 const LEVELS_MAX = 32;
+/** Findings told; by aliases one of them becomes thousands. */
+const FINDINGS_MAX = 100;
 /** Syntax errors told; after the first few the rest is an echo. */
 const SYNTAX_FAULTS_MAX = 10;
 const SYNTAX_MESSAGE_LENGTH_MAX = 200;
@@ -60,11 +63,20 @@ const HINT_LINE_LENGTH_MAX = 300;
 /** Keys that an object of the language gives a meaning; valibot skips them in silence. */
 const RESERVED_KEYS: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
 
+const MERGE_ADVICE =
+  "is a merge key, which YAML 1.2 does not have; write the keys out, or use an alias (*) for a whole value";
+const NO_SOURCE = "merges what is not a mapping; allowed: an alias of a mapping, or a list of such";
+
 /** A place in the text for each value, in the shape of the document. */
 interface Mark {
   readonly offset: number;
   readonly keyOffset: number;
   readonly children: Map<string | number, Mark>;
+}
+
+interface YamlReading {
+  /** Whether a plain `<<` merges as PyYAML does it: what stands in the mapping itself counts, then the first source. */
+  readonly hasMergeKeys?: boolean;
 }
 
 /**
@@ -75,6 +87,7 @@ interface Mark {
 export function readYaml(
   text: string,
   expand: (scalar: string) => Parsed<string>,
+  { hasMergeKeys = false }: YamlReading = {},
 ): YamlDocument | { readonly syntaxFaults: readonly SyntaxFault[] } {
   const lines = new LineCounter();
   const place = (offset: number): Place => {
@@ -99,8 +112,8 @@ export function readYaml(
 
   const findings: Finding[] = [];
   const root: Mark = { offset: composed.root?.range[0] ?? 0, keyOffset: 0, children: new Map() };
-  const value =
-    composed.root === null ? null : createReader({ expand, place, findings })(composed.root, [], root);
+  const reader = createReader({ expand, place, findings, hasMergeKeys });
+  const value = composed.root === null ? null : reader(composed.root, [], root);
   return {
     value: value ?? {},
     findings,
@@ -158,8 +171,15 @@ function compose(
 interface ReaderOptions {
   readonly expand: (scalar: string) => Parsed<string>;
   readonly place: (offset: number) => Place;
-  /** What the reader adds to. */
+  readonly hasMergeKeys: boolean;
+  /** What the reader adds to; bounded. */
   readonly findings: Finding[];
+}
+
+/** What one `<<` brings: a mapping, and where its values stand. */
+interface Source {
+  readonly mapping: Mapping;
+  readonly mark: Mark;
 }
 
 /** A function that turns nodes into values and marks their places. What it can't read it leaves out. */
@@ -167,29 +187,47 @@ function createReader({
   expand,
   place,
   findings,
+  hasMergeKeys,
 }: ReaderOptions): (node: ParsedNode, path: KeyPath, mark: Mark) => unknown {
   const anchors = new Map<string, ParsedNode>();
+  /** Anchored nodes that are being read: an alias of one would never end. */
+  const open = new Set<ParsedNode>();
+  const report = createReport(findings);
   let values = 0;
 
   function read(node: ParsedNode, path: KeyPath, mark: Mark): unknown {
     values++;
     if (values > VALUES_MAX) {
       if (values === VALUES_MAX + 1) {
-        findings.push({ path, message: `is one value too many; allowed: ${VALUES_MAX}, aliases followed` });
+        report({ path, message: `is one value too many; allowed: ${VALUES_MAX}, aliases followed` });
       }
       return undefined;
     }
     if (path.length > LEVELS_MAX) {
-      findings.push({ path, message: `is nested too deep; allowed: ${LEVELS_MAX} levels, aliases followed` });
+      report({ path, message: `is nested too deep; allowed: ${LEVELS_MAX} levels, aliases followed` });
       return undefined;
     }
-    if (isAlias(node)) {
-      const target = anchors.get(node.source);
-      if (target !== undefined) return read(target, path, mark);
-      findings.push({ path, message: "is an alias (*) of no anchor; in quotes it is text" });
-      return undefined;
-    }
-    if (node.anchor !== undefined) anchors.set(node.anchor, node);
+    if (isAlias(node)) return readAlias(node.source, path, mark);
+    if (node.anchor === undefined) return readPlain(node, path, mark);
+    anchors.set(node.anchor, node);
+    open.add(node);
+    const value = readPlain(node, path, mark);
+    open.delete(node);
+    return value;
+  }
+
+  function readAlias(anchor: string, path: KeyPath, mark: Mark): unknown {
+    const target = anchors.get(anchor);
+    if (target !== undefined && !open.has(target)) return read(target, path, mark);
+    const message =
+      target === undefined
+        ? "is an alias (*) of no anchor; in quotes it is text"
+        : "is an alias (*) of what it stands in, which would never end";
+    report({ path, message });
+    return undefined;
+  }
+
+  function readPlain(node: Exclude<ParsedNode, Alias.Parsed>, path: KeyPath, mark: Mark): unknown {
     if (isMap(node)) return readMapping(node, path, mark);
     if (isSeq(node)) {
       return node.items.map((item, index) => read(item, [...path, index], addMark(mark, index, item, item)));
@@ -199,33 +237,82 @@ function createReader({
 
   function readMapping(node: YAMLMap.Parsed, path: KeyPath, mark: Mark): Mapping {
     const mapping = Object.create(null) as Mapping;
+    let sources: readonly Source[] = [];
     for (const pair of node.items) {
       const key = isScalar(pair.key) ? String(pair.key.value) : "";
       const keyPath = [...path, key];
       if (mark.children.has(key)) {
-        findings.push({ path: keyPath, at: place(pair.key.range[0]), message: "stands here a second time" });
+        report({ path: keyPath, at: place(pair.key.range[0]), message: "stands here a second time" });
         continue;
       }
       const child = addMark(mark, key, pair.key, pair.value ?? pair.key);
       if (RESERVED_KEYS.has(key)) {
-        findings.push({ path: keyPath, isAboutKey: true, message: "is not a key that a config can have" });
+        report({ path: keyPath, isAboutKey: true, message: "is not a key that a config can have" });
+        continue;
+      }
+      if (isMergeKey(pair.key)) {
+        if (hasMergeKeys) sources = readSources(pair.value, keyPath, child);
+        else report({ path: keyPath, isAboutKey: true, message: MERGE_ADVICE });
         continue;
       }
       const value = pair.value === null ? null : read(pair.value, keyPath, child);
       if (value !== null && value !== undefined) mapping[key] = value;
     }
+    for (const source of sources) merge(source, mapping, mark);
     return mapping;
+  }
+
+  function readSources(node: ParsedNode | null, path: KeyPath, mark: Mark): readonly Source[] {
+    const known = findings.length;
+    const sources = sourcesOf(node === null ? null : read(node, path, mark), mark);
+    // What could not be read at all has been told.
+    if (sources === undefined && findings.length === known) report({ path, message: NO_SOURCE });
+    return sources ?? [];
   }
 
   function readScalar(node: Scalar.Parsed, path: KeyPath): unknown {
     if (typeof node.value !== "string") return node.value;
     const expanded = expand(node.value);
     if ("value" in expanded) return expanded.value;
-    findings.push({ path, message: expanded.refused });
+    report({ path, message: expanded.refused });
     return undefined;
   }
 
   return read;
+}
+
+/** @returns a function that adds a finding, as long as there are not too many */
+function createReport(findings: Finding[]): (finding: Finding) => void {
+  return (finding) => {
+    if (findings.length > FINDINGS_MAX) return;
+    const more = { path: [], message: `has more faults; the first ${FINDINGS_MAX} are listed` };
+    findings.push(findings.length < FINDINGS_MAX ? finding : more);
+  };
+}
+
+/** In quotes it is a key like any other. */
+function isMergeKey(key: ParsedNode): boolean {
+  return isScalar(key) && key.value === "<<" && key.type === "PLAIN";
+}
+
+/** What a `<<` names: a mapping, or a list of them. @param mark of the value. undefined: something else */
+function sourcesOf(value: unknown, mark: Mark): readonly Source[] | undefined {
+  if (isMapping(value)) return [{ mapping: value, mark }];
+  if (!Array.isArray(value)) return undefined;
+  const sources = value.flatMap((mapping: unknown, index) => {
+    const child = mark.children.get(index);
+    return isMapping(mapping) && child !== undefined ? [{ mapping, mark: child }] : [];
+  });
+  return sources.length === value.length ? sources : undefined;
+}
+
+/** Puts in what isn't there yet; a key that stands there without a value stays without one. */
+function merge(source: Source, mapping: Mapping, mark: Mark): void {
+  for (const [key, child] of source.mark.children) {
+    if (mark.children.has(key)) continue;
+    mark.children.set(key, child);
+    if (Object.hasOwn(source.mapping, key)) mapping[key] = source.mapping[key];
+  }
 }
 
 function addMark(parent: Mark, step: string | number, key: ParsedNode, value: ParsedNode): Mark {

@@ -290,7 +290,16 @@ describe("files that are no config", () => {
   });
 
   it("refuses an alias of itself", async () => {
-    expect(faultsOf(await load(`${SMALL}routes: &r [*r]\n`)).join("\n")).toContain("is nested too deep");
+    expect(faultsOf(await load(`${SMALL}routes: &r [*r]\n`)).join("\n")).toContain(
+      "is an alias (*) of what it stands in",
+    );
+  });
+
+  it("knows no merge keys, and says so", async () => {
+    expect(faultsOf(await load(`${SMALL}limits: { <<: { headers: 5 } }\n`))).toEqual([
+      `3:11 limits["<<"] is a merge key, which YAML 1.2 does not have; write the keys out, or use an alias (*) for a whole value`,
+    ]);
+    expect(faultsOf(await load(`${SMALL}limits: { "<<": {} }\n`)).join("\n")).toContain("is not a known key");
   });
 });
 

@@ -7,10 +7,11 @@ import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { stringify } from "yaml";
+import { parse, stringify } from "yaml";
 import { initCommand } from "../../src/commands/init.ts";
 import type { Config } from "../../src/config/merge.ts";
 import { findNotYet } from "../../src/config/not-yet.ts";
+import { compileUnion } from "../../src/peer/pattern.ts";
 import { temporaryDirectory } from "../support/cli.ts";
 import { acceptedConfig } from "./accepted.ts";
 
@@ -165,7 +166,18 @@ describe("TLS", () => {
 describe("the whitelist", () => {
   it.each([
     { entry: "matrix\\.org", taken: "matrix\\.org", why: "as it is" },
-    { entry: "^hs\\.example$", taken: "^hs\\.example$", why: "anchors are harmless" },
+    {
+      entry: "^hs\\.example",
+      taken: "^hs\\.example",
+      why: "an anchor at the start",
+      note: /begins with \^ and ends without/,
+    },
+    {
+      entry: "^hs\\.example$",
+      taken: "^hs\\.example$",
+      why: "an anchor at the end, where Synapse saw the port",
+      note: /\[0\]: admitted no port in Synapse.*here it admits every port/,
+    },
     {
       entry: "hs\\.example\\Z",
       taken: "hs\\.example",
@@ -190,7 +202,7 @@ describe("the whitelist", () => {
       why: "upper case",
       note: /upper-case letters, which counted in Synapse/,
     },
-    { entry: "a${b}", taken: "a${b}", why: "what looks like a reference is text" },
+    { entry: "a.${b}", taken: "a.${b}", why: "what looks like a reference is text", note: /never matches/ },
     { entry: "it's", taken: "it's", why: "a quote" },
     {
       entry: "*.friends.example",
@@ -202,6 +214,27 @@ describe("the whitelist", () => {
     { entry: "(?!evil).*", taken: undefined, why: "negative lookahead", note: /no negative look-around/ },
     { entry: "(?P<a>x)(?P=a)", taken: undefined, why: "a back-reference", note: /no back-references/ },
     { entry: "hs{,3}\\.example", taken: undefined, why: "read otherwise by RE2", note: /\{0,3\}/ },
+    {
+      entry: "[[:alpha:]]+\\.example",
+      taken: undefined,
+      why: "a class that Python has not: there it is [:ahlp followed by ]",
+      note: /\[: inside a set as two characters/,
+    },
+    { entry: "a[b[.]c", taken: undefined, why: "a bracket in a set", note: /inside a set/ },
+    { entry: "a[[b]c", taken: undefined, why: "a nested set to be", note: /is to become a nested set/ },
+    { entry: "\\pN+", taken: undefined, why: "a Unicode class", note: /not both know this escape/ },
+    { entry: "\\Qa.b\\E", taken: undefined, why: "a quotation", note: /not both know this escape/ },
+    { entry: "a\\z", taken: undefined, why: "an end that Python has not", note: /an end such as/ },
+    { entry: "\\141", taken: undefined, why: "an octal escape", note: /count octal escapes/ },
+    { entry: "a{01}", taken: undefined, why: "a count with a zero first", note: /without leading zeros/ },
+    { entry: "(?i)hs", taken: undefined, why: "flags for all", note: /flags such as \(\?i\)/ },
+    { entry: "(?i-s:hs)", taken: undefined, why: "flags on and off", note: /not both know this group/ },
+    { entry: "(?<n>hs)", taken: undefined, why: "a group named elsewhere", note: /\(\?P<name>…\)/ },
+    { entry: "^*hs", taken: undefined, why: "a repeated anchor", note: /neither an anchor nor a repeat/ },
+    { entry: "[\\w-.]+", taken: undefined, why: "a range from a class", note: /write the - last/ },
+    { entry: "hs\u017f", taken: undefined, why: "a letter that folds to s", note: /only ASCII/ },
+    { entry: "hs\\x41", taken: "hs\\x41", why: "upper case by its number", note: /has upper-case letters/ },
+    { entry: "(?:HS)", taken: "(?:HS)", why: "upper case in a group", note: /has upper-case letters/ },
     {
       entry: "a)|(b",
       taken: undefined,
@@ -238,11 +271,116 @@ describe("the whitelist", () => {
     expect(notes).toMatch(note);
   });
 
+  it("tries only so many heavy entries, and what it takes over runs", async () => {
+    const heavy = Array.from({ length: 1000 }, (_, n) => `(a${n}.*b){1,900}`);
+    const { config, notes, text } = await configFrom({
+      opentracing: { homeserver_whitelist: ["(b{1000}){1000}", ...heavy, "matrix\\.org"] },
+    });
+    expect(config.whitelist.length).toBeGreaterThan(2);
+    expect(config.whitelist.length).toBeLessThan(20);
+    expect(notes).toMatch(
+      /\[999\]: is not usable.*about \d{4,5} instructions, and 50000 are allowed for all/,
+    );
+    expect(text).toContain("  # - '(a998.*b){1,900}'");
+    expect(await compileUnion(config.whitelist)).toHaveProperty("firstMatch");
+  });
+
   it("says what Synapse's one-sided anchor means", async () => {
     const { notes, text } = await configFrom({ opentracing: { homeserver_whitelist: ["a\\.example"] } });
     expect(notes).toMatch(/matrix\.org admits matrix\.org\.evil\.example too/);
     expect(text).toMatch(/# .*matrix\.org\.evil\.example/);
   });
+});
+
+describe("merge keys, which PyYAML follows", () => {
+  const entries = (yaml: string) => `server_name: hs.example\n${yaml}`;
+  it.each([
+    {
+      yaml: "x: &d { homeserver_whitelist: ['a'] }\nopentracing: { <<: *d, enabled: true }\n",
+      taken: ["a"],
+      why: "a mapping",
+    },
+    {
+      yaml: "x: &d { homeserver_whitelist: ['a'] }\nopentracing: { <<: *d, homeserver_whitelist: ['b'] }\n",
+      taken: ["b"],
+      why: "what stands there itself counts",
+    },
+    {
+      yaml: "x: [&c { homeserver_whitelist: ['a'] }, &d { homeserver_whitelist: ['b'] }]\nopentracing: { <<: [*c, *d] }\n",
+      taken: ["a"],
+      why: "the first of a list counts",
+    },
+    {
+      yaml: "x: &c { homeserver_whitelist: ['a'] }\ny: &d { <<: *c }\nopentracing: { <<: *d }\n",
+      taken: ["a"],
+      why: "through another",
+    },
+    {
+      yaml: "x: &d { homeserver_whitelist: ['a'] }\nopentracing: { '<<': *d }\n",
+      taken: [],
+      why: "in quotes it is a key",
+    },
+    {
+      yaml: "x: &d { homeserver_whitelist: ['a'] }\nopentracing: { <<: *d, homeserver_whitelist: }\n",
+      taken: [],
+      why: "a key without a value stays without one",
+    },
+  ])("$why", async ({ yaml, taken }) => {
+    const { status, text } = await takeOver(entries(yaml));
+    expect(status).toBe(0);
+    expect((await acceptedConfig(text)).whitelist.map((one) => one.text)).toEqual(taken);
+  });
+
+  it.each([
+    {
+      yaml: "x: { <<: 5 }\n",
+      at: /^homeserver\.yaml:2:10: x\["<<"\]: merges what is not a mapping/,
+      why: "a number",
+    },
+    { yaml: "x: { <<: [{}, 5] }\n", at: /:2:10: x\["<<"\]: merges what is not/, why: "a number in a list" },
+    { yaml: "x: { <<: }\n", at: /:2:10: x\["<<"\]: merges what is not/, why: "nothing" },
+    {
+      yaml: "x: &d { <<: *d }\n",
+      at: /:2:13: x\["<<"\]: is an alias \(\*\) of what it stands in/,
+      why: "itself",
+    },
+    { yaml: "x: { <<: {}, <<: {} }\n", at: /:2:14: x\["<<"\]: stands here a second time/, why: "two" },
+  ])("refuses $why", async ({ yaml, at }) => {
+    const { status, notes } = await takeOver(entries(yaml));
+    expect({ status, count: notes.length }).toEqual({ status: 2, count: 1 });
+    expect(notes[0]).toMatch(at);
+  });
+});
+
+describe("what a terminal, an editor or a YAML reader would act on", () => {
+  // From C1 controls, marks of direction, line ends, spaces, nothing to see, no character, half a pair, private use.
+  const hostile =
+    "\u0085\u009b\u202e\u2028\u2029\u2066\u200f\u061c\u00ad\u00a0\u3000\u200b\ufeff\u3164\ufffe\ud800\ue000\u{e0041}\u{10ffff}\u0000\u001b\n\t\u007f";
+
+  it.each(Array.from(hostile))("is escaped, and read back: %j", async (character) => {
+    const entry = `a\\.example|"'${character}`;
+    const document = {
+      opentracing: {
+        homeserver_whitelist: [entry],
+        jaeger_config: { [`k${character}`]: 1, local_agent: { reporting_host: character } },
+      },
+    };
+    const { status, text, notes } = await takeOver(
+      JSON.stringify({ server_name: "hs.example", ...document }),
+    );
+    expect(status).toBe(0);
+    expect(text + notes.join("\n")).toMatch(/^[\n\x20-\x7e…→]*$/);
+    await acceptedConfig(text);
+    const [, line = ""] = /^ {2}(?:# )?- (["'].*a\\.*)$/m.exec(text) ?? [];
+    expect(parse(line)).toBe(entry);
+  });
+});
+
+it("says of a client with many keys only so much", async () => {
+  const jaeger_config = Object.fromEntries(Array.from({ length: 5000 }, (_, n) => [`key${n}`, n]));
+  const { notes } = await configFrom({ opentracing: { jaeger_config } });
+  expect(notes).toMatch(/jaeger_config: has 4950 more keys/);
+  expect(notes.split("\n").length).toBeLessThan(70);
 });
 
 describe("the sampler", () => {
@@ -380,6 +518,39 @@ describe("a broken file is a fault with line and column, exit status 2", () => {
     expect({ status, notes }).toEqual({
       status: 2,
       notes: ["homeserver.yaml:1:1: (file): names a file that cannot be read (it does not exist)"],
+    });
+  });
+});
+
+describe("a hostile file ends soon, in few words", () => {
+  it.each([
+    {
+      text: "server_name: a.example\nopentracing: &o\n  jaeger_config: *o\n  homeserver_whitelist: [*o]\n",
+      at: /^homeserver\.yaml:3:18: opentracing\.jaeger_config: is an alias \(\*\) of what it stands in/,
+      why: "aliases of themselves",
+    },
+    {
+      text: `server_name: a.example\nx: &x { ${Array.from({ length: 50 }, (_, n) => `k${n}: *none`).join(", ")} }\ny: [${"*x, ".repeat(1000)}]\n`,
+      at: /^homeserver\.yaml:1:1: \(file\): has more faults; the first 100 are listed$/,
+      why: "one fault many times over",
+    },
+    {
+      text: `server_name: a.example\n? ${"k".repeat(100_000)}\n: *none\n`,
+      at: /^homeserver\.yaml:3:3: \["k{80}"\]: is an alias/,
+      why: "a long key",
+    },
+  ])("$why", async ({ text, at }) => {
+    const { status, notes } = await takeOver(text);
+    expect(status).toBe(2);
+    expect(notes[0]).toMatch(at);
+    expect(notes.join("\n").length).toBeLessThan(20_000);
+  });
+
+  it("reads no more of a device than it may", async () => {
+    const { status, notes } = await takeOverFile("/dev/zero");
+    expect({ status, notes }).toEqual({
+      status: 2,
+      notes: ["homeserver.yaml:1:1: (file): names a file of over 1048576 bytes"],
     });
   });
 });
