@@ -2,14 +2,14 @@
 
 import type { ConfigChecks } from "../config/load.ts";
 import { lintPattern } from "../peer/pattern-lint.ts";
-import { checkPattern } from "../peer/pattern.ts";
+import { checkPattern, checkUnion } from "../peer/pattern.ts";
 
 /** For a reload and `decide`: only what makes a pattern unusable. */
-export const RELOAD_CHECKS: ConfigChecks = { check: checkPattern };
+export const RELOAD_CHECKS: ConfigChecks = { check: checkPattern, checkAll: checkUnion };
 
 /** For a start: modules too, since their code runs anyway. */
 export const START_CHECKS: ConfigChecks = {
-  check: checkPattern,
+  ...RELOAD_CHECKS,
   async checkModule(module) {
     const { checkExporterModule } = await import("../export/foreign-exporter.ts");
     return checkExporterModule(module);
@@ -18,7 +18,7 @@ export const START_CHECKS: ConfigChecks = {
 
 /** For `check`: also what is legal but likely a mistake; and each exporter is made once, and shut down. */
 export const ALL_CHECKS: ConfigChecks = {
-  check: checkPattern,
+  ...RELOAD_CHECKS,
   lint: lintPattern,
   async checkModule(module) {
     const { tryExporterModule } = await import("../export/foreign-exporter.ts");

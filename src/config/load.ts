@@ -26,6 +26,8 @@ type Pattern = Pick<WhitelistEntry, "kind" | "text">;
 export interface ConfigChecks {
   /** What is wrong with a pattern and what is allowed, or undefined. */
   readonly check: (pattern: Pattern) => string | undefined;
+  /** The same for all of them together. */
+  readonly checkAll: (patterns: readonly Pattern[]) => Promise<string | undefined>;
   /** What is doubtful about a pattern that check() passes. It takes time: only `fedtrace check` asks. */
   readonly lint?: (pattern: Pattern) => Promise<readonly string[]>;
   /** What is wrong with an exporter's module and what is allowed, or undefined. It runs the module's code. */
@@ -80,7 +82,10 @@ export async function loadConfig(
 
   const settings = readOtelEnvironment(environment);
   const config = mergeConfig(checked.file, settings);
-  const unusable = await checkModules(config.exports, checks);
+  const unusable = [
+    ...(await checkWhitelist(config.whitelist, checks)),
+    ...(await checkModules(config.exports, checks)),
+  ];
   if (unusable.length > 0) return failed(...locateFindings(unusable, path, yaml.locate));
   const doubts = [...findWarnings(config), ...(await lintPatterns(document, config.whitelist, checks))];
   return {
@@ -116,6 +121,14 @@ function checkPatterns(document: unknown, { check }: ConfigChecks): Finding[] {
     const message = pattern === undefined ? undefined : check(pattern);
     return message === undefined ? [] : [{ path: patternPath(entry, index), message }];
   });
+}
+
+async function checkWhitelist(
+  whitelist: Config["whitelist"],
+  { checkAll }: ConfigChecks,
+): Promise<readonly Finding[]> {
+  const message = await checkAll(whitelist);
+  return message === undefined ? [] : [{ path: ["whitelist"], message }];
 }
 
 async function checkModules(

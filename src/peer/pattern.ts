@@ -82,7 +82,13 @@ function checkRegex(text: string): string | undefined {
  * with some. All others match the same without folding, and compile in half the time, which a start waits for.
  */
 function flagsFor(texts: readonly string[]): number {
-  return texts.some((text) => /[A-Z]|\\x|\[:/.test(text)) ? RE2JS.CASE_INSENSITIVE : 0;
+  return texts.some(mayHoldUpperCase) ? RE2JS.CASE_INSENSITIVE : 0;
+}
+
+/** A letter, an escape or a named class that stands for some, or a range over them: `[.-_]` holds A to Z. */
+function mayHoldUpperCase(text: string): boolean {
+  if (/[A-Z]|\\[xp0-7]|\[:/.test(text)) return true;
+  return [...text.matchAll(/(.)-(?=(.))/gs)].some(([, from = "", to = ""]) => from <= "Z" && to >= "A");
 }
 
 function sizeFault(size: number): string {
@@ -95,6 +101,12 @@ function syntaxFault(text: string, error: unknown): string {
   if (advice !== undefined) return advice;
   const reason = error instanceof Error ? error.message.replace("error parsing regexp: ", "") : String(error);
   return `not a regular expression: ${reason.replace("`(?i)", "`")}`;
+}
+
+/** @returns what is wrong with patterns together of which each passes checkPattern, or undefined */
+export async function checkUnion(patterns: readonly Pattern[]): Promise<string | undefined> {
+  const union = await compileUnion(patterns);
+  return "faults" in union ? union.faults.join("; ").replace(/^whitelist: /, "") : undefined;
 }
 
 /** The pattern as the engine reads it. @param pattern one that checkPattern passes */

@@ -67,3 +67,12 @@ it.each([
   expect(finished.stderr).toMatch(/^[^\n]+:1:1: \(file\): [^\n]+\n$/);
   expect(finished.stderr.startsWith(`${path}:`)).toBe(true);
 });
+
+it("counts a whitelist as a whole, as a start would", async () => {
+  const pattern = `  - '([a-z0-9]{1,20}[.-]){1,5}x\\.example'\n`;
+  const finished = await checkText(`${VALID}whitelist:\n${pattern.repeat(600)}`);
+  expect(finished).toMatchObject({ status: 2, stdout: "" });
+  expect(finished.stderr).toMatch(
+    /^fedtrace\.yaml:4:3: whitelist: compiles to \d+ instructions, 50000 are allowed for all patterns together/,
+  );
+});

@@ -16,6 +16,7 @@ const GOLDEN = "test/golden/config";
 const ENVIRONMENT = { PORT: "8448", EMPTY: "", FEDTRACE_SECRET: "s3cret" };
 const patterns: ConfigChecks = {
   check: ({ text }) => (text.includes("(?=") ? "look-ahead is not known" : undefined),
+  checkAll: () => Promise.resolve(undefined),
 };
 
 const directory = mkdtempSync(join(tmpdir(), "fedtrace-config-"));

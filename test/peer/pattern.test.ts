@@ -149,3 +149,26 @@ describe("compileUnion", () => {
     expect(union).toHaveProperty("faults", [expect.stringContaining("50000 are allowed")]);
   });
 });
+
+describe("letter case does not count", () => {
+  it.each([
+    { text: "HS\\.example", name: "hs.example", why: "written in upper case" },
+    { text: "[A-Z]+", name: "hs", why: "a range of upper case" },
+    { text: "[.-_]+", name: "hs.example", why: "a range over the upper case" },
+    { text: "h[[:upper:]]", name: "hs", why: "a named class" },
+    { text: "\\x48s", name: "hs", why: "a letter by its number" },
+    { text: "\\110s", name: "hs", why: "in octal" },
+    { text: "\\p{Lu}s", name: "hs", why: "a property" },
+  ])("$text matches $name: $why", async ({ text, name }) => {
+    expect(compilePattern(text)(name)).toBe(true);
+    const alone = await compileUnion([regex(text)]);
+    const together = await compileUnion([regex(text), regex("OTHER")]);
+    for (const union of [alone, together]) {
+      expect("firstMatch" in union ? union.firstMatch(name) : union.faults).toBe(0);
+    }
+  });
+
+  it("and a negated range over the upper case matches no letter", () => {
+    expect(compilePattern("[^.-_]+")("hs")).toBe(false);
+  });
+});
