@@ -41,7 +41,7 @@ const { metafile } = await build({
   chunkNames: "chunks/[name]-[hash]",
   define: {
     FEDTRACE_VERSION: JSON.stringify(version),
-    FEDTRACE_FOREIGN_WORKER: JSON.stringify("../foreign-worker.js"), // From dist/chunks/.
+    FEDTRACE_FOREIGN_WORKER: JSON.stringify("./foreign-worker.js"), // From dist/cli.js, which holds its caller.
   },
   // CommonJS packages in the bundle call require() for Node's own modules.
   banner: {

@@ -1,8 +1,8 @@
 /**
  * From `export` to the one sink that the proxy writes spans to: an exporter and a queue for each item.
  *
- * OTLP over HTTP and files are part of the program's first chunk. The code of any other exporter is loaded beside the rest of
- * the start, where the config names one, and a start waits for it (`ready`).
+ * A module's exporter is loaded beside the rest of the start, and a start waits for it (`ready`). Ours are in the program's
+ * first file: a chunk of its own costs every start more than the few kilobytes do.
  */
 
 import { readFileSync } from "node:fs";
@@ -16,8 +16,11 @@ import { type BatchQueue, startBatchQueue } from "./export/batch-queue.ts";
 import { createFanOut } from "./export/fan-out.ts";
 import { createFileExporter } from "./export/file.ts";
 import type { ExporterModule } from "./export/foreign-message.ts";
+import { createForeignExporter } from "./export/foreign-exporter.ts";
+import { createJaegerAgentExporter } from "./export/jaeger-agent.ts";
+import { createJaegerCollectorExporter } from "./export/jaeger-collector.ts";
 import { createLazyExporter } from "./export/lazy-exporter.ts";
-import type { OtlpGrpcOptions } from "./export/otlp-grpc.ts";
+import { createOtlpGrpcExporter } from "./export/otlp-grpc.ts";
 import { createOtlpHttpExporter } from "./export/otlp-http.ts";
 import { createExportMetrics } from "./metrics/export-metrics.ts";
 import type { Registry } from "./metrics/registry.ts";
@@ -108,32 +111,26 @@ function createExporter(
         timeoutMs: item.timeoutMs,
         ca: item.certificateFile === undefined ? undefined : readFileSync(item.certificateFile),
       };
-      return item.protocol === "grpc" ? loadGrpc(options) : createOtlpHttpExporter(options, clock);
+      return item.protocol === "grpc"
+        ? createOtlpGrpcExporter(options)
+        : createOtlpHttpExporter(options, clock);
     }
     case "file":
       return createFileExporter({ path: item.path });
     case "jaeger":
-      return loadJaeger(item, clock);
+      return createJaegerExporter(item, clock);
     case "module":
       return loadModule(item, key, tools);
   }
 }
 
-async function loadGrpc(options: OtlpGrpcOptions): Promise<SpanExporter> {
-  const { createOtlpGrpcExporter } = await import("./export/otlp-grpc.ts");
-  return createOtlpGrpcExporter(options);
-}
-
-async function loadJaeger(
+function createJaegerExporter(
   item: Extract<ExportConfig, { readonly kind: "jaeger" }>,
   clock: Clock,
-): Promise<SpanExporter> {
-  if (item.agent !== undefined) {
-    const { createJaegerAgentExporter } = await import("./export/jaeger-agent.ts");
-    return createJaegerAgentExporter({ ...item.agent, protocol: item.protocol });
-  }
-  const { createJaegerCollectorExporter } = await import("./export/jaeger-collector.ts");
-  return createJaegerCollectorExporter({ url: item.collector, timeoutMs: JAEGER_TIMEOUT_MS }, clock);
+): SpanExporter {
+  return item.agent === undefined
+    ? createJaegerCollectorExporter({ url: item.collector, timeoutMs: JAEGER_TIMEOUT_MS }, clock)
+    : createJaegerAgentExporter({ ...item.agent, protocol: item.protocol });
 }
 
 /** What it writes is in the log at level debug: standard output is ours, and nothing bounds what others write. */
@@ -142,7 +139,6 @@ async function loadModule(
   key: string,
   { log, clock }: ExportTools,
 ): Promise<SpanExporter> {
-  const { createForeignExporter } = await import("./export/foreign-exporter.ts");
   const outputLog = createThrottledLog(log, clock);
   const made = await createForeignExporter(module, {
     onOutput: (text) => outputLog.debug("exporter output", { exporter: key, text }),

@@ -1,14 +1,16 @@
 #!/usr/bin/env node
 /**
  * The command line. The only file that reads argv, writes to standard output, hears signals and sets the exit
- * status. Each command is loaded when it is asked for, so `run` starts without the others.
+ * status. All commands are in one file: a start takes longer to open a second one than to pass over what it does not run.
  */
 
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { checkCommand } from "./commands/check.ts";
 import { decideCommand } from "./commands/decide.ts";
-import type { TerminalDialogue } from "./commands/init-dialogue.ts";
+import { demoServerCommand, parseDemoServer } from "./commands/demo-server.ts";
+import { openDialogue, type TerminalDialogue } from "./commands/init-dialogue.ts";
+import { initCommand } from "./commands/init.ts";
 import { EXIT, type ExitStatus, type Output } from "./commands/output.ts";
 import { runCommand, type Signals } from "./commands/run.ts";
 import { VERSION } from "./core/version.ts";
@@ -73,10 +75,7 @@ function signals(): Signals {
 /** Somebody at the keyboard. Questions go to standard error: standard output is the config. */
 function terminal(): (() => Promise<TerminalDialogue>) | undefined {
   if (!process.stdin.isTTY) return undefined;
-  return async () => {
-    const { openDialogue } = await import("./commands/init-dialogue.ts");
-    return openDialogue(process.stdin, process.stderr);
-  };
+  return () => openDialogue(process.stdin, process.stderr);
 }
 
 function textOf(values: Values, name: keyof typeof OPTIONS): string {
@@ -94,13 +93,11 @@ const COMMANDS: Readonly<Record<string, (values: Values) => Promise<ExitStatus>>
     const asked = { path: textOf(values, "config"), direction, host: textOf(values, "host") } as const;
     return decideCommand(asked, output);
   },
-  async init(values) {
+  init(values) {
     const fromSynapse = values["from-synapse"] === undefined ? undefined : textOf(values, "from-synapse");
-    const { initCommand } = await import("./commands/init.ts");
     return initCommand({ fromSynapse, schemaPath: SCHEMA_PATH, openDialogue: terminal() }, output);
   },
-  async "demo-server"(values) {
-    const { demoServerCommand, parseDemoServer } = await import("./commands/demo-server.ts");
+  "demo-server"(values) {
     const parsed = parseDemoServer({
       name: textOf(values, "name"),
       listen: textOf(values, "listen"),

@@ -1,6 +1,7 @@
 /** What config/load.ts is given to check with: the whitelist's engine, and the loader of exporters' modules. */
 
 import type { ConfigChecks } from "../config/load.ts";
+import { checkExporterModule, tryExporterModule } from "../export/foreign-exporter.ts";
 import { lintPattern } from "../peer/pattern-lint.ts";
 import { checkPattern, checkUnion } from "../peer/pattern.ts";
 
@@ -10,18 +11,12 @@ export const RELOAD_CHECKS: ConfigChecks = { check: checkPattern, checkAll: chec
 /** For a start: modules too, since their code runs anyway. */
 export const START_CHECKS: ConfigChecks = {
   ...RELOAD_CHECKS,
-  async checkModule(module) {
-    const { checkExporterModule } = await import("../export/foreign-exporter.ts");
-    return checkExporterModule(module);
-  },
+  checkModule: checkExporterModule,
 };
 
 /** For `check`: also what is legal but likely a mistake; and each exporter is made once, and shut down. */
 export const ALL_CHECKS: ConfigChecks = {
   ...RELOAD_CHECKS,
   lint: lintPattern,
-  async checkModule(module) {
-    const { tryExporterModule } = await import("../export/foreign-exporter.ts");
-    return tryExporterModule(module);
-  },
+  checkModule: tryExporterModule,
 };

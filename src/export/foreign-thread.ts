@@ -12,7 +12,7 @@ import { type ExporterModule, type ForeignQuestion, parseForeignAnswer } from ".
 import { foreignReason } from "./foreign-reason.ts";
 import { withTimeout } from "./with-timeout.ts";
 
-/** Put in by the bundler (build.mjs), seen from a chunk; where the sources run unbundled, the built one is taken. */
+/** Put in by the bundler (build.mjs), seen from dist/cli.js; where the sources run unbundled, the built one is taken. */
 declare const FEDTRACE_FOREIGN_WORKER: string | undefined;
 
 const WORKER_URL = new URL(

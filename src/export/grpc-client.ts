@@ -86,18 +86,28 @@ export function createGrpcClient({ url, ca, timeoutMs }: GrpcClientOptions): Grp
     return { session, isKept: false };
   }
 
+  async function callUntil(call: GrpcCall, signal: AbortSignal): Promise<GrpcReply> {
+    const headers = headersOf(call, timeoutMs);
+    for (;;) {
+      const { session, isKept } = await open();
+      const reply = await exchange(session, headers, { message: frameOf(call), signal });
+      if (reply.isAnswered) return reply;
+      session.destroy(); // Whatever is wrong with it, the next call is not to meet it again.
+      if (signal.aborted) return { ...reply, reason: `no answer within ${timeoutMs} ms` };
+      // A kept connection that the back end gave up just then is no failure of the back end: once more, on a new one.
+      if (!isKept || reply.hasBegun) return reply;
+    }
+  }
+
   return {
     async call(call) {
-      const signal = AbortSignal.timeout(timeoutMs);
-      const headers = headersOf(call, timeoutMs);
-      for (;;) {
-        const { session, isKept } = await open();
-        const reply = await exchange(session, headers, { message: frameOf(call), signal });
-        if (reply.isAnswered) return reply;
-        session.destroy(); // Whatever is wrong with it, the next call is not to meet it again.
-        if (signal.aborted) return { ...reply, reason: `no answer within ${timeoutMs} ms` };
-        // A kept connection that the back end gave up just then is no failure of the back end: once more, on a new one.
-        if (!isKept || reply.hasBegun) return reply;
+      // Not AbortSignal.timeout: it would hold the message until the time is up, long after the answer.
+      const late = new AbortController();
+      const timer = setTimeout(() => late.abort(), timeoutMs).unref();
+      try {
+        return await callUntil(call, late.signal);
+      } finally {
+        clearTimeout(timer);
       }
     },
     close() {

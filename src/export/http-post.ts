@@ -66,9 +66,13 @@ export function createHttpPost(options: HttpPostOptions, clock: Clock): HttpPost
   let loading: Promise<Transport> | undefined;
   return {
     async send(body, headers) {
+      // Not AbortSignal.timeout: it would hold the body until the time is up, long after the answer.
+      const late = new AbortController();
+      let timer: NodeJS.Timeout | undefined;
       try {
         const transport = await (loading ??= loadTransport(url, options.ca));
-        const signal = AbortSignal.timeout(options.timeoutMs);
+        timer = setTimeout(() => late.abort(), options.timeoutMs).unref();
+        const { signal } = late;
         const requestOptions = {
           agent: transport.agent,
           headers: { "user-agent": "fedtrace", ...headers },
@@ -82,6 +86,8 @@ export function createHttpPost(options: HttpPostOptions, clock: Clock): HttpPost
         // Node's network errors are plain Errors; a header that can't be sent at all is a TypeError.
         const isRetryable = !(error instanceof TypeError);
         return exportFailure(reasonOf(error, options.timeoutMs), { isRetryable, retryAfterMs: undefined });
+      } finally {
+        clearTimeout(timer);
       }
     },
     async close() {
