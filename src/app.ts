@@ -156,13 +156,12 @@ function createFixed(config: Config, tools: SidecarTools): Fixed {
     "service.version": VERSION,
     ...config.resource.attributes,
   });
-  const metrics = createProxyMetrics(registry);
   const store = config.admin === undefined ? undefined : createStore(config, registry);
   return {
     tools,
     throttledLog: createThrottledLog(tools.log, tools.clock),
     registry,
-    metrics,
+    metrics: createProxyMetrics(registry),
     peers: createPeerBook(),
     forced: createForcedBudget(tools.clock),
     deadlines: startDeadlines(tools.clock, deadlineResolutionMs(config)),

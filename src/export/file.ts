@@ -10,7 +10,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import type { ExportResult } from "@opentelemetry/core";
 import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace";
 import { encodeOtlpJson } from "./otlp-json.ts";
-import { exportFailure, exportSuccess } from "./outcome.ts";
+import { exportFailure, exportSuccess, finalFailure } from "./outcome.ts";
 
 /** Spans name peers and paths: for the owner only. An existing file keeps its mode. */
 const FILE_MODE = 0o600;
@@ -57,10 +57,7 @@ async function appendSpans(
     file = await open(path, "a", FILE_MODE);
     const { size } = await file.stat();
     if (size + line.length > maxBytes) {
-      return exportFailure(`file is at its ${maxBytes} bytes`, {
-        isRetryable: false,
-        retryAfterMs: undefined,
-      });
+      return finalFailure(`file is at its ${maxBytes} bytes`);
     }
     await appendWhole(file, line, size);
     return exportSuccess();

@@ -16,7 +16,7 @@ import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace";
 import type { SpanOrigin } from "../span/record.ts";
 import { type ExporterModule, toPlainBatch } from "./foreign-message.ts";
 import { type ForeignThread, startForeignThread } from "./foreign-thread.ts";
-import { exportFailure, exportSuccess } from "./outcome.ts";
+import { exportFailure, exportSuccess, finalFailure } from "./outcome.ts";
 
 /** A module may wait for something before it is loaded (top-level await); a start can't wait for good. */
 const LOAD_TIMEOUT_MS = 10_000;
@@ -176,13 +176,12 @@ function exporterOver(threads: Threads, batchTimeoutMs: number): SpanExporter {
     if (!reply.isAnswered) return tryLater(reply.reason, threads.resting());
     threads.succeeded();
     if (reply.refused === undefined) return exportSuccess();
-    return exportFailure(reply.refused, { isRetryable: false, retryAfterMs: undefined });
+    return finalFailure(reply.refused);
   }
 
   return {
     export(spans, resultCallback) {
-      const fail = (error: unknown): ExportResult =>
-        exportFailure(String(error), { isRetryable: false, retryAfterMs: undefined }); // Ours: spans that can't be cloned.
+      const fail = (error: unknown): ExportResult => finalFailure(String(error)); // Ours: spans that can't be cloned.
       void send(spans).catch(fail).then(resultCallback);
     },
     shutdown: () => threads.stop(),

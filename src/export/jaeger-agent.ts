@@ -10,7 +10,7 @@ import type { ExportResult } from "@opentelemetry/core";
 import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace";
 import { createJaegerEncoder, type EncodedBatches } from "./jaeger-thrift.ts";
 import { createUdpChannel, sendFailure } from "./jaeger-udp.ts";
-import { exportFailure, exportSuccess } from "./outcome.ts";
+import { exportSuccess, finalFailure } from "./outcome.ts";
 import { ThriftBinaryWriter } from "./thrift-binary.ts";
 import { ThriftCompactWriter } from "./thrift-compact.ts";
 
@@ -43,7 +43,7 @@ export function createJaegerAgentExporter({ host, port, protocol }: JaegerAgentO
       encoded = encode(spans);
     } catch (error) {
       // A foreign span that can't be encoded: the same batch would fail again.
-      return exportFailure(String(error), { isRetryable: false, retryAfterMs: undefined });
+      return finalFailure(String(error));
     }
     try {
       for (const message of encoded.messages) await channel.send(message);

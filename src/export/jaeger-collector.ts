@@ -11,7 +11,7 @@ import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace";
 import type { Clock } from "../core/clock.ts";
 import { createHttpPost } from "./http-post.ts";
 import { createJaegerEncoder, type EncodedBatches } from "./jaeger-thrift.ts";
-import { exportFailure, exportSuccess } from "./outcome.ts";
+import { exportSuccess, finalFailure } from "./outcome.ts";
 import { ThriftBinaryWriter } from "./thrift-binary.ts";
 
 /** Jaeger takes this and application/x-thrift, and no other. */
@@ -47,7 +47,7 @@ export function createJaegerCollectorExporter(options: JaegerCollectorOptions, c
       encoded = encode(spans);
     } catch (error) {
       // A foreign span that can't be encoded: the same batch would fail again.
-      return exportFailure(String(error), { isRetryable: false, retryAfterMs: undefined });
+      return finalFailure(String(error));
     }
     for (const message of encoded.messages) {
       const answer = await post.send(message, headers);

@@ -1,11 +1,11 @@
 /**
- * An exporter whose code is still being loaded: what most configs don't name, no start has to pay for.
+ * An exporter that is still being made: a module's, whose thread loads it beside the rest of the start.
  *
  * A batch that comes before waits. Not here: telling that the code can't be had, which is whoever loads it.
  */
 
 import type { SpanExporter } from "@opentelemetry/sdk-trace";
-import { exportFailure } from "./outcome.ts";
+import { finalFailure } from "./outcome.ts";
 
 /** @param loading where it rejects, every batch fails for good with its reason */
 export function createLazyExporter(loading: Promise<SpanExporter>): SpanExporter {
@@ -16,7 +16,7 @@ export function createLazyExporter(loading: Promise<SpanExporter>): SpanExporter
         .then((exporter) => exporter.export(spans, resultCallback))
         .catch((error: unknown) => {
           const reason = error instanceof Error ? String(error) : "something that is no Error was thrown";
-          resultCallback(exportFailure(reason, { isRetryable: false, retryAfterMs: undefined }));
+          resultCallback(finalFailure(reason));
         });
     },
     async forceFlush() {

@@ -12,7 +12,7 @@ import { createGrpcClient, type GrpcReply } from "./grpc-client.ts";
 import { readGrpcFailure } from "./grpc-status.ts";
 import { createOtlpEncoder } from "./otlp-encode.ts";
 import { parseRejectedSpans } from "./otlp-response.ts";
-import { type ExportOutcome, exportFailure, exportSuccess } from "./outcome.ts";
+import { type ExportOutcome, exportFailure, exportSuccess, finalFailure } from "./outcome.ts";
 
 const METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
@@ -94,7 +94,7 @@ export function createOtlpGrpcExporter(options: OtlpGrpcOptions): SpanExporter {
     } catch (error) {
       // A span or a header that can't be sent at all; what goes wrong on the wire is an outcome.
       const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
-      return exportFailure(code, { isRetryable: false, retryAfterMs: undefined });
+      return finalFailure(code);
     }
   }
 

@@ -11,7 +11,7 @@ import type { Clock } from "../core/clock.ts";
 import { createHttpPost } from "./http-post.ts";
 import { createOtlpEncoder } from "./otlp-encode.ts";
 import { parseRejectedSpans } from "./otlp-response.ts";
-import { exportFailure, exportSuccess } from "./outcome.ts";
+import { exportSuccess, finalFailure } from "./outcome.ts";
 
 const PROTOBUF = "application/x-protobuf";
 
@@ -47,7 +47,7 @@ export function createOtlpHttpExporter(options: OtlpHttpOptions, clock: Clock): 
       body = options.isGzip ? await gzipped(encoded) : encoded;
     } catch (error) {
       // A foreign span that can't be encoded: the same batch would fail again.
-      return exportFailure(String(error), { isRetryable: false, retryAfterMs: undefined });
+      return finalFailure(String(error));
     }
     const answer = await post.send(body, headers);
     if ("code" in answer) return answer;

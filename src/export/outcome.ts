@@ -37,6 +37,11 @@ export function exportFailure(reason: string, failure: ExportFailure): ExportRes
   return { code: FAILED, error: Object.assign(new Error(reason), failure) };
 }
 
+/** A failure that another try would not change: the same batch would fail again. @param reason as exportFailure's */
+export function finalFailure(reason: string): ExportResult {
+  return exportFailure(reason, { isRetryable: false, retryAfterMs: undefined });
+}
+
 /** Reads any exporter's result, ours or not. */
 export function readOutcome(result: ExportResult): ExportOutcome {
   if (result.code === SUCCESS) {
