@@ -13,18 +13,22 @@ import { FedtraceError } from "./core/errors.ts";
 import { createThrottledLog, type Log } from "./core/log.ts";
 import type { Random } from "./core/random.ts";
 import { type BatchQueue, startBatchQueue } from "./export/batch-queue.ts";
-import { createFanOut } from "./export/fan-out.ts";
+import type { BatchExporter } from "./export/delivery.ts";
 import { createFileExporter } from "./export/file.ts";
 import type { ExporterModule } from "./export/foreign-message.ts";
 import { createForeignExporter } from "./export/foreign-exporter.ts";
+import { createIntake } from "./export/intake.ts";
 import { createJaegerAgentExporter } from "./export/jaeger-agent.ts";
 import { createJaegerCollectorExporter } from "./export/jaeger-collector.ts";
 import { createLazyExporter } from "./export/lazy-exporter.ts";
+import type { OtlpExporter } from "./export/otlp-encode.ts";
 import { createOtlpGrpcExporter } from "./export/otlp-grpc.ts";
 import { createOtlpHttpExporter } from "./export/otlp-http.ts";
 import { createExportMetrics } from "./metrics/export-metrics.ts";
 import type { Registry } from "./metrics/registry.ts";
-import type { SpanSink } from "./span/record.ts";
+import type { EncodedSpan } from "./span/encoded-span.ts";
+import type { SpanOrigin, SpanSink } from "./span/record.ts";
+import type { SpanIntake } from "./span/span-draft.ts";
 
 /** JSON takes twice the time of protobuf; a smaller batch keeps the pause for requests below a millisecond. */
 const FILE_BATCH_SPANS = 128;
@@ -33,7 +37,7 @@ const FILE_BATCH_SPANS = 128;
 const JAEGER_TIMEOUT_MS = 10_000;
 
 export interface Exporters {
-  readonly sink: SpanSink;
+  readonly intake: SpanIntake;
   /**
    * Resolves once the code of every exporter is loaded. Rejects with FedtraceError CONFIG_INVALID, one line a fault, where a
    * module can't be; nothing is left running then. Spans may come before.
@@ -48,43 +52,68 @@ interface ExportTools {
   readonly random: Random;
   readonly log: Log;
   readonly registry: Registry;
-  /** Other places for every span: the built-in store, whoever embeds the sidecar. */
-  readonly sinks: readonly SpanSink[];
+  readonly origin: SpanOrigin;
+  /** Another place for every span, where there is one. */
+  readonly store: SpanSink<EncodedSpan> | undefined;
+  /** Whoever embeds the sidecar. */
+  readonly observer: SpanSink | undefined;
 }
 
 type ExportConfig = Config["exports"][number];
 
+/** A queue, whatever its spans are. */
+type Stoppable = Pick<BatchQueue<unknown>, "stop">;
+
 export function startExporters(exports: readonly ExportConfig[], tools: ExportTools): Exporters {
   const metricsOf = createExportMetrics(tools.registry);
   const loads: Promise<SpanExporter>[] = [];
-  const queues = exports.map((item, index) => {
+  const queues: Stoppable[] = [];
+  const records: SpanSink[] = tools.observer === undefined ? [] : [tools.observer];
+  const encoded: SpanSink<EncodedSpan>[] = tools.store === undefined ? [] : [tools.store];
+
+  function startQueue<Span>(
+    exporter: BatchExporter<Span>,
+    name: string,
+    batchSpans?: number,
+  ): BatchQueue<Span> {
+    const queue = startBatchQueue(exporter, { ...tools, counters: metricsOf(name) }, { name, batchSpans });
+    queues.push(queue);
+    return queue;
+  }
+
+  for (const [index, item] of exports.entries()) {
     const name = `${item.kind}[${index}]`;
-    const made = createExporter(item, `export[${index}].${item.kind}`, tools);
-    const isLoading = made instanceof Promise;
-    if (isLoading) loads.push(made);
-    return startBatchQueue(
-      isLoading ? createLazyExporter(made) : made,
-      { ...tools, counters: metricsOf(name) },
-      { name, batchSpans: item.kind === "file" ? FILE_BATCH_SPANS : undefined },
-    );
-  });
+    if (item.kind === "otlp") {
+      encoded.push(startQueue<EncodedSpan>(createOtlpExporter(item, tools.clock), name));
+    } else if (item.kind === "module") {
+      const loading = loadModule(item, `export[${index}].module`, tools);
+      loads.push(loading);
+      records.push(startQueue(createLazyExporter(loading), name));
+    } else {
+      const exporter =
+        item.kind === "file"
+          ? createFileExporter({ path: item.path })
+          : createJaegerExporter(item, tools.clock);
+      records.push(startQueue(exporter, name, item.kind === "file" ? FILE_BATCH_SPANS : undefined));
+    }
+  }
   const ready = untilLoaded(loads, queues);
   ready.catch(() => undefined); // Who doesn't wait for it is told by the log, with the first batch.
   return {
-    sink: createFanOut([...tools.sinks, ...queues]),
+    intake: createIntake(tools.origin, { records, encoded }),
     ready,
     stop: (timeoutMs) => stopAll(queues, timeoutMs),
   };
 }
 
-async function stopAll(queues: readonly BatchQueue[], timeoutMs: number): Promise<void> {
+async function stopAll(queues: readonly Stoppable[], timeoutMs: number): Promise<void> {
   await Promise.all(queues.map((queue) => queue.stop(timeoutMs)));
 }
 
 /** All are waited for, so an operator sees every fault at once. */
 async function untilLoaded(
   loads: readonly Promise<SpanExporter>[],
-  queues: readonly BatchQueue[],
+  queues: readonly Stoppable[],
 ): Promise<void> {
   const results = await Promise.allSettled(loads);
   const faults = results.flatMap((result) =>
@@ -95,33 +124,18 @@ async function untilLoaded(
   throw new FedtraceError("CONFIG_INVALID", faults.join("\n"), { faults: faults.length });
 }
 
-/** @param key as the operator would find it, for a fault */
-function createExporter(
-  item: ExportConfig,
-  key: string,
-  tools: ExportTools,
-): SpanExporter | Promise<SpanExporter> {
-  const { clock } = tools;
-  switch (item.kind) {
-    case "otlp": {
-      const options = {
-        url: item.url,
-        headers: item.headers,
-        isGzip: item.compression === "gzip",
-        timeoutMs: item.timeoutMs,
-        ca: item.certificateFile === undefined ? undefined : readFileSync(item.certificateFile),
-      };
-      return item.protocol === "grpc"
-        ? createOtlpGrpcExporter(options)
-        : createOtlpHttpExporter(options, clock);
-    }
-    case "file":
-      return createFileExporter({ path: item.path });
-    case "jaeger":
-      return createJaegerExporter(item, clock);
-    case "module":
-      return loadModule(item, key, tools);
-  }
+function createOtlpExporter(
+  item: Extract<ExportConfig, { readonly kind: "otlp" }>,
+  clock: Clock,
+): OtlpExporter {
+  const options = {
+    url: item.url,
+    headers: item.headers,
+    isGzip: item.compression === "gzip",
+    timeoutMs: item.timeoutMs,
+    ca: item.certificateFile === undefined ? undefined : readFileSync(item.certificateFile),
+  };
+  return item.protocol === "grpc" ? createOtlpGrpcExporter(options) : createOtlpHttpExporter(options, clock);
 }
 
 function createJaegerExporter(

@@ -41,7 +41,7 @@ import { createForcedBudget, type ForcedBudget } from "./sampling/forced.ts";
 import { createSampler } from "./sampling/samplers.ts";
 import { ACTIVITYPUB_ROUTES } from "./span/activitypub-routes.ts";
 import { MATRIX_ROUTES } from "./span/matrix-routes.ts";
-import type { SpanOrigin, SpanSink } from "./span/record.ts";
+import type { SpanSink } from "./span/record.ts";
 import { createResource } from "./span/resource.ts";
 import { createRouter, type MatchRoute } from "./span/routes.ts";
 import { createRecentStore, type RecentStore } from "./store/recent-store.ts";
@@ -94,7 +94,6 @@ interface Fixed {
   readonly deadlines: Deadlines;
   readonly exporters: Exporters;
   readonly store: RecentStore | undefined;
-  readonly origin: SpanOrigin;
 }
 
 /**
@@ -168,12 +167,11 @@ function createFixed(config: Config, tools: SidecarTools): Fixed {
     exporters: startExporters(config.isSdkDisabled ? [] : config.exports, {
       ...tools,
       registry,
-      sinks: [config.store.spansMax === 0 ? undefined : store, tools.spans].filter(
-        (sink) => sink !== undefined,
-      ),
+      origin: { resource, scope: { name: "fedtrace", version: VERSION } },
+      store: config.store.spansMax === 0 ? undefined : store,
+      observer: tools.spans,
     }),
     store,
-    origin: { resource, scope: { name: "fedtrace", version: VERSION } },
   };
 }
 
@@ -289,8 +287,7 @@ async function startSide(direction: Direction, live: () => Live, fixed: Fixed): 
       clock: tools.clock,
       metrics,
       peers: fixed.peers,
-      spans: fixed.exporters.sink,
-      origin: fixed.origin,
+      spans: fixed.exporters.intake,
       log: fixed.throttledLog,
       isDraining: () => listener?.isDraining ?? false,
       tunnelIdleMs: now.config.limits.idleMs,

@@ -104,7 +104,7 @@ async function* encodeTrace(
   const opening = `{${breakAt(3)}"traceID"${colon}"${traceID}",${breakAt(3)}"spans"${colon}[`;
   for (let index = 0; index === 0 || index < count; index++) {
     if (turns.isOver()) await turns.take();
-    const span = trace.spans[index];
+    const span = trace.spans[index]?.toRecord();
     if (span === undefined) return yield undefined;
     const processID = processes.idOf(span.origin);
     const jaegerSpan = toJaegerSpan(span, { processID, warnings: warningsOf?.(span, index), isRaw });

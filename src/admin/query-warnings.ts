@@ -44,13 +44,13 @@ async function findParents(trace: StoredTrace, count: number, turns: Turns): Pro
   for (let index = 0; index < count; index++) {
     if (turns.isOver()) await turns.take();
     const span = trace.spans[index];
-    if (span !== undefined) placeOf.set(span.fields.context.spanId, index);
+    if (span !== undefined) placeOf.set(span.toRecord().fields.context.spanId, index);
   }
   const parents = new Int16Array(count);
   for (let index = 0; index < count; index++) {
     if (turns.isOver()) await turns.take();
     const span = trace.spans[index];
-    parents[index] = placeOf.get((span && parentSpanId(span)) ?? "") ?? NO_PARENT;
+    parents[index] = placeOf.get((span && parentSpanId(span.toRecord())) ?? "") ?? NO_PARENT;
   }
   return parents;
 }
@@ -89,7 +89,7 @@ function skewFrom(
   spanAt: number,
   parentSkewNs = Number.NaN,
 ): number {
-  const [parent, span] = [spans[parentAt], spans[spanAt]];
+  const [parent, span] = [spans[parentAt]?.toRecord(), spans[spanAt]?.toRecord()];
   if (Number.isNaN(parentSkewNs) || parent === undefined || span === undefined) return Number.NaN;
   const host = hostOf(span);
   return host !== "" && host === hostOf(parent) ? parentSkewNs : skewBetween(span, parent);

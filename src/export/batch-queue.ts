@@ -11,9 +11,8 @@
  * exporter's), metric names (given in).
  */
 
-import type { SpanExporter } from "@opentelemetry/sdk-trace";
-import type { SpanRecord, SpanSink } from "../span/record.ts";
-import { createDelivery, type DeliveryTools } from "./delivery.ts";
+import type { SpanSink } from "../span/record.ts";
+import { type BatchExporter, createDelivery, type DeliveryTools } from "./delivery.ts";
 import { withTimeout } from "./with-timeout.ts";
 
 /** Spans: some seconds of a busy server; 7 MB when full (measured). */
@@ -37,7 +36,7 @@ export interface BatchQueueOptions {
   readonly intervalMs?: number;
 }
 
-export interface BatchQueue extends SpanSink {
+export interface BatchQueue<Span> extends SpanSink<Span> {
   /**
    * Takes no more spans, sends what waits, then shuts the exporter down. Resolves when all is sent, or after
    * `timeoutMs` (and a second for the exporter): what is left by then counts as dropped. Never rejects.
@@ -50,17 +49,17 @@ export interface BatchQueue extends SpanSink {
  *
  * @param exporter ours, or any of OpenTelemetry's; called again when it gave its result, or gave none for a minute
  */
-export function startBatchQueue(
-  exporter: SpanExporter,
+export function startBatchQueue<Span>(
+  exporter: BatchExporter<Span>,
   tools: DeliveryTools,
   options: BatchQueueOptions,
-): BatchQueue {
+): BatchQueue<Span> {
   const { counters, log } = tools;
   const capacity = options.capacity ?? CAPACITY_DEFAULT;
   const batchSpans = Math.min(options.batchSpans ?? BATCH_SPANS_DEFAULT, capacity);
   const intervalMs = options.intervalMs ?? INTERVAL_MS_DEFAULT;
   const delivery = createDelivery(exporter, tools, options.name);
-  const pending: SpanRecord[] = [];
+  const pending: Span[] = [];
   let inFlight = 0;
   let due: NodeJS.Timeout | undefined;
   let stopping: Promise<void> | undefined;
@@ -114,7 +113,7 @@ export function startBatchQueue(
   };
 }
 
-async function shutdown(exporter: SpanExporter): Promise<void> {
+async function shutdown(exporter: Pick<BatchExporter<unknown>, "shutdown">): Promise<void> {
   try {
     await exporter.shutdown();
   } catch {

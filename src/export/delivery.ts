@@ -5,11 +5,10 @@
  * batch and when it is due (batch-queue.ts).
  */
 
-import type { SpanExporter } from "@opentelemetry/sdk-trace";
+import type { ExportResult } from "@opentelemetry/core";
 import type { Clock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
 import type { Random } from "../core/random.ts";
-import type { SpanRecord } from "../span/record.ts";
 import { ATTEMPTS_MAX, retryWaitMs } from "./backoff.ts";
 import { createHealthLog } from "./health-log.ts";
 import { type ExportOutcome, readOutcome } from "./outcome.ts";
@@ -35,9 +34,15 @@ export interface DeliveryTools {
   readonly random: Pick<Random, "fraction">;
 }
 
-export interface Delivery {
+/** OpenTelemetry's `SpanExporter`, as far as it is used here; ours may take spans that are encoded already. */
+export interface BatchExporter<Span> {
+  export(batch: Span[], resultCallback: (result: ExportResult) => void): void;
+  shutdown(): Promise<void>;
+}
+
+export interface Delivery<Span> {
   /** Never rejects. Ends with every span of the batch counted, unless it was abandoned. One at a time. */
-  deliver(batch: SpanRecord[]): Promise<void>;
+  deliver(batch: Span[]): Promise<void>;
   /** Ends the wait before the next try, if there is one: the back end may be back. */
   hurry(): void;
   /** Gives up for good; from here on nothing is counted, since the caller does. */
@@ -45,7 +50,11 @@ export interface Delivery {
 }
 
 /** @param name the exporter's, for the log */
-export function createDelivery(exporter: SpanExporter, tools: DeliveryTools, name: string): Delivery {
+export function createDelivery<Span>(
+  exporter: BatchExporter<Span>,
+  tools: DeliveryTools,
+  name: string,
+): Delivery<Span> {
   const { counters, clock, log, random } = tools;
   const health = createHealthLog(name, log, clock);
   let isAbandoned = false;
@@ -90,7 +99,7 @@ export function createDelivery(exporter: SpanExporter, tools: DeliveryTools, nam
   };
 }
 
-function exportOnce(exporter: SpanExporter, batch: SpanRecord[]): Promise<ExportOutcome> {
+function exportOnce<Span>(exporter: BatchExporter<Span>, batch: Span[]): Promise<ExportOutcome> {
   return new Promise((resolve) => {
     const fail = (reason: string, isRetryable: boolean): void =>
       resolve({ isExported: false, reason, isRetryable, retryAfterMs: undefined });

@@ -7,10 +7,9 @@
  */
 
 import type { ExportResult } from "@opentelemetry/core";
-import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace";
 import { createGrpcClient, type GrpcReply } from "./grpc-client.ts";
 import { readGrpcFailure } from "./grpc-status.ts";
-import { createOtlpEncoder } from "./otlp-encode.ts";
+import { createOtlpEncoder, type OtlpExporter, type OtlpSpan } from "./otlp-encode.ts";
 import { parseRejectedSpans } from "./otlp-response.ts";
 import { type ExportOutcome, exportFailure, exportSuccess, finalFailure } from "./outcome.ts";
 
@@ -33,7 +32,7 @@ export interface OtlpGrpcOptions {
 
 /** How far a batch that takes several calls has come. */
 interface Progress {
-  readonly spans: readonly ReadableSpan[];
+  readonly spans: readonly OtlpSpan[];
   sent: number;
   rejected: number;
 }
@@ -44,7 +43,7 @@ interface Progress {
  *
  * @throws TypeError for a URL that is none; the config has checked it
  */
-export function createOtlpGrpcExporter(options: OtlpGrpcOptions): SpanExporter {
+export function createOtlpGrpcExporter(options: OtlpGrpcOptions): OtlpExporter {
   const client = createGrpcClient(options);
   const encode = createOtlpEncoder();
   /** Of a batch that may be given again. */
@@ -57,7 +56,7 @@ export function createOtlpGrpcExporter(options: OtlpGrpcOptions): SpanExporter {
   }
 
   /** As many spans from `first` on as one message takes, at least one. */
-  function encodePart(spans: readonly ReadableSpan[], first: number): { count: number; encoded: Buffer } {
+  function encodePart(spans: readonly OtlpSpan[], first: number): { count: number; encoded: Buffer } {
     let count = spans.length - first;
     let encoded = encode(spans.slice(first));
     while (encoded.length > MESSAGE_BYTES_MAX && count > 1) {
@@ -84,7 +83,7 @@ export function createOtlpGrpcExporter(options: OtlpGrpcOptions): SpanExporter {
     return exportSuccess(batch.rejected);
   }
 
-  async function send(spans: readonly ReadableSpan[]): Promise<ExportResult> {
+  async function send(spans: readonly OtlpSpan[]): Promise<ExportResult> {
     const batch = progress?.spans === spans ? progress : { spans, sent: 0, rejected: 0 };
     progress = undefined;
     try {

@@ -6,10 +6,9 @@
  */
 
 import type { ExportResult } from "@opentelemetry/core";
-import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace";
 import type { Clock } from "../core/clock.ts";
 import { createHttpPost } from "./http-post.ts";
-import { createOtlpEncoder } from "./otlp-encode.ts";
+import { createOtlpEncoder, type OtlpExporter, type OtlpSpan } from "./otlp-encode.ts";
 import { parseRejectedSpans } from "./otlp-response.ts";
 import { exportSuccess, finalFailure } from "./outcome.ts";
 
@@ -31,7 +30,7 @@ export interface OtlpHttpOptions {
  * @param clock for a Retry-After that is a date
  * @throws TypeError for a URL that is none; the config has checked it
  */
-export function createOtlpHttpExporter(options: OtlpHttpOptions, clock: Clock): SpanExporter {
+export function createOtlpHttpExporter(options: OtlpHttpOptions, clock: Clock): OtlpExporter {
   const post = createHttpPost(options, clock);
   const encode = createOtlpEncoder();
   const headers = {
@@ -40,7 +39,7 @@ export function createOtlpHttpExporter(options: OtlpHttpOptions, clock: Clock): 
     ...(options.isGzip ? { "content-encoding": "gzip" } : {}),
   };
 
-  async function send(spans: readonly ReadableSpan[]): Promise<ExportResult> {
+  async function send(spans: readonly OtlpSpan[]): Promise<ExportResult> {
     let body: Buffer;
     try {
       const encoded = encode(spans);

@@ -10,7 +10,8 @@ import type { AttributeValue, Attributes, HrTime, Link, SpanStatus } from "@open
 import type { ReadableSpan, TimedEvent } from "@opentelemetry/sdk-trace";
 import { isInt64 } from "../core/int64.ts";
 import { withoutLoneSurrogates } from "../core/text.ts";
-import { groupSpans, KIND_OFFSET, spanFlags } from "./otlp-model.ts";
+import { KIND_OFFSET, spanFlags } from "../span/otlp-span.ts";
+import { groupSpans } from "./otlp-model.ts";
 
 type Json = string | number | boolean | readonly Json[] | { readonly [key: string]: Json | undefined };
 

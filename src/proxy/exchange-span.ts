@@ -7,12 +7,12 @@ import type { Direction } from "../metrics/proxy-metrics.ts";
 import type { Meeting } from "../peer/peer-book.ts";
 import {
   type BorderFacts,
-  clientAttributes,
+  type ClientFacts,
   type Endpoint,
   errorType,
-  serverAttributes,
+  type ServerFacts,
 } from "../span/conventions.ts";
-import { SPAN_KIND_CLIENT, SPAN_KIND_SERVER, type SpanOrigin, SpanRecord } from "../span/record.ts";
+import type { SpanDraft } from "../span/span-draft.ts";
 import type { Crossing } from "./border.ts";
 import type { Target } from "./side.ts";
 
@@ -38,21 +38,19 @@ export interface ExchangeFacts {
   resendCount: number;
 }
 
-export function toSpanRecord(origin: SpanOrigin, facts: ExchangeFacts, endUnixMs: number): SpanRecord {
+export function toSpanDraft(facts: ExchangeFacts, endUnixMs: number): SpanDraft {
   const { crossing } = facts;
   const isInbound = facts.direction === "inbound";
-  return new SpanRecord(origin, {
+  return {
     name: facts.operation,
-    kind: isInbound ? SPAN_KIND_SERVER : SPAN_KIND_CLIENT,
     context: crossing.context,
     parent: crossing.parent,
     startUnixMs: facts.startUnixMs,
     endUnixMs,
-    attributes: isInbound ? inboundAttributes(facts) : outboundAttributes(facts),
-    links: [],
-    events: [],
     error: errorType(isInbound ? "server" : "client", facts.status, facts.error),
-  });
+    server: isInbound ? serverFacts(facts) : undefined,
+    client: isInbound ? undefined : clientFacts(facts),
+  };
 }
 
 export function toMeeting(
@@ -71,11 +69,11 @@ export function toMeeting(
   };
 }
 
-function inboundAttributes(facts: ExchangeFacts): ReturnType<typeof serverAttributes> {
+function serverFacts(facts: ExchangeFacts): ServerFacts {
   const { head, target, crossing, clientAddress, clientPort } = facts;
   const { path, query } = splitQuery(target.path);
   // One literal, no spread: a copied shape is a new one to the engine, and every reader of it starts to guess.
-  return serverAttributes({
+  return {
     method: head.method,
     scheme: target.scheme,
     path,
@@ -89,13 +87,13 @@ function inboundAttributes(facts: ExchangeFacts): ReturnType<typeof serverAttrib
     route: facts.route,
     clientAddress: clientAddress === "" ? undefined : clientAddress,
     userAgent: facts.userAgent,
-  });
+  };
 }
 
-function outboundAttributes(facts: ExchangeFacts): ReturnType<typeof clientAttributes> {
+function clientFacts(facts: ExchangeFacts): ClientFacts {
   const { head, target, crossing } = facts;
   const { path, query } = splitQuery(target.path);
-  return clientAttributes({
+  return {
     method: head.method,
     scheme: target.scheme,
     path,
@@ -108,7 +106,7 @@ function outboundAttributes(facts: ExchangeFacts): ReturnType<typeof clientAttri
     peer: remoteEnd(facts.upstream),
     authority: target.authority,
     resendCount: facts.resendCount,
-  });
+  };
 }
 
 function splitQuery(path: string): { readonly path: string; readonly query: string | undefined } {

@@ -28,12 +28,12 @@ import type { UpstreamPool } from "../http1/upstream-pool.ts";
 import type { ProxyMetrics } from "../metrics/proxy-metrics.ts";
 import type { PeerBook } from "../peer/peer-book.ts";
 import { formatContextLines } from "../propagation/inject.ts";
-import type { SpanOrigin, SpanSink } from "../span/record.ts";
 import type { MatchRoute } from "../span/routes.ts";
+import type { SpanIntake } from "../span/span-draft.ts";
 import { spanName } from "../span/span-name.ts";
 import { type Answer, formatAnswer } from "./answers.ts";
 import { type BorderPolicy, crossBorder } from "./border.ts";
-import { type ExchangeFacts, toMeeting, toSpanRecord } from "./exchange-span.ts";
+import { type ExchangeFacts, toMeeting, toSpanDraft } from "./exchange-span.ts";
 import { readRequestFields } from "./request-fields.ts";
 import { formatRequest, formatResponse, formatTrailers } from "./rewrite.ts";
 import type { Side } from "./side.ts";
@@ -51,8 +51,7 @@ export interface ExchangeContext {
   readonly clock: Clock;
   readonly metrics: ProxyMetrics;
   readonly peers: PeerBook;
-  readonly spans: SpanSink;
-  readonly origin: SpanOrigin;
+  readonly spans: SpanIntake;
   /** Throttled: what peers cause goes into it. */
   readonly log: Log;
   readonly isDraining: () => boolean;
@@ -351,11 +350,11 @@ class Exchange implements RequestHandler, ResponseHandler {
     if (this.#isOver) return;
     this.#isOver = true;
     const facts = this.#facts;
-    const { clock, metrics, peers, spans, origin, log } = this.#context;
+    const { clock, metrics, peers, spans, log } = this.#context;
     facts.error = error;
     facts.upstream = this.#upstream?.socket;
     const endUnixMs = facts.startUnixMs + clock.monotonicMs() - facts.startMs;
-    if (facts.crossing.context.isSampled) spans.onEnd(toSpanRecord(origin, facts, endUnixMs));
+    if (facts.crossing.context.isSampled) spans.take(toSpanDraft(facts, endUnixMs));
     peers.note(facts.crossing.peer.name, toMeeting(facts, endUnixMs));
     if (error === undefined) return;
     this.#upstream?.destroy();

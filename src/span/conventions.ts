@@ -89,11 +89,11 @@ export function errorType(
 /** Attributes of the SERVER span of an inbound request. */
 export function serverAttributes(facts: ServerFacts): Attributes {
   const { border, peer, server } = facts;
-  const path = cut(facts.path);
-  const query = cut(redactQuery(cut(facts.query ?? "")));
-  const userAgent = cut(facts.userAgent ?? "");
-  const peerName = cut(border.peerName ?? "");
-  const serverAddress = cut(server?.address ?? "");
+  const path = cutText(facts.path);
+  const query = cutText(redactQuery(cutText(facts.query ?? "")));
+  const userAgent = cutText(facts.userAgent ?? "");
+  const peerName = cutText(border.peerName ?? "");
+  const serverAddress = cutText(server?.address ?? "");
   const copy = copyOf(path + query + userAgent + peerName + serverAddress);
   const userAgentAt = path.length + query.length;
   const peerNameAt = userAgentAt + userAgent.length;
@@ -118,7 +118,7 @@ export function serverAttributes(facts: ServerFacts): Attributes {
   if (peerName !== "") attributes["fedtrace.peer.name"] = copy.slice(peerNameAt, serverAddressAt);
   if (serverAddress !== "") attributes["server.address"] = copy.slice(serverAddressAt);
   if (server?.port !== undefined) attributes["server.port"] = server.port;
-  if (facts.clientAddress !== undefined) attributes["client.address"] = cut(facts.clientAddress);
+  if (facts.clientAddress !== undefined) attributes["client.address"] = cutText(facts.clientAddress);
   addPeer(attributes, peer);
   addRare(attributes, facts.method, errorType("server", facts.status, facts.error));
   return attributes;
@@ -127,11 +127,11 @@ export function serverAttributes(facts: ServerFacts): Attributes {
 /** Attributes of the CLIENT span of one outbound attempt. */
 export function clientAttributes(facts: ClientFacts): Attributes {
   const { border, peer, server } = facts;
-  const query = redactQuery(cut(facts.query ?? ""));
-  const origin = `${facts.scheme}://${redactAuthority(cut(facts.authority))}`;
-  const url = cut(`${origin}${cut(facts.path)}${query === "" ? "" : "?"}${query}`);
-  const peerName = cut(border.peerName ?? "");
-  const serverAddress = cut(server?.address ?? "");
+  const query = redactQuery(cutText(facts.query ?? ""));
+  const origin = `${facts.scheme}://${redactAuthority(cutText(facts.authority))}`;
+  const url = cutText(`${origin}${cutText(facts.path)}${query === "" ? "" : "?"}${query}`);
+  const peerName = cutText(border.peerName ?? "");
+  const serverAddress = cutText(server?.address ?? "");
   const copy = copyOf(url + peerName + serverAddress);
   const serverAddressAt = url.length + peerName.length;
 
@@ -163,12 +163,13 @@ function addPeer(attributes: Attributes, peer: Endpoint | undefined): void {
 
 function addRare(attributes: Attributes, method: string, error: string | undefined): void {
   if (knownMethod(method) === OTHER_METHOD) {
-    attributes["http.request.method_original"] = copyOf(cut(method));
+    attributes["http.request.method_original"] = copyOf(cutText(method));
   }
   if (error !== undefined) attributes["error.type"] = error;
 }
 
-function cut(text: string): string {
+/** A text as an attribute may have it: its first 1,024 characters. */
+export function cutText(text: string): string {
   return text.length > TEXT_MAX ? text.slice(0, TEXT_MAX) : text;
 }
 

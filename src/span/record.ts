@@ -41,9 +41,9 @@ type AttributeValue = string | number | boolean;
 /** A value of undefined counts as absent. */
 export type Attributes = Record<string, AttributeValue | undefined>;
 
-/** What a proxy hands finished spans to. Never throws, never blocks, sheds on its own. */
-export interface SpanSink {
-  onEnd(span: SpanRecord): void;
+/** Where finished spans go. Never throws, never blocks, sheds on its own. */
+export interface SpanSink<Span = SpanRecord> {
+  onEnd(span: Span): void;
 }
 
 interface SpanLink {
@@ -81,7 +81,7 @@ export interface SpanOrigin {
   readonly scope: InstrumentationScope;
 }
 
-/** A class because it is made once per sampled request: one shape, getters on the prototype. */
+/** A class because it is made for each sampled request: one shape, getters on the prototype. */
 export class SpanRecord implements ReadableSpan {
   readonly origin: SpanOrigin;
   readonly fields: SpanFields;
@@ -99,6 +99,19 @@ export class SpanRecord implements ReadableSpan {
 
   get kind(): typeof SPAN_KIND_SERVER | typeof SPAN_KIND_CLIENT {
     return this.fields.kind;
+  }
+
+  get traceId(): string {
+    return this.fields.context.traceId;
+  }
+
+  /** As an encoded span has it (encoded-span.ts). */
+  outline(): Pick<SpanFields, "name" | "kind" | "startUnixMs" | "endUnixMs"> {
+    return this.fields;
+  }
+
+  toRecord(): this {
+    return this;
   }
 
   spanContext(): SpanContext {
@@ -178,9 +191,14 @@ export class SpanRecord implements ReadableSpan {
   }
 }
 
+/** As W3C's trace-flags have them. */
+export function traceFlagsOf({ isSampled, isRandom }: TraceContext): number {
+  return (isSampled ? FLAG_SAMPLED : 0) | (isRandom ? FLAG_RANDOM : 0);
+}
+
 function toSpanContext(context: TraceContext, isRemote: boolean): SpanContext {
-  const { traceId, spanId, isSampled, isRandom, traceState } = context;
-  const traceFlags = (isSampled ? FLAG_SAMPLED : 0) | (isRandom ? FLAG_RANDOM : 0);
+  const { traceId, spanId, traceState } = context;
+  const traceFlags = traceFlagsOf(context);
   if (traceState === "") return { traceId, spanId, traceFlags, isRemote };
   return {
     traceId,
@@ -192,7 +210,7 @@ function toSpanContext(context: TraceContext, isRemote: boolean): SpanContext {
 }
 
 /** Seconds and nanoseconds; a double has about 0.24 µs of resolution at today's Unix milliseconds. */
-function toHrTime(unixMs: number): HrTime {
+export function toHrTime(unixMs: number): HrTime {
   const seconds = Math.floor(unixMs / 1000);
   const nanoseconds = Math.round((unixMs - seconds * 1000) * NANOSECONDS_PER_MS);
   return nanoseconds === NANOSECONDS_PER_SECOND ? [seconds + 1, 0] : [seconds, nanoseconds];

@@ -20,6 +20,15 @@ const KNOWN_METHODS: ReadonlySet<string> = new Set([
   "TRACE",
 ]);
 
+const METHOD_NUMBERS: ReadonlyMap<string, number> = new Map(
+  [...KNOWN_METHODS].map((method, index) => [method, index]),
+);
+
+/** 0 to 15; undefined for a method that is not known. */
+export function methodNumber(method: string): number | undefined {
+  return METHOD_NUMBERS.get(method);
+}
+
 /** `http.request.method` of a method that is not known. */
 export const OTHER_METHOD = "_OTHER";
 

@@ -6,12 +6,13 @@
  *   oldest ◄──► … ◄──► newest       traces in the order in which the first span of each ended
  *     └ goes first, whole               └ its spans in the order they ended
  * ```
- * Records are kept as they are, never copied or encoded: they exist anyway, and a request must not pay for what
+ * Spans are kept as they come, most of them as the bytes that are exported anyway: a request must not pay for what
  * nobody may ever look at. A trace that went may come again with its later spans: that is a new entry.
  * Not here: searching (search.ts), metric names and defaults (given in), anything on disk.
  */
 
-import type { SpanRecord, SpanSink } from "../span/record.ts";
+import type { EndedSpan } from "../span/encoded-span.ts";
+import type { SpanSink } from "../span/record.ts";
 import { estimateSpanBytes, TRACE_BYTES } from "./span-bytes.ts";
 
 /**
@@ -40,12 +41,12 @@ export interface StoredTrace {
   /** 32 lower-case hex digits. */
   readonly traceId: string;
   /** In the order they ended; grows while the trace is kept. At most 5,000. */
-  readonly spans: readonly SpanRecord[];
+  readonly spans: readonly EndedSpan[];
   /** Undefined at the oldest. */
   readonly older: StoredTrace | undefined;
 }
 
-export interface RecentStore extends SpanSink {
+export interface RecentStore extends SpanSink<EndedSpan> {
   /** Spans that are kept now. */
   spans(): number;
   /** What they take, in bytes, as estimated. */
@@ -57,7 +58,7 @@ export interface RecentStore extends SpanSink {
 }
 
 interface Entry extends StoredTrace {
-  spans: SpanRecord[];
+  spans: EndedSpan[];
   bytes: number;
   older: Entry | undefined;
   newer: Entry | undefined;
@@ -86,7 +87,7 @@ export function createRecentStore(counters: StoreCounters, options: RecentStoreO
     counters.evicted(spans);
   }
 
-  function startTrace(traceId: string, span: SpanRecord, spanBytes: number): void {
+  function startTrace(traceId: string, span: EndedSpan, spanBytes: number): void {
     const bytes = TRACE_BYTES + spanBytes;
     // Not an empty list: the first push would reserve room for 17, and most traces of one sidecar have one or two.
     const entry: Entry = { traceId, spans: [span], bytes, older: newest, newer: undefined };
@@ -100,7 +101,7 @@ export function createRecentStore(counters: StoreCounters, options: RecentStoreO
   return {
     onEnd(span) {
       if (spansMax === 0) return;
-      const { traceId } = span.fields.context;
+      const { traceId } = span;
       const bytes = estimateSpanBytes(span);
       const known = entries.get(traceId);
       const isTraceFull =

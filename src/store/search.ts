@@ -6,7 +6,9 @@
  * (https://www.jaegertracing.io/docs/2.13/architecture/apis/): one and the same span must meet all of them.
  */
 
-import type { SpanRecord } from "../span/record.ts";
+import type { EndedSpan } from "../span/encoded-span.ts";
+import { type SpanRecord, toHrTime } from "../span/record.ts";
+import type { SpanOutline } from "../span/span-decode.ts";
 import type { RecentStore, StoredTrace } from "./recent-store.ts";
 import { scopeTags, serviceName, stateTags, tagText } from "./span-tags.ts";
 import type { Turns } from "./turns.ts";
@@ -50,11 +52,12 @@ export async function searchTraces(
 }
 
 /** In the order of what it costs. */
-function matches(span: SpanRecord, search: TraceSearch): boolean {
+function matches(span: EndedSpan, search: TraceSearch): boolean {
   if (serviceName(span.origin) !== search.service) return false;
-  if (search.operation !== undefined && span.name !== search.operation) return false;
-  if (!matchesTimes(span, search)) return false;
-  return search.tags.size === 0 || hasTags(span, search.tags);
+  const outline = span.outline();
+  if (search.operation !== undefined && outline.name !== search.operation) return false;
+  if (!matchesTimes(outline, search)) return false;
+  return search.tags.size === 0 || hasTags(span.toRecord(), search.tags);
 }
 
 /** What is shown besides the attributes is made once for all tags that are looked for. */
@@ -66,15 +69,16 @@ function hasTags(span: SpanRecord, tags: TraceSearch["tags"]): boolean {
   return true;
 }
 
-function matchesTimes(span: SpanRecord, search: TraceSearch): boolean {
-  const [seconds, nanoseconds] = span.startTime;
+function matchesTimes({ startUnixMs, endUnixMs }: SpanOutline, search: TraceSearch): boolean {
+  const [seconds, nanoseconds] = toHrTime(startUnixMs);
   const micros = seconds * MICROSECONDS_PER_SECOND;
   if (micros + Math.floor(nanoseconds / 1000) < search.startMicros) return false;
   if (micros + Math.ceil(nanoseconds / 1000) > search.endMicros) return false;
   const { minDurationNs, maxDurationNs } = search;
   if (minDurationNs === 0 && maxDurationNs === 0) return true;
-  const [durationSeconds, rest] = span.duration;
-  const durationNs = durationSeconds * NANOSECONDS_PER_SECOND + rest;
+  // As a record has them: both ends are rounded before the one is taken from the other.
+  const [endSeconds, endNanoseconds] = toHrTime(Math.max(startUnixMs, endUnixMs));
+  const durationNs = (endSeconds - seconds) * NANOSECONDS_PER_SECOND + endNanoseconds - nanoseconds;
   return durationNs >= minDurationNs && (maxDurationNs === 0 || durationNs <= maxDurationNs);
 }
 

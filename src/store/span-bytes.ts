@@ -7,7 +7,8 @@
  * many spans share are counted for each, texts beyond latin1 at half their size: what the proxy records is latin1.
  */
 
-import type { Attributes, SpanRecord } from "../span/record.ts";
+import { EncodedSpan, type EndedSpan } from "../span/encoded-span.ts";
+import type { Attributes } from "../span/record.ts";
 
 /** The record, its fields, both contexts with their ids, times, lists, and its place in its trace. */
 const SPAN_BYTES = 700;
@@ -18,8 +19,13 @@ const ATTRIBUTE_BYTES = 26;
 /** A link's or an event's object and what hangs on it, but its attributes. */
 const PART_BYTES = 300;
 
+/** An encoded span's own object, and its part of what is left free in a page. */
+const ENCODED_SPAN_BYTES = 80;
+
 /** @returns bytes; an estimate, within 30 % of what spans of the proxy were measured to take */
-export function estimateSpanBytes({ fields }: SpanRecord): number {
+export function estimateSpanBytes(span: EndedSpan): number {
+  if (span instanceof EncodedSpan) return ENCODED_SPAN_BYTES + span.end - span.start;
+  const { fields } = span.toRecord();
   let bytes = SPAN_BYTES + fields.name.length + attributesBytes(fields.attributes);
   for (const link of fields.links) bytes += PART_BYTES + attributesBytes(link.attributes);
   for (const event of fields.events)

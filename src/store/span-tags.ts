@@ -26,7 +26,7 @@ export function serviceName({ resource }: SpanOrigin): string {
   return name === "" ? SERVICE_EMPTY : name;
 }
 
-export function spanKind({ kind }: SpanRecord): "server" | "client" {
+export function spanKind({ kind }: Pick<SpanRecord, "kind">): "server" | "client" {
   return kind === SPAN_KIND_SERVER ? "server" : "client";
 }
 

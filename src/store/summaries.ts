@@ -1,6 +1,6 @@
 /** What all kept traces amount to: which services did what, and which service called which. */
 
-import type { SpanRecord } from "../span/record.ts";
+import type { EndedSpan } from "../span/encoded-span.ts";
 import type { RecentStore, StoredTrace } from "./recent-store.ts";
 import { serviceName, spanKind } from "./span-tags.ts";
 import type { Turns } from "./turns.ts";
@@ -33,9 +33,10 @@ export async function listOperations(
   const kinds = new Map<string, Set<Operation["spanKind"]>>();
   await walkAllSpans(store, turns, (span) => {
     if (serviceName(span.origin) !== service) return;
-    const known = kinds.get(span.name);
-    if (known === undefined) kinds.set(span.name, new Set([spanKind(span)]));
-    else known.add(spanKind(span));
+    const outline = span.outline();
+    const known = kinds.get(outline.name);
+    if (known === undefined) kinds.set(outline.name, new Set([spanKind(outline)]));
+    else known.add(spanKind(outline));
   });
   return [...kinds.keys()]
     .toSorted()
@@ -68,8 +69,8 @@ async function isBetween(
   { startMs, endMs }: { readonly startMs: number; readonly endMs: number },
 ): Promise<boolean> {
   let isWithin = true;
-  await walkSpans(trace, turns, ({ fields }) => {
-    const { startUnixMs, endUnixMs } = fields;
+  await walkSpans(trace, turns, (span) => {
+    const { startUnixMs, endUnixMs } = span.outline();
     isWithin = startUnixMs > startMs && Math.max(startUnixMs, endUnixMs) < endMs;
     return isWithin;
   });
@@ -83,11 +84,13 @@ async function countLinks(
 ): Promise<void> {
   if (trace.spans.length < 2) return;
   const serviceOf = new Map<string, string>();
-  await walkSpans(trace, turns, ({ fields, origin }) => {
+  await walkSpans(trace, turns, (span) => {
+    const { fields, origin } = span.toRecord();
     serviceOf.set(fields.context.spanId, serviceName(origin));
     return true;
   });
-  await walkSpans(trace, turns, ({ fields, origin }) => {
+  await walkSpans(trace, turns, (span) => {
+    const { fields, origin } = span.toRecord();
     const parent = serviceOf.get(fields.parent?.spanId ?? "");
     if (parent === undefined) return true;
     const children = counts.get(parent) ?? new Map<string, number>();
@@ -101,7 +104,7 @@ async function countLinks(
 async function walkAllSpans(
   store: RecentStore,
   turns: Turns,
-  visit: (span: SpanRecord) => void,
+  visit: (span: EndedSpan) => void,
 ): Promise<void> {
   await walkTraces(store, turns, async (trace) => {
     await walkSpans(trace, turns, (span) => {

@@ -1,6 +1,6 @@
 /** Looking through the store beside traffic: in turns (turns.ts), which may end within a trace as well as between two. */
 
-import type { SpanRecord } from "../span/record.ts";
+import type { EndedSpan } from "../span/encoded-span.ts";
 import type { RecentStore, StoredTrace } from "./recent-store.ts";
 import type { Turns } from "./turns.ts";
 
@@ -26,7 +26,7 @@ export async function walkTraces(
 export async function walkSpans(
   trace: StoredTrace,
   turns: Turns,
-  visit: (span: SpanRecord) => boolean,
+  visit: (span: EndedSpan) => boolean,
 ): Promise<void> {
   for (let index = 0; index < trace.spans.length; index++) {
     if (turns.isOver()) await turns.take();

@@ -14,7 +14,7 @@ const OPTIONS = { name: "otlp", capacity: 10, batchSpans: 4, intervalMs: 1000 };
 const SPAN = exampleSpan();
 const RETRYABLE = exportFailure("HTTP status 503", { isRetryable: true, retryAfterMs: undefined });
 
-function offer(queue: BatchQueue, spans: number): void {
+function offer(queue: BatchQueue<typeof SPAN>, spans: number): void {
   for (let index = 0; index < spans; index++) queue.onEnd(SPAN);
 }
 

@@ -5,7 +5,6 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { SpanRecord } from "../../src/span/record.ts";
 import { createRecentStore, type RecentStore, type StoredTrace } from "../../src/store/recent-store.ts";
 import { estimateSpanBytes, TRACE_BYTES } from "../../src/store/span-bytes.ts";
 import { spanOf } from "../admin/query-spans.ts";
@@ -156,7 +155,7 @@ it("keeps its bounds and its count whatever comes", () => {
       }
       const traces: StoredTrace[] = [];
       for (let trace = store.newest(); trace !== undefined; trace = trace.older) traces.push(trace);
-      const spans: SpanRecord[] = traces.flatMap((trace) => [...trace.spans]);
+      const spans = traces.flatMap((trace) => [...trace.spans]);
       expect(store.spans()).toBe(spans.length);
       expect(spans.length + counts.evicted + counts.dropped).toBe(given.length);
       const bytes = spans.reduce((sum, span) => sum + estimateSpanBytes(span), traces.length * TRACE_BYTES);

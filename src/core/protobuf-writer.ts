@@ -23,6 +23,13 @@ const SCALAR_BYTES_MAX = 10;
 const BYTES_PER_UNIT_MAX = 3;
 /** Shorter texts are written by a loop: the call into the engine costs as much as some 30 characters. */
 const LOOP_UNITS_MAX = 30;
+/** The same for bytes that are copied. */
+const LOOP_BYTES_MAX = 64;
+
+/** KeyValue.value, and of AnyValue its string and its integer (common.proto). */
+const ATTRIBUTE_VALUE = tagOf(2, WIRE_LENGTH);
+const VALUE_STRING = tagOf(1, WIRE_LENGTH);
+const VALUE_INT = tagOf(3, WIRE_VARINT);
 
 const UINT32 = 2 ** 32;
 
@@ -49,16 +56,37 @@ export class ProtobufWriter {
     return Buffer.from(this.#buffer.subarray(0, this.#position));
   }
 
+  /** Bytes written since `reset`. */
+  get length(): number {
+    return this.#position;
+  }
+
+  /** Copies all that was written to `target`, where there must be room for it. */
+  copyTo(target: Buffer, at: number): void {
+    this.#buffer.copy(target, at, 0, this.#position);
+  }
+
+  /** Takes over `source` from `start` to `end`: a long run of bytes that are encoded already. */
+  copy(source: Buffer, start: number, end: number): void {
+    this.#reserve(end - start);
+    source.copy(this.#buffer, this.#position, start, end);
+    this.#position += end - start;
+  }
+
   /** @param value a whole number from 0 to 2³² - 1 */
   varint(value: number): void {
     this.#reserve(SCALAR_BYTES_MAX);
+    this.#scalar(value);
+  }
+
+  /** A varint for which there is room. */
+  #scalar(value: number): void {
     const buffer = this.#buffer;
+    let position = this.#position;
     let rest = value;
-    while (rest > 0x7f) {
-      buffer[this.#position++] = (rest & 0x7f) | 0x80;
-      rest >>>= 7;
-    }
-    buffer[this.#position++] = rest;
+    for (; rest > 0x7f; rest >>>= 7) buffer[position++] = (rest & 0x7f) | 0x80;
+    buffer[position++] = rest;
+    this.#position = position;
   }
 
   /** @param value a whole number from -2⁶³ to 2⁶³ - 1 */
@@ -95,6 +123,15 @@ export class ProtobufWriter {
   /** Bytes as they are; with their tag and length where they need one. */
   raw(bytes: Uint8Array): void {
     this.#reserve(bytes.length);
+    if (bytes.length > LOOP_BYTES_MAX) {
+      this.#buffer.set(bytes, this.#position);
+      this.#position += bytes.length;
+      return;
+    }
+    this.#copyShort(bytes);
+  }
+
+  #copyShort(bytes: Uint8Array): void {
     const buffer = this.#buffer;
     let position = this.#position;
     for (let index = 0; index < bytes.length; index++) buffer[position++] = bytes[index] ?? 0;
@@ -112,6 +149,38 @@ export class ProtobufWriter {
       buffer[position++] = (nibble(hex.charCodeAt(index)) << 4) | nibble(hex.charCodeAt(index + 1));
     }
     this.#position = position;
+  }
+
+  /**
+   * A `KeyValue` with a string, as OTLP's attributes are: `tag { key, value { string } }`.
+   *
+   * @param key KeyValue.key with its tag and length
+   * @returns false where a character isn't ASCII: what was written is then of no use
+   */
+  asciiAttribute(tag: number, key: Uint8Array, text: string): boolean {
+    this.#reserve(key.length + text.length + 4 * SCALAR_BYTES_MAX);
+    const textBytes = 1 + varintBytes(text.length) + text.length;
+    this.#scalar(tag);
+    this.#scalar(key.length + 1 + varintBytes(textBytes) + textBytes);
+    this.#copyShort(key);
+    this.#buffer[this.#position++] = ATTRIBUTE_VALUE;
+    this.#scalar(textBytes);
+    this.#buffer[this.#position++] = VALUE_STRING;
+    this.#scalar(text.length);
+    return this.#writeAscii(text);
+  }
+
+  /** The same with a whole number from 0 to 2³² - 1. */
+  integerAttribute(tag: number, key: Uint8Array, value: number): void {
+    this.#reserve(key.length + 4 * SCALAR_BYTES_MAX);
+    const numberBytes = 1 + varintBytes(value);
+    this.#scalar(tag);
+    this.#scalar(key.length + 2 + numberBytes);
+    this.#copyShort(key);
+    this.#buffer[this.#position++] = ATTRIBUTE_VALUE;
+    this.#scalar(numberBytes);
+    this.#buffer[this.#position++] = VALUE_INT;
+    this.#scalar(value);
   }
 
   /** Tag, length and UTF-8; a lone surrogate becomes U+FFFD, as protobuf takes well-formed text only. */
@@ -173,7 +242,7 @@ export class ProtobufWriter {
   }
 }
 
-function varintBytes(value: number): number {
+export function varintBytes(value: number): number {
   if (value < 0x80) return 1;
   if (value < 0x4000) return 2;
   if (value < 0x20_0000) return 3;

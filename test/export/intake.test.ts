@@ -1,0 +1,41 @@
+/** createIntake: each span to each sink, encoded once, made into a record once. */
+
+import { expect, it } from "vitest";
+import { createIntake } from "../../src/export/intake.ts";
+import type { EncodedSpan } from "../../src/span/encoded-span.ts";
+import type { SpanRecord } from "../../src/span/record.ts";
+import type { SpanDraft } from "../../src/span/span-draft.ts";
+import { CONTEXT, ORIGIN } from "./spans.ts";
+
+const DRAFT: SpanDraft = {
+  name: "GET",
+  context: CONTEXT,
+  parent: undefined,
+  startUnixMs: 1_795_355_012_345,
+  endUnixMs: 1_795_355_012_346,
+  error: undefined,
+  server: undefined,
+  client: undefined,
+};
+
+it.each([
+  { why: "none: spans go nowhere", records: 0, encoded: 0 },
+  { why: "one that keeps bytes", records: 0, encoded: 1 },
+  { why: "one that wants records", records: 1, encoded: 0 },
+  { why: "several of both", records: 2, encoded: 3 },
+])("hands a span to $why", ({ records, encoded }) => {
+  const seen: { records: SpanRecord[]; encoded: EncodedSpan[] } = { records: [], encoded: [] };
+  const sinks = {
+    records: Array.from({ length: records }, () => ({
+      onEnd: (span: SpanRecord) => void seen.records.push(span),
+    })),
+    encoded: Array.from({ length: encoded }, () => ({
+      onEnd: (span: EncodedSpan) => void seen.encoded.push(span),
+    })),
+  };
+  createIntake(ORIGIN, sinks).take(DRAFT);
+  expect(seen.records.map(({ name }) => name)).toEqual(sinks.records.map(() => "GET"));
+  expect(seen.encoded.map((span) => span.outline().name)).toEqual(sinks.encoded.map(() => "GET"));
+  expect(new Set(seen.records).size).toBe(Math.min(1, records));
+  expect(new Set(seen.encoded).size).toBe(Math.min(1, encoded));
+});
