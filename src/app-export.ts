@@ -99,10 +99,14 @@ export function startExporters(exports: readonly ExportConfig[], tools: ExportTo
   }
   const ready = untilLoaded(loads, queues);
   ready.catch(() => undefined); // Who doesn't wait for it is told by the log, with the first batch.
+  const intake = createIntake(tools.origin, { records, encoded });
   return {
-    intake: createIntake(tools.origin, { records, encoded }),
+    intake,
     ready,
-    stop: (timeoutMs) => stopAll(queues, timeoutMs),
+    stop(timeoutMs) {
+      intake.flush();
+      return stopAll(queues, timeoutMs);
+    },
   };
 }
 

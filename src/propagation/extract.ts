@@ -24,8 +24,12 @@ export const CONTEXT_FIELDS = [
 
 export type ContextField = (typeof CONTEXT_FIELDS)[number];
 
-/** For each header the values of its lines, in order, without the white space around them. */
-export type ContextLines = ReadonlyMap<ContextField, readonly string[]>;
+/** For each header the values of its lines, in order, without the white space around them. A Map is one. */
+export interface ContextLines {
+  /** Headers that have a line. */
+  readonly size: number;
+  get(field: ContextField): readonly string[] | undefined;
+}
 
 interface ContextRefusal {
   readonly format: Format;
@@ -43,6 +47,8 @@ export interface Extraction {
 /** A context, why there is none, or nothing was sent. */
 type Outcome = TraceContext | Refusal | undefined;
 
+const NO_REFUSALS: Extraction["refusals"] = [];
+const NO_LINES: readonly string[] = [];
 const NOTHING: Extraction = { context: undefined, format: undefined, refusals: [] };
 
 /**
@@ -55,7 +61,7 @@ const NOTHING: Extraction = { context: undefined, format: undefined, refusals: [
  */
 export function extractContext(formats: readonly Format[], values: ContextLines): Extraction {
   if (values.size === 0) return NOTHING;
-  const refusals: ContextRefusal[] = [];
+  let refusals = NO_REFUSALS;
   let context: TraceContext | undefined;
   let winner: Format | undefined;
   let isB3Read = false;
@@ -64,9 +70,11 @@ export function extractContext(formats: readonly Format[], values: ContextLines)
     const isB3 = format === "b3" || format === "b3multi";
     if (isB3 && isB3Read) continue; // Both are listed: the same lines must not be refused twice.
     isB3Read ||= isB3;
-    for (const outcome of outcomesOf(format, values)) {
+    // Each shape of the format; the preferred one first. No list of them: this is run for every request.
+    for (let shape = 0; shape < (isB3 ? 2 : 1); shape++) {
+      const outcome = shape === 0 ? readFirstShape(format, values) : readMultiLines(values);
       if (typeof outcome === "string") {
-        refusals.push({ format, reason: outcome });
+        refusals = [...refusals, { format, reason: outcome }];
       } else if (outcome !== undefined && context === undefined) {
         context = outcome;
         winner = format;
@@ -77,22 +85,21 @@ export function extractContext(formats: readonly Format[], values: ContextLines)
   const stateLines = values.get("tracestate");
   if (context !== undefined && winner === "w3c" && stateLines !== undefined) {
     const state = parseTracestate(stateLines);
-    if (typeof state === "string") refusals.push({ format: winner, reason: state });
+    if (typeof state === "string") refusals = [...refusals, { format: winner, reason: state }];
     else context = { ...context, traceState: state.traceState };
   }
   return { context, format: winner, refusals };
 }
 
-/** What each shape of the format gives, the preferred shape first. */
-function outcomesOf(format: Format, values: ContextLines): readonly Outcome[] {
+function readFirstShape(format: Format, values: ContextLines): Outcome {
   switch (format) {
     case "w3c":
-      return [parseOnlyLine(values.get("traceparent"), parseTraceparent)];
+      return parseOnlyLine(values.get("traceparent"), parseTraceparent);
     case "jaeger":
-      return [parseOnlyLine(values.get("uber-trace-id"), parseUberTraceId)];
+      return parseOnlyLine(values.get("uber-trace-id"), parseUberTraceId);
     case "b3":
     case "b3multi":
-      return [parseOnlyLine(values.get("b3"), parseB3), parseMultiLines(values)];
+      return parseOnlyLine(values.get("b3"), parseB3);
   }
 }
 
@@ -103,10 +110,10 @@ function parseOnlyLine(lines: readonly string[] | undefined, parse: (value: stri
   return lines.length > 1 ? "repeated" : parse(value);
 }
 
-function parseMultiLines(values: ContextLines): Outcome {
-  const traceIds = values.get("x-b3-traceid") ?? [];
-  const spanIds = values.get("x-b3-spanid") ?? [];
-  const sampled = values.get("x-b3-sampled") ?? [];
+function readMultiLines(values: ContextLines): Outcome {
+  const traceIds = values.get("x-b3-traceid") ?? NO_LINES;
+  const spanIds = values.get("x-b3-spanid") ?? NO_LINES;
+  const sampled = values.get("x-b3-sampled") ?? NO_LINES;
   if (traceIds.length > 1 || spanIds.length > 1 || sampled.length > 1) return "repeated";
   return parseB3Multi({ traceId: traceIds[0], spanId: spanIds[0], sampled: sampled[0] });
 }

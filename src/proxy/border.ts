@@ -48,6 +48,7 @@ export interface Crossing {
 
 const NOTHING_TAKEN: Extraction = { context: undefined, format: undefined, refusals: [] };
 const OWN_SERVER: WishSource = { kind: "own" };
+const NO_WISH: WishSource = { kind: "peer", name: "", sampling: "accept", forcedPerSecond: 0 };
 
 /**
  * @param sent `isAdmitted`: false for a caller that is refused anyway; then nothing of what it sent is believed
@@ -70,7 +71,8 @@ export function crossBorder(
 
   const parent = taken.context;
   const traceId = parent?.traceId ?? random.traceId();
-  const wish = isInbound ? peerWish(peer, verdict) : OWN_SERVER;
+  // A wish is looked at only where there is one, and its name costs a little.
+  const wish = isInbound ? (parent?.isSampled === true ? peerWish(peer, verdict) : NO_WISH) : OWN_SERVER;
   const { isSampled } = decideSampling(policy.sampling, wish, parent, { traceId, operation });
   (verdict.isWhitelisted ? metrics.whitelisted : metrics.stranger)[direction].add(1);
 

@@ -4,7 +4,7 @@
  */
 
 import { createFieldTable, FIRST_FREE_TAG, type FieldTable, HTTP_FIELDS } from "../http1/fields.ts";
-import { CONTEXT_FIELDS, type ContextField } from "../propagation/extract.ts";
+import { CONTEXT_FIELDS } from "../propagation/extract.ts";
 import { type TraceFieldKind, traceFields } from "../propagation/trace-fields.ts";
 
 /** From `TRACE` on, a tag names a trace header of some kind; all of them are cut from requests. */
@@ -55,9 +55,4 @@ export function createProxyFields(removeNames: readonly string[]): FieldTable {
     ],
     trace.prefixes.map(({ name, kind }) => [name, KIND_TAG[kind]] as const),
   );
-}
-
-/** The header that a tag of `TAG.CONTEXT_READ` or above stands for. */
-export function contextFieldOf(tag: number): ContextField | undefined {
-  return CONTEXT_FIELDS[tag - TAG.CONTEXT_READ];
 }

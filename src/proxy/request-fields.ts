@@ -7,8 +7,8 @@
 
 import { type Cuts, FIELD, fieldValue, MARK_SIZE } from "../http1/fields.ts";
 import type { RequestHead } from "../http1/request-head.ts";
-import type { ContextField } from "../propagation/extract.ts";
-import { contextFieldOf, TAG } from "./field-tags.ts";
+import { CONTEXT_FIELDS, type ContextField, type ContextLines } from "../propagation/extract.ts";
+import { TAG } from "./field-tags.ts";
 import { findNominated, withNominated } from "./nominated.ts";
 
 export interface RequestFields {
@@ -18,7 +18,7 @@ export interface RequestFields {
   readonly removed: number;
   /** Context or forcing headers were among them. */
   readonly hasContext: boolean;
-  readonly context: ReadonlyMap<ContextField, readonly string[]>;
+  readonly context: ContextLines;
   readonly authorization: readonly string[];
   readonly proxyAuthorization: readonly string[];
   readonly signature: readonly string[];
@@ -36,7 +36,7 @@ export interface FieldRules {
 }
 
 const NO_LINES: readonly string[] = [];
-const NO_CONTEXT: ReadonlyMap<ContextField, readonly string[]> = new Map();
+const NO_CONTEXT: ContextLines = new Map();
 
 /** @param rules what the direction adds to the lines that go anyway */
 export function readRequestFields(head: RequestHead, rules: FieldRules): RequestFields {
@@ -78,17 +78,17 @@ export function readRequestFields(head: RequestHead, rules: FieldRules): Request
 /** Whether a line that names no trace must go; notes what it says on the way. */
 function isLineCut(head: RequestHead, index: number, rules: FieldRules, values: Values): boolean {
   const { text, marks } = head;
-  const value = (): string => fieldValue(text, marks, index);
   switch (marks[index]) {
     case FIELD.CONNECTION:
     case FIELD.KEEP_ALIVE:
     case FIELD.HOP:
       return true;
     case FIELD.TE:
-      return value().toLowerCase() !== "trailers";
+      return fieldValue(text, marks, index).toLowerCase() !== "trailers";
     case FIELD.UPGRADE: {
-      const isPassed = values.upgradeAllowed && values.upgrade === undefined && isUpgradePassed(value());
-      if (isPassed) values.upgrade = value();
+      const protocol = fieldValue(text, marks, index);
+      const isPassed = values.upgradeAllowed && values.upgrade === undefined && isUpgradePassed(protocol);
+      if (isPassed) values.upgrade = protocol;
       return !isPassed;
     }
     case FIELD.HOST:
@@ -96,19 +96,19 @@ function isLineCut(head: RequestHead, index: number, rules: FieldRules, values: 
     case TAG.FORWARDED:
       return rules.isForwardedCut;
     case TAG.PROXY_AUTHORIZATION:
-      (values.proxyAuthorization ??= []).push(value());
+      (values.proxyAuthorization ??= []).push(fieldValue(text, marks, index));
       return true;
     case TAG.AUTHORIZATION:
-      (values.authorization ??= []).push(value());
+      (values.authorization ??= []).push(fieldValue(text, marks, index));
       return false;
     case TAG.SIGNATURE:
-      (values.signature ??= []).push(value());
+      (values.signature ??= []).push(fieldValue(text, marks, index));
       return false;
     case TAG.SIGNATURE_INPUT:
-      (values.signatureInput ??= []).push(value());
+      (values.signatureInput ??= []).push(fieldValue(text, marks, index));
       return false;
     case TAG.USER_AGENT:
-      values.userAgent ??= value();
+      values.userAgent ??= fieldValue(text, marks, index);
       return false;
     default:
       return false;
@@ -117,7 +117,7 @@ function isLineCut(head: RequestHead, index: number, rules: FieldRules, values: 
 
 /** Filled only by what is there: most requests have two of these. */
 interface Values {
-  context?: Map<ContextField, string[]>;
+  context?: ReadLines;
   authorization?: string[];
   proxyAuthorization?: string[];
   signature?: string[];
@@ -133,12 +133,28 @@ function isUpgradeAllowed(head: RequestHead): boolean {
 }
 
 function noteContext(values: Values, tag: number, value: string): void {
-  const field = contextFieldOf(tag);
-  if (field === undefined) return;
-  const context = (values.context ??= new Map<ContextField, string[]>());
-  const lines = context.get(field);
-  if (lines === undefined) context.set(field, [value]);
-  else lines.push(value);
+  (values.context ??= new ReadLines()).add(tag - TAG.CONTEXT_READ, value);
+}
+
+/** Lines by the index of their header in `CONTEXT_FIELDS`. A class because a Map of them costs most requests half a kilobyte. */
+class ReadLines implements ContextLines {
+  size = 0;
+  readonly #lines: (string[] | undefined)[] = [];
+
+  add(field: number, value: string): void {
+    const lines = this.#lines[field];
+    if (lines !== undefined) {
+      lines.push(value);
+      return;
+    }
+    while (this.#lines.length < field) this.#lines.push(undefined);
+    this.#lines[field] = [value];
+    this.size++;
+  }
+
+  get(field: ContextField): readonly string[] | undefined {
+    return this.#lines[CONTEXT_FIELDS.indexOf(field)];
+  }
 }
 
 /**

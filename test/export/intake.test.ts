@@ -1,6 +1,6 @@
-/** createIntake: each span to each sink, encoded once, made into a record once. */
+/** createIntake: each span to each sink, encoded once, made into a record once; when. */
 
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { createIntake } from "../../src/export/intake.ts";
 import type { EncodedSpan } from "../../src/span/encoded-span.ts";
 import type { SpanRecord } from "../../src/span/record.ts";
@@ -33,9 +33,39 @@ it.each([
       onEnd: (span: EncodedSpan) => void seen.encoded.push(span),
     })),
   };
-  createIntake(ORIGIN, sinks).take(DRAFT);
+  const intake = createIntake(ORIGIN, sinks);
+  intake.take(DRAFT);
+  intake.flush();
   expect(seen.records.map(({ name }) => name)).toEqual(sinks.records.map(() => "GET"));
   expect(seen.encoded.map((span) => span.outline().name)).toEqual(sinks.encoded.map(() => "GET"));
   expect(new Set(seen.records).size).toBe(Math.min(1, records));
   expect(new Set(seen.encoded).size).toBe(Math.min(1, encoded));
+});
+
+describe("when spans are made", () => {
+  function createCounted() {
+    const seen = { spans: 0 };
+    const intake = createIntake(ORIGIN, { records: [{ onEnd: () => void seen.spans++ }], encoded: [] });
+    return { seen, intake };
+  }
+
+  it("is the end of the turn, never within the request", async () => {
+    const { seen, intake } = createCounted();
+    for (let index = 0; index < 3; index++) intake.take(DRAFT);
+    expect(seen.spans).toBe(0);
+    await new Promise((resolve) => void setImmediate(resolve));
+    expect(seen.spans).toBe(3);
+  });
+
+  it.each([
+    { why: "one below the bound", taken: 127, made: 0 },
+    { why: "at the bound", taken: 128, made: 128 },
+    { why: "beyond it", taken: 300, made: 256 },
+  ])("is at once for as many as a turn may make: $why", ({ taken, made }) => {
+    const { seen, intake } = createCounted();
+    for (let index = 0; index < taken; index++) intake.take(DRAFT);
+    expect(seen.spans).toBe(made);
+    intake.flush();
+    expect(seen.spans).toBe(taken);
+  });
 });
