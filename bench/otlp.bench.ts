@@ -50,6 +50,7 @@ const facts: ServerFacts = {
   route: "/_matrix/federation/v1/send/{txnId}",
   clientAddress: "192.0.2.17",
   userAgent: "Synapse/1.163.2",
+  resendCount: 0,
 };
 
 const encode = createOtlpEncoder();

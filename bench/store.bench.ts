@@ -85,6 +85,7 @@ function makeSpan(index: number, traceId: string): SpanRecord {
           route: ROUTE,
           clientAddress: shared.peer.address,
           userAgent: cut("Synapse/1.163.2 (b=matrix-org-hotfixes)"),
+          resendCount: 0,
         })
       : clientAttributes({ ...shared, authority: `${host}:8448`, resendCount: 0 }),
     links: [],

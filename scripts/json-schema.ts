@@ -42,7 +42,12 @@ function ofShape(shape: Shape): JsonSchema {
         ? shape.json
         : { anyOf: [shape.json, SUBSTITUTED] };
     case "list":
-      return { type: "array", maxItems: shape.itemsMax, items: ofShape(shapeOf(shape.item)) };
+      return {
+        type: "array",
+        ...(shape.itemsMin > 0 && { minItems: shape.itemsMin }),
+        maxItems: shape.itemsMax,
+        items: ofShape(shapeOf(shape.item)),
+      };
     case "map":
       return {
         type: "object",

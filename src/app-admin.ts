@@ -1,38 +1,70 @@
-/** What the admin listener answers, path by path: health, metrics, what the sidecar knows, the traces, the page. */
+/**
+ * The admin listener: what it answers, path by path: health, metrics, what the sidecar knows, the traces, the page.
+ *
+ * Where it gets them from is given: this process's own parts, or those of several workers (app-workers.ts).
+ */
 
 import { type AdminAnswer, type AdminRequest, type AdminRoute, jsonAnswer, refusal } from "./admin/answer.ts";
 import { createPageRoutes } from "./admin/page-files.ts";
-import { createQueryRoutes } from "./admin/query-routes.ts";
+import { type AdminServer, startAdmin } from "./admin/server.ts";
 import { describeConfig } from "./config/describe.ts";
 import type { Config } from "./config/merge.ts";
 import type { Clock } from "./core/clock.ts";
-import type { Registry } from "./metrics/registry.ts";
+import type { Log } from "./core/log.ts";
 import type { PeerBook } from "./peer/peer-book.ts";
+import type { Whitelist } from "./peer/whitelist.ts";
 import { type DecisionRules, reportDecision } from "./proxy/decision-report.ts";
 import { encodePeers } from "./proxy/peer-report.ts";
-import type { RecentStore } from "./store/recent-store.ts";
 import { createTurns, type Turns } from "./store/turns.ts";
 
-/** Changed by app.ts as the sidecar starts and stops. */
+/** Changed by whoever starts and stops the sidecar. */
 export interface AdminState {
-  isReady: boolean;
+  readonly isReady: boolean;
+}
+
+/** Whom this server has met. */
+interface MetPeers extends Pick<PeerBook, "peers" | "forgotten"> {
+  /** What of it could not be had, a sentence each. */
+  readonly missing?: readonly string[];
 }
 
 export interface AdminSources {
-  readonly registry: Registry;
-  readonly store: RecentStore;
   readonly clock: Clock;
-  readonly peers: PeerBook;
+  readonly log: Log;
+  /** As they stand now: a reload replaces both. */
   readonly config: () => Config;
-  readonly rules: () => DecisionRules;
+  readonly whitelist: () => Whitelist;
+  /** Prometheus' text. */
+  readonly metrics: () => string | Promise<string>;
+  readonly peers: () => MetPeers | Promise<MetPeers>;
+  /** Jaeger's query API. @param turns the line of all of the listener's readers */
+  readonly traceRoutes: (turns: Turns) => readonly AdminRoute[];
   /** Where the page's files are. */
   readonly pageDirectory: string;
+  readonly onListening?: ((name: "admin", address: string) => void) | undefined;
 }
 
 const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
-export function createAdminRoutes(state: AdminState, sources: AdminSources): readonly AdminRoute[] {
-  const { registry, config, clock } = sources;
+/** @returns undefined where the config has no such listener. @throws FedtraceError LISTEN_FAILED when the address can't be taken */
+export async function startAdminListener(
+  state: AdminState,
+  sources: AdminSources,
+): Promise<AdminServer | undefined> {
+  const { admin: config } = sources.config();
+  if (config === undefined) return undefined;
+  const admin = await startAdmin({
+    ...config.listen,
+    hosts: () => sources.config().admin?.hosts ?? [],
+    log: sources.log,
+    routes: createAdminRoutes(state, sources),
+  });
+  sources.onListening?.("admin", admin.address);
+  return admin;
+}
+
+function createAdminRoutes(state: AdminState, sources: AdminSources): readonly AdminRoute[] {
+  const { config, clock, metrics } = sources;
   const turns = createTurns(clock);
   const routes: AdminRoute[] = [
     { pattern: "/health/live", answer: () => jsonAnswer(200, { status: "live" }) },
@@ -41,30 +73,43 @@ export function createAdminRoutes(state: AdminState, sources: AdminSources): rea
       answer: () =>
         state.isReady ? jsonAnswer(200, { status: "ready" }) : jsonAnswer(503, { status: "not ready" }),
     },
-    { pattern: "/api/fedtrace/decide", answer: ({ query }) => decide(query, sources.rules()) },
+    { pattern: "/api/fedtrace/decide", answer: ({ query }) => decide(query, rulesOf(sources)) },
     { pattern: "/api/fedtrace/peers", answer: () => peersAnswer(sources, turns) },
     { pattern: "/api/fedtrace/config", answer: () => jsonAnswer(200, describeConfig(config())) },
-    ...createQueryRoutes(sources.store, { clock, turns }),
+    ...sources.traceRoutes(turns),
     ...createPageRoutes(sources.pageDirectory),
   ];
   if (config().metrics.isEnabled) {
     routes.push({
       pattern: "/metrics",
-      answer: () => ({ status: 200, type: METRICS_TYPE, body: registry.format() }),
+      answer: async () => ({ status: 200, type: METRICS_TYPE, body: await metrics() }),
     });
   }
   return routes;
 }
 
-function peersAnswer({ peers, config, rules }: AdminSources, turns: Turns): AdminAnswer {
-  const { serverName, resource } = config();
-  const now = rules();
+function rulesOf({ config, whitelist }: AdminSources): DecisionRules {
+  const now = config();
+  return {
+    whitelist: whitelist(),
+    entries: now.whitelist.length,
+    formats: now.propagation.formats,
+    authenticate: now.inbound?.authenticate ?? "claimed",
+  };
+}
+
+async function peersAnswer(sources: AdminSources, turns: Turns): Promise<AdminAnswer> {
+  const { serverName, resource } = sources.config();
+  const rules = rulesOf(sources);
+  const met = await sources.peers();
+  const { missing = [] } = met;
   const head = {
     server_name: serverName,
     service: resource.serviceName,
-    authenticate: now.authenticate,
+    authenticate: rules.authenticate,
+    ...(missing.length > 0 ? { missing } : {}),
   };
-  return { status: 200, type: "application/json", body: encodePeers(peers, now, head, turns) };
+  return { status: 200, type: "application/json", body: encodePeers(met, rules, head, turns) };
 }
 
 function decide(query: AdminRequest["query"], rules: DecisionRules): AdminAnswer {

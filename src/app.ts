@@ -7,10 +7,16 @@
  * `live` keys anew and replaces them as a whole; open exchanges keep what they began with.
  */
 
-import { readFileSync } from "node:fs";
-import { type AdminServer, startAdmin } from "./admin/server.ts";
-import { type AdminState, createAdminRoutes } from "./app-admin.ts";
+import type { Socket } from "node:net";
+import type { AdminServer } from "./admin/server.ts";
+import { createQueryRoutes } from "./admin/query-routes.ts";
+import { startAdminListener } from "./app-admin.ts";
+import { drain } from "./app-drain.ts";
 import { type Exporters, startExporters } from "./app-export.ts";
+import { mergeFaults } from "./app-faults.ts";
+import { createInboundTls, type RunningTls } from "./app-tls.ts";
+import { createUpstreams, type Upstreams } from "./app-upstreams.ts";
+import type { Listen } from "./config/addresses.ts";
 import type { Config } from "./config/merge.ts";
 import { findRestartKeys } from "./config/reload.ts";
 import type { Clock } from "./core/clock.ts";
@@ -20,10 +26,16 @@ import type { Random } from "./core/random.ts";
 import { VERSION } from "./core/version.ts";
 import { type Deadlines, startDeadlines } from "./http1/deadlines.ts";
 import type { FieldTable } from "./http1/fields.ts";
-import { type Listener, type ListenerLimits, type ListenerTls, startListener } from "./http1/listener.ts";
-import { createUpstreamPool, type UpstreamPool } from "./http1/upstream-pool.ts";
+import { type Listener, type ListenerLimits, startListener } from "./http1/listener.ts";
+import { peerKeyOf } from "./http1/listener-peers.ts";
+import type { UpstreamLimits } from "./http1/upstream-member.ts";
 import { createStoreMetrics } from "./metrics/export-metrics.ts";
-import { createProxyMetrics, type Direction, type ProxyMetrics } from "./metrics/proxy-metrics.ts";
+import {
+  createListenerMetrics,
+  createProxyMetrics,
+  type Direction,
+  type ProxyMetrics,
+} from "./metrics/proxy-metrics.ts";
 import { createRegistry, type Registry } from "./metrics/registry.ts";
 import { createIdentify } from "./peer/identify.ts";
 import { createNetworks } from "./peer/networks.ts";
@@ -51,21 +63,34 @@ export interface SidecarTools {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  /** All addresses of a name, for outbound targets; rejects where there are none. */
+  /** All addresses of a name, of the own server or an outbound target; rejects where there are none. */
   readonly resolve: (name: string) => Promise<readonly string[]>;
   /** One more place for spans, beside `export` and the built-in store. */
   readonly spans?: SpanSink;
   /** The admin listener's trace page: the directory that the build made. */
   readonly pageDirectory: string;
+  /**
+   * This process is one of several (app-workers.ts): the primary listens, hands over connections, answers on the admin listener,
+   * and renews the keys of session tickets.
+   */
+  readonly worker?: { readonly ticketKeys: Uint8Array };
   /** Told of each listener once it accepts. */
   readonly onListening?: (name: "inbound" | "outbound" | "admin", address: string) => void;
 }
 
 export interface Sidecar {
+  readonly registry: Registry;
+  readonly peers: PeerBook;
   /** The built-in store; undefined where there is no admin listener to look at it by. */
   readonly store: RecentStore | undefined;
   /** @returns keys whose change needs a restart, and then nothing was changed; none: the config is taken over */
   reload(config: Config): Promise<readonly string[]>;
+  /** As a renewal would be seen, but now. Never rejects: what can't be used is logged. */
+  rereadCertificates(): Promise<void>;
+  /** Of a worker: a connection that the primary has accepted, and that nothing was read from. */
+  adopt(direction: Direction, socket: Socket): void;
+  /** Of a worker: 48 random bytes. */
+  setTicketKeys(ticketKeys: Uint8Array): void;
   /** Drains, flushes and resolves; never rejects. */
   stop(): Promise<void>;
 }
@@ -76,7 +101,7 @@ const FLUSH_MS = 5000;
 /** What a reload replaces, all of it at once. */
 interface Live {
   readonly config: Config;
-  readonly limits: ListenerLimits;
+  readonly limits: ListenerLimits & UpstreamLimits;
   readonly policy: BorderPolicy;
   readonly fields: FieldTable;
   readonly matchRoute: MatchRoute;
@@ -92,6 +117,7 @@ interface Fixed {
   readonly peers: PeerBook;
   readonly forced: ForcedBudget;
   readonly deadlines: Deadlines;
+  readonly upstreams: Upstreams;
   readonly exporters: Exporters;
   readonly store: RecentStore | undefined;
 }
@@ -101,27 +127,38 @@ interface Fixed {
  *   exporter which can't be made; nothing is left running
  */
 export async function startSidecar(config: Config, tools: SidecarTools): Promise<Sidecar> {
-  const fixed = createFixed(config, tools);
-  let live = await createLive(config, fixed);
-  const state: AdminState = { isReady: false };
+  let live: Live;
+  const fixed = createFixed(config, tools, () => live);
+  live = await createLive(config, fixed);
+  fixed.upstreams.use(config);
+  const state = { isReady: false };
 
   const sides = (["inbound", "outbound"] as const).filter((direction) => config[direction] !== undefined);
   // All are tried before any fault is told, so an operator sees every taken address at once.
   const [exportStart, adminStart, ...sideStarts] = await Promise.allSettled([
     fixed.exporters.ready,
-    fixed.store === undefined ? undefined : startAdminFor(() => live, fixed, fixed.store, state),
+    startAdminFor(() => live, fixed, state),
     ...sides.map((direction) => startSide(direction, () => live, fixed)),
   ]);
   const admin = adminStart.status === "fulfilled" ? adminStart.value : undefined;
   const running = sideStarts.flatMap((side) => (side.status === "fulfilled" ? [side.value] : []));
 
+  createListenerMetrics(fixed.registry, () =>
+    running.reduce((sum, { listener }) => sum + listener.connections, 0),
+  );
+
+  async function rereadCertificates(): Promise<void> {
+    for (const { tls } of running) await tls?.reread(live.config.inbound?.tls);
+  }
+
   async function stop(drainMs: number): Promise<void> {
     state.isReady = false;
+    for (const { tls } of running) tls?.stop();
     await drain(
       running.map(({ listener }) => listener),
       drainMs,
     );
-    for (const { pool } of running) pool.close();
+    fixed.upstreams.close();
     fixed.deadlines.stop();
     await fixed.exporters.stop(FLUSH_MS);
     await admin?.stop();
@@ -139,16 +176,30 @@ export async function startSidecar(config: Config, tools: SidecarTools): Promise
   setImmediate(() => live.policy.whitelist.decide(config.serverName));
   return {
     store: fixed.store,
+    registry: fixed.registry,
+    peers: fixed.peers,
     async reload(next) {
       const keys = findRestartKeys(live.config, next);
-      if (keys.length === 0) live = await createLive(next, fixed);
+      if (keys.length > 0) return keys;
+      live = await createLive(next, fixed);
+      fixed.upstreams.use(next);
+      await rereadCertificates();
       return keys;
+    },
+    rereadCertificates,
+    adopt(direction, socket) {
+      const side = running[sides.indexOf(direction)];
+      if (side === undefined) socket.destroy();
+      else side.listener.adopt(socket);
+    },
+    setTicketKeys(ticketKeys) {
+      for (const { listener } of running) listener.setTicketKeys(ticketKeys);
     },
     stop: () => stop(live.config.limits.drainMs),
   };
 }
 
-function createFixed(config: Config, tools: SidecarTools): Fixed {
+function createFixed(config: Config, tools: SidecarTools, live: () => Live): Fixed {
   const registry = createRegistry();
   const resource = createResource({
     "service.name": config.resource.serviceName,
@@ -156,14 +207,17 @@ function createFixed(config: Config, tools: SidecarTools): Fixed {
     ...config.resource.attributes,
   });
   const store = config.admin === undefined ? undefined : createStore(config, registry);
+  const throttledLog = createThrottledLog(tools.log, tools.clock);
+  const deadlines = startDeadlines(tools.clock, deadlineResolutionMs(config));
   return {
     tools,
-    throttledLog: createThrottledLog(tools.log, tools.clock),
+    throttledLog,
     registry,
     metrics: createProxyMetrics(registry),
     peers: createPeerBook(),
     forced: createForcedBudget(tools.clock),
-    deadlines: startDeadlines(tools.clock, deadlineResolutionMs(config)),
+    deadlines,
+    upstreams: createUpstreams({ live, resolve: tools.resolve, deadlines, registry, log: throttledLog }),
     exporters: startExporters(config.isSdkDisabled ? [] : config.exports, {
       ...tools,
       registry,
@@ -222,18 +276,14 @@ function samplerOptions({ sampling }: Config): {
   return { type: sampling.type === "remote" ? "const" : sampling.type, param: sampling.param };
 }
 
-async function createSides({ inbound, outbound }: Config, { tools }: Fixed): Promise<Live["sides"]> {
+async function createSides(
+  { inbound, outbound }: Config,
+  { tools, upstreams }: Fixed,
+): Promise<Live["sides"]> {
   return {
     ...(inbound && {
       inbound: createInbound({
-        upstream:
-          inbound.upstream.kind === "unix"
-            ? { key: inbound.upstream.path, path: inbound.upstream.path }
-            : {
-                key: `${inbound.upstream.host} ${inbound.upstream.port}`,
-                host: inbound.upstream.host,
-                port: inbound.upstream.port,
-              },
+        upstream: upstreams.own,
         isTls: inbound.tls !== undefined,
         hasClientCa: inbound.tls?.clientCaFile !== undefined,
         identify: createIdentify({
@@ -255,20 +305,11 @@ async function createSides({ inbound, outbound }: Config, { tools }: Fixed): Pro
 
 interface RunningSide {
   readonly listener: Listener;
-  readonly pool: UpstreamPool;
+  readonly tls: RunningTls | undefined;
 }
 
 async function startSide(direction: Direction, live: () => Live, fixed: Fixed): Promise<RunningSide> {
   const { tools, metrics, deadlines } = fixed;
-  const pool = createUpstreamPool({
-    get limits() {
-      return live().limits;
-    },
-    get fields() {
-      return live().fields;
-    },
-    deadlines,
-  });
   let known: { readonly live: Live; readonly context: ExchangeContext } | undefined;
   let listener: Listener | undefined;
 
@@ -282,7 +323,7 @@ async function startSide(direction: Direction, live: () => Live, fixed: Fixed): 
       policy: now.policy,
       matchRoute: now.matchRoute,
       fields: now.fields,
-      pool,
+      pool: fixed.upstreams.pools[direction],
       random: tools.random,
       clock: tools.clock,
       metrics,
@@ -297,9 +338,11 @@ async function startSide(direction: Direction, live: () => Live, fixed: Fixed): 
   }
 
   const { config } = live();
+  const files = direction === "inbound" ? config.inbound?.tls : undefined;
+  const tls = files && createInboundTls(files, { ...tools, ticketKeys: tools.worker?.ticketKeys });
   listener = await startListener({
-    address: addressOf(config, direction),
-    tls: direction === "inbound" ? readTls(config.inbound?.tls) : undefined,
+    address: tools.worker === undefined ? addressOf(config, direction) : undefined,
+    tls: tls?.initial,
     get limits() {
       return live().limits;
     },
@@ -307,76 +350,41 @@ async function startSide(direction: Direction, live: () => Live, fixed: Fixed): 
       return live().fields;
     },
     deadlines,
+    // The outbound listener's one client is the own server.
+    peerKeyOf: direction === "inbound" ? peerKeyOf : undefined,
+    counts: {
+      connectionEvicted: () => metrics.connectionEvicted(direction),
+      connectionDropped: (reason) => metrics.connectionDropped(direction, reason),
+      handshakeFailed: (reason) => metrics.handshakeFailed(reason),
+    },
     onRequest: (head, connection) => openExchange(context(), head, connection),
     onRefused(reason, connection) {
       metrics.requestRefused(direction, reason);
       refuseConnection(reason, connection);
     },
   });
-  tools.onListening?.(direction, listener.address);
-  return { listener, pool };
+  if (tools.worker === undefined) tools.onListening?.(direction, listener.address);
+  return { listener, tls: tls?.start(listener) };
 }
 
-function addressOf(config: Config, direction: Direction): { readonly host: string; readonly port: number } {
+function addressOf(config: Config, direction: Direction): Listen {
   const listen = config[direction]?.listen;
   if (listen === undefined) throw new FedtraceError("INTERNAL", `${direction} has no listen address`);
   return listen;
 }
 
-function readTls(tls: NonNullable<Config["inbound"]>["tls"]): ListenerTls | undefined {
-  if (tls === undefined) return undefined;
-  return {
-    cert: readFileSync(tls.certificateFile),
-    key: readFileSync(tls.privateKeyFile),
-    ca: tls.clientCaFile === undefined ? undefined : readFileSync(tls.clientCaFile),
-  };
-}
-
 async function startAdminFor(
   live: () => Live,
-  { tools, registry, peers }: Fixed,
-  store: RecentStore,
-  state: AdminState,
-): Promise<AdminServer> {
-  const { config } = live();
-  const { host, port } = config.admin?.listen ?? { host: "127.0.0.1", port: 0 };
-  const admin = await startAdmin({
-    host,
-    port,
-    hosts: () => live().config.admin?.hosts ?? [],
-    log: tools.log,
-    routes: createAdminRoutes(state, {
-      registry,
-      store,
-      clock: tools.clock,
-      peers,
-      config: () => live().config,
-      rules: () => {
-        const { whitelist, formats, authenticate } = live().policy;
-        return { whitelist, formats, authenticate, entries: live().config.whitelist.length };
-      },
-      pageDirectory: tools.pageDirectory,
-    }),
+  { tools, registry, peers, store }: Fixed,
+  state: { readonly isReady: boolean },
+): Promise<AdminServer | undefined> {
+  if (store === undefined || tools.worker !== undefined) return undefined;
+  return startAdminListener(state, {
+    ...tools,
+    config: () => live().config,
+    whitelist: () => live().policy.whitelist,
+    metrics: () => registry.format(),
+    peers: () => peers,
+    traceRoutes: (turns) => createQueryRoutes(store, { clock: tools.clock, turns }),
   });
-  tools.onListening?.("admin", admin.address);
-  return admin;
-}
-
-/** Lets open exchanges end until `drainMs` have passed; then cuts what is left. */
-async function drain(listeners: readonly Listener[], drainMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const isLate = new Promise<true>((resolve) => {
-    timer = setTimeout(() => resolve(true), drainMs);
-  });
-  const drained = Promise.all(listeners.map((listener) => listener.drain()));
-  if ((await Promise.race([drained, isLate])) === true) for (const listener of listeners) listener.destroy();
-  clearTimeout(timer);
-  await drained;
-}
-
-function mergeFaults(faults: readonly unknown[]): FedtraceError {
-  const messages = faults.map((fault) => (fault instanceof Error ? fault.message : String(fault)));
-  const [first] = faults;
-  const code = first instanceof FedtraceError ? first.code : "LISTEN_FAILED";
-  return new FedtraceError(code, messages.join("\n"), { faults: faults.length }, first);
 }

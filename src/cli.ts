@@ -13,6 +13,7 @@ import { openDialogue, type TerminalDialogue } from "./commands/init-dialogue.ts
 import { initCommand } from "./commands/init.ts";
 import { EXIT, type ExitStatus, type Output } from "./commands/output.ts";
 import { runCommand, type Signals } from "./commands/run.ts";
+import { type PrimaryChannel, workerCommand } from "./commands/worker.ts";
 import { VERSION } from "./core/version.ts";
 import { demoCommand } from "./demo/demo.ts";
 
@@ -60,6 +61,9 @@ const SCHEMA_PATH = fileURLToPath(new URL("../fedtrace.schema.json", import.meta
 /** The build puts the page beside this file. */
 const pageDirectory = fileURLToPath(new URL("page/", import.meta.url));
 
+/** This file, for processes that `run` starts. */
+const programPath = fileURLToPath(import.meta.url);
+
 /** What a command line can't be read as; told with the usage, exit status 2. */
 class UsageError extends Error {}
 
@@ -69,6 +73,21 @@ function signals(): Signals {
       for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, resolve);
     }),
     onReload: (reload) => void process.on("SIGHUP", reload),
+  };
+}
+
+/** A worker hears the primary's word alone: Ctrl-C and a stopping service send signals to all processes at once. */
+function primaryChannel(): PrimaryChannel {
+  if (process.send === undefined)
+    throw new UsageError("worker is started by run, where the config has workers");
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => undefined);
+  return {
+    send: (message, onSent) => void process.send?.(message, undefined, undefined, onSent),
+    onMessage: (listen) => void process.on("message", listen),
+    onGone: (listen) => void process.on("disconnect", listen),
+    close() {
+      if (process.connected) process.disconnect();
+    },
   };
 }
 
@@ -85,7 +104,9 @@ function textOf(values: Values, name: keyof typeof OPTIONS): string {
 }
 
 const COMMANDS: Readonly<Record<string, (values: Values) => Promise<ExitStatus>>> = {
-  run: (values) => runCommand(textOf(values, "config"), { output, signals: signals(), pageDirectory }),
+  run: (values) =>
+    runCommand(textOf(values, "config"), { output, signals: signals(), pageDirectory, programPath }),
+  worker: () => workerCommand(primaryChannel(), pageDirectory),
   check: (values) => checkCommand(textOf(values, "config"), output),
   decide(values) {
     const direction = textOf(values, "direction");
@@ -113,7 +134,7 @@ const COMMANDS: Readonly<Record<string, (values: Values) => Promise<ExitStatus>>
     if (requests !== undefined && !(Number.isInteger(requests) && requests >= 1 && requests <= 1_000_000)) {
       throw new UsageError("--requests is a whole number from 1 to 1000000");
     }
-    return demoCommand(requests, { output, signals: signals(), pageDirectory });
+    return demoCommand(requests, { output, signals: signals(), pageDirectory, programPath });
   },
 };
 

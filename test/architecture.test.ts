@@ -23,6 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: ["core", "propagation", "span"],
   proxy: ["core", "http1", "metrics", "peer", "propagation", "sampling", "span"],
   admin: ["core", "span", "store"],
+  workers: ["config", "core", "http1", "metrics", "peer", "span", "store"],
   page: ["core"],
 };
 /** The composition root (app.ts and what it is split into) and the commands may import from any folder. */

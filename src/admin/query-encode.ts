@@ -10,6 +10,7 @@
 import { withoutLoneSurrogates } from "../core/text.ts";
 import type { SpanOrigin } from "../span/record.ts";
 import type { StoredTrace } from "../store/recent-store.ts";
+import type { Traces } from "../store/trace-source.ts";
 import type { Turns } from "../store/turns.ts";
 import { AnswerGone } from "./answer.ts";
 import { jaegerTraceId, type JaegerProcess, toJaegerProcess, toJaegerSpan } from "./jaeger-json.ts";
@@ -21,7 +22,7 @@ const SPANS_PER_PIECE = 32;
 /** What Jaeger indents `prettyPrint` with. */
 const INDENT = "    ";
 
-interface QueryFault {
+export interface QueryFault {
   /** The status again; absent where the answer as a whole is none. */
   readonly code?: number;
   readonly msg: string;
@@ -31,15 +32,28 @@ interface QueryFault {
 export interface EncodeOptions {
   readonly isPretty: boolean;
   readonly isRaw: boolean;
-  readonly faults: readonly QueryFault[];
+  /** Asked once the last trace was written. */
+  readonly faults: () => readonly QueryFault[];
   /** One trace was asked for by its id: the answer breaks off where it went, rather than be an empty list. */
   readonly isOne: boolean;
   readonly turns: Turns;
 }
 
-/** An answer that is short. @param total Jaeger fills it for lists of names only */
-export function encodeEnvelope(data: unknown, total: number, isPretty: boolean): string {
-  return encode({ data, total, limit: 0, offset: 0, errors: null }, isPretty, 0);
+/** An answer that is short. */
+export function encodeEnvelope(
+  data: unknown,
+  {
+    total,
+    isPretty,
+    faults,
+  }: {
+    /** Jaeger fills it for lists of names only. */
+    readonly total: number;
+    readonly isPretty: boolean;
+    readonly faults: readonly QueryFault[];
+  },
+): string {
+  return encode({ data, total, limit: 0, offset: 0, errors: errorsOf(faults) }, isPretty, 0);
 }
 
 export function encodeFault(code: number, msg: string): string {
@@ -48,17 +62,16 @@ export function encodeFault(code: number, msg: string): string {
 
 /** The whole answer; may be left at any piece. Rejects with AnswerGone. */
 export async function* encodeTraces(
-  traces: readonly StoredTrace[],
+  traces: Traces,
   options: EncodeOptions,
 ): AsyncGenerator<string, void, undefined> {
   const { isPretty, faults, isOne, turns } = options;
   const { colon, breakAt } = layoutOf(isPretty);
-  const errors = encode(faults.length === 0 ? null : faults, isPretty, 1);
   await turns.take();
   let piece = `{${breakAt(1)}"data"${colon}[`;
   let spansInPiece = 0;
   let written = 0;
-  for (const trace of traces) {
+  for await (const trace of traces) {
     if (turns.isOver()) await turns.take();
     const isParted = trace.spans.length > SPANS_PER_PIECE;
     let text = `${written === 0 ? "" : ","}${breakAt(2)}`;
@@ -85,7 +98,12 @@ export async function* encodeTraces(
     [piece, spansInPiece] = ["", 0];
   }
   const rest = ["total", "limit", "offset"].map((key) => `,${breakAt(1)}"${key}"${colon}0`).join("");
+  const errors = encode(errorsOf(faults()), isPretty, 1);
   yield `${piece}${written === 0 ? "" : breakAt(1)}]${rest},${breakAt(1)}"errors"${colon}${errors}${breakAt(0)}}`;
+}
+
+function errorsOf(faults: readonly QueryFault[]): readonly QueryFault[] | null {
+  return faults.length === 0 ? null : faults;
 }
 
 /**

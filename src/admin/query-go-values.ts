@@ -12,6 +12,9 @@ export type Parsed<T> = { readonly value: T } | { readonly refusal: string };
 const TRACE_ID_DIGITS = 32;
 const HALF_ID_DIGITS = 16;
 
+/** Of a duration; what follows is less than any unit's nanosecond. */
+const FRACTION_DIGITS_MAX = 18;
+
 /** Beyond this many nanoseconds (292 years) a duration is none. */
 const DURATION_NS_MAX = 2 ** 63;
 
@@ -74,10 +77,16 @@ export function parseDuration(text: string): Parsed<number> {
     if (factor === undefined) {
       return { refusal: `time: unknown unit ${quoteDuration(unit)} in duration ${quoteDuration(text)}` };
     }
-    nanoseconds += Math.floor(Number(`${whole}.${fraction}0`) * factor);
+    nanoseconds += Number(whole) * factor + fractionOf(fraction, factor);
     if (nanoseconds >= DURATION_NS_MAX) return invalid;
   }
   return { value: text.startsWith("-") ? -nanoseconds : nanoseconds };
+}
+
+/** What stands behind the point, by itself: together with whole seconds it would be rounded to a nanosecond less. */
+function fractionOf(digits: string, factor: number): number {
+  const counted = digits.slice(0, FRACTION_DIGITS_MAX);
+  return Math.floor(Number(counted) * (factor / 10 ** counted.length));
 }
 
 /** time.Duration's String: `1.5ms`, `-1m0.25s`. Whole nanoseconds. */

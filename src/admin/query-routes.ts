@@ -9,13 +9,13 @@
  */
 
 import type { Clock } from "../core/clock.ts";
-import type { RecentStore, StoredTrace } from "../store/recent-store.ts";
-import { searchTraces } from "../store/search.ts";
-import { listOperations, listServiceLinks, listServices, type Operation } from "../store/summaries.ts";
+import type { RecentStore } from "../store/recent-store.ts";
+import type { Operation } from "../store/summaries.ts";
+import { createStoreSource, type Found, type Traces, type TraceSource } from "../store/trace-source.ts";
 import { createTurns, type Turns } from "../store/turns.ts";
 import type { AdminAnswer, AdminRequest, AdminRoute } from "./answer.ts";
 import { jaegerTraceId } from "./jaeger-json.ts";
-import { encodeEnvelope, encodeFault, type EncodeOptions, encodeTraces } from "./query-encode.ts";
+import { encodeEnvelope, encodeFault, encodeTraces, type QueryFault } from "./query-encode.ts";
 import {
   parseLinksQuery,
   parseOperationsQuery,
@@ -33,7 +33,7 @@ const JSON_TYPE = "application/json";
 const TRACE_NOT_FOUND = "trace not found";
 
 interface Api {
-  readonly store: RecentStore;
+  readonly source: TraceSource;
   readonly clock: Clock;
   readonly turns: Turns;
 }
@@ -43,8 +43,15 @@ export function createQueryRoutes(
   store: RecentStore,
   tools: { readonly clock: Clock; readonly turns?: Turns },
 ): readonly AdminRoute[] {
-  const api: Api = { store, clock: tools.clock, turns: tools.turns ?? createTurns(tools.clock) };
-  const bounded = createBound();
+  const turns = tools.turns ?? createTurns(tools.clock);
+  return createSourceRoutes({ source: createStoreSource(store, turns), clock: tools.clock, turns });
+}
+
+/** The same over any source. @param walksMax searches at once, where not as many as a store bears */
+export function createSourceRoutes(api: Api, walksMax = WALKS_MAX): readonly AdminRoute[] {
+  const bounded = createBound(walksMax);
+  // Of their own: a trace by its id is found at once, and is not kept out by searches.
+  const boundedById = createBound(walksMax);
   return [
     { pattern: "/api/services", answer: (request) => bounded(() => answerServices(api, request)) },
     {
@@ -53,16 +60,16 @@ export function createQueryRoutes(
     },
     { pattern: "/api/operations", answer: (request) => bounded(() => answerOperations(api, request)) },
     { pattern: "/api/traces", answer: (request) => bounded(() => answerTraces(api, request)) },
-    { pattern: "/api/traces/{id}", answer: (request) => answerTrace(api, request) },
+    { pattern: "/api/traces/{id}", answer: (request) => boundedById(() => answerTrace(api, request)) },
     { pattern: "/api/dependencies", answer: (request) => bounded(() => answerDependencies(api, request)) },
   ];
 }
 
-/** Writing an answer is not counted here: it goes at its reader's pace, and the server bounds it (open-answers.ts). */
-function createBound(): (answer: () => Promise<AdminAnswer>) => Promise<AdminAnswer> {
+/** Writing an answer is not counted here: it goes at its reader's pace, and the server bounds it (connections.ts). */
+function createBound(walksMax: number): (answer: () => Promise<AdminAnswer>) => Promise<AdminAnswer> {
   let open = 0;
   return async (answer) => {
-    if (open >= WALKS_MAX) return faultAnswer(503, `${WALKS_MAX} searches are under way already, try again`);
+    if (open >= walksMax) return faultAnswer(503, `${walksMax} searches are under way already, try again`);
     open += 1;
     try {
       return await answer();
@@ -72,31 +79,29 @@ function createBound(): (answer: () => Promise<AdminAnswer>) => Promise<AdminAns
   };
 }
 
-async function answerServices({ store, turns }: Api, request: AdminRequest): Promise<AdminAnswer> {
-  return listAnswer(await listServices(store, turns), request);
+async function answerServices({ source }: Api, request: AdminRequest): Promise<AdminAnswer> {
+  return listAnswer(await source.services(), request);
 }
 
-async function answerOperationNames({ store, turns }: Api, request: AdminRequest): Promise<AdminAnswer> {
+async function answerOperationNames({ source }: Api, request: AdminRequest): Promise<AdminAnswer> {
   const service = request.parameters["service"] ?? "";
-  const names = namesOf(await listOperations(store, turns, service));
-  if (names.length > 0 || !service.includes("+")) return listAnswer(names, request);
+  const names = namesOf(await source.operations(service));
+  if (names.value.length > 0 || !service.includes("+")) return listAnswer(names, request);
   // Jaeger reads a + in this path as a space, and there are clients that write one so.
-  return listAnswer(namesOf(await listOperations(store, turns, service.replaceAll("+", " "))), request);
+  return listAnswer(namesOf(await source.operations(service.replaceAll("+", " "))), request);
 }
 
-function namesOf(operations: readonly Operation[]): readonly string[] {
-  return [...new Set(operations.map(({ name }) => name))];
+function namesOf({ value, missing }: Found<readonly Operation[]>): Found<readonly string[]> {
+  return { value: [...new Set(value.map(({ name }) => name))], missing };
 }
 
-async function answerOperations({ store, turns }: Api, request: AdminRequest): Promise<AdminAnswer> {
+async function answerOperations({ source }: Api, request: AdminRequest): Promise<AdminAnswer> {
   const parsed = parseOperationsQuery(request.query);
   if ("refusal" in parsed) return faultAnswer(400, parsed.refusal);
   const { service, spanKind } = parsed.value;
-  const operations = await listOperations(store, turns, service);
-  return listAnswer(
-    operations.filter((operation) => spanKind === "" || operation.spanKind === spanKind),
-    request,
-  );
+  const { value, missing } = await source.operations(service);
+  const wanted = value.filter((operation) => spanKind === "" || operation.spanKind === spanKind);
+  return listAnswer({ value: wanted, missing }, request);
 }
 
 async function answerTraces(api: Api, request: AdminRequest): Promise<AdminAnswer> {
@@ -104,51 +109,55 @@ async function answerTraces(api: Api, request: AdminRequest): Promise<AdminAnswe
   if ("refusal" in parsed) return faultAnswer(400, parsed.refusal);
   const { search, traceIds, isRaw } = parsed.value;
   if (traceIds.length === 0) {
-    return tracesAnswer(await searchTraces(api.store, search, api.turns), { api, request, isRaw });
+    const { value, missing } = await api.source.search(search);
+    return tracesAnswer(value, { api, request, isRaw, faults: () => faultsOf(missing) });
   }
-  const found = traceIds.map((traceId) => api.store.find(traceId));
-  const faults = traceIds
-    .filter((_, index) => found[index] === undefined)
-    .map((traceId) => ({ msg: TRACE_NOT_FOUND, traceID: jaegerTraceId(traceId) }));
-  const traces = found.filter((trace) => trace !== undefined);
-  return tracesAnswer(traces, { api, request, isRaw, faults });
+  const { value, missing } = await api.source.find(traceIds);
+  const faults = value.absent.map((traceId) => ({ msg: TRACE_NOT_FOUND, traceID: jaegerTraceId(traceId) }));
+  return tracesAnswer(value.traces, {
+    api,
+    request,
+    isRaw,
+    faults: () => [...faults, ...faultsOf(missing)],
+  });
 }
 
-function answerTrace(api: Api, request: AdminRequest): AdminAnswer {
+async function answerTrace(api: Api, request: AdminRequest): Promise<AdminAnswer> {
   const parsed = parseTraceRequest(request.parameters["id"] ?? "", request.query);
   if ("refusal" in parsed) return faultAnswer(400, parsed.refusal);
   const { traceId, isRaw } = parsed.value;
-  const trace = api.store.find(traceId);
-  if (trace === undefined) return faultAnswer(404, TRACE_NOT_FOUND);
+  const { value, missing } = await api.source.find([traceId]);
+  if (value.absent.length > 0) return faultAnswer(404, [TRACE_NOT_FOUND, ...missing].join("; "));
   // A client that was told 200 takes the first trace without looking whether there is one.
-  return tracesAnswer([trace], { api, request, isRaw, isOne: true });
+  return tracesAnswer(value.traces, { api, request, isRaw, isOne: true, faults: () => faultsOf(missing) });
 }
 
-async function answerDependencies({ store, clock, turns }: Api, request: AdminRequest): Promise<AdminAnswer> {
+async function answerDependencies({ source, clock }: Api, request: AdminRequest): Promise<AdminAnswer> {
   const parsed = parseLinksQuery(request.query, clock.unixMs());
   if ("refusal" in parsed) return faultAnswer(400, parsed.refusal);
   const service = request.query.get("service") ?? "";
-  const links = await listServiceLinks(store, turns, parsed.value);
-  const wanted = links.filter(
+  const { value, missing } = await source.links(parsed.value);
+  const wanted = value.filter(
     ({ parent, child }) => service === "" || parent === service || child === service,
   );
-  return okAnswer(encodeEnvelope(wanted, 0, isPretty(request)));
+  const faults = faultsOf(missing);
+  return okAnswer(encodeEnvelope(wanted, { total: 0, isPretty: isPretty(request), faults }));
 }
 
 function tracesAnswer(
-  traces: readonly StoredTrace[],
+  traces: Traces,
   {
     api,
     request,
     isRaw,
     isOne = false,
-    faults = [],
+    faults,
   }: {
     readonly api: Api;
     readonly request: AdminRequest;
     readonly isRaw: boolean;
     readonly isOne?: boolean;
-    readonly faults?: EncodeOptions["faults"];
+    readonly faults: () => readonly QueryFault[];
   },
 ): AdminAnswer {
   return okAnswer(
@@ -156,8 +165,13 @@ function tracesAnswer(
   );
 }
 
-function listAnswer(list: readonly unknown[], request: AdminRequest): AdminAnswer {
-  return okAnswer(encodeEnvelope(list, list.length, isPretty(request)));
+function faultsOf(missing: readonly string[]): readonly QueryFault[] {
+  return missing.map((msg) => ({ msg }));
+}
+
+function listAnswer({ value, missing }: Found<readonly unknown[]>, request: AdminRequest): AdminAnswer {
+  const faults = faultsOf(missing);
+  return okAnswer(encodeEnvelope(value, { total: value.length, isPretty: isPretty(request), faults }));
 }
 
 function isPretty({ query }: AdminRequest): boolean {

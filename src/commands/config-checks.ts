@@ -1,12 +1,17 @@
 /** What config/load.ts is given to check with: the whitelist's engine, and the loader of exporters' modules. */
 
 import type { ConfigChecks } from "../config/load.ts";
+import { createSystemClock } from "../core/clock.ts";
 import { checkExporterModule, tryExporterModule } from "../export/foreign-exporter.ts";
 import { lintPattern } from "../peer/pattern-lint.ts";
 import { checkPattern, checkUnion } from "../peer/pattern.ts";
 
 /** For a reload and `decide`: only what makes a pattern unusable. */
-export const RELOAD_CHECKS: ConfigChecks = { check: checkPattern, checkAll: checkUnion };
+export const RELOAD_CHECKS: ConfigChecks = {
+  check: checkPattern,
+  checkAll: checkUnion,
+  nowMs: () => createSystemClock().unixMs(),
+};
 
 /** For a start: modules too, since their code runs anyway. */
 export const START_CHECKS: ConfigChecks = {

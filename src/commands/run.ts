@@ -4,7 +4,9 @@
  * SIGTERM and SIGINT drain and end it; SIGHUP or a change of the file reload it. A bad file changes nothing.
  */
 
-import { type Sidecar, startSidecar } from "../app.ts";
+import { startSidecar } from "../app.ts";
+import { type RunningSidecar, startWorkers, type WorkersTools } from "../app-workers.ts";
+import type { Config } from "../config/merge.ts";
 import { type Fault, formatFault } from "../config/fault.ts";
 import { readConfigText } from "../config/files.ts";
 import { loadConfig, type LoadedConfig } from "../config/load.ts";
@@ -31,11 +33,13 @@ export interface RunTools {
   readonly signals: Signals;
   /** Of the trace page. */
   readonly pageDirectory: string;
+  /** Of the command line, for processes that are started with it. */
+  readonly programPath: string;
 }
 
 export async function runCommand(
   path: string,
-  { output, signals, pageDirectory }: RunTools,
+  { output, signals, pageDirectory, programPath }: RunTools,
 ): Promise<ExitStatus> {
   const loaded = await loadConfig(path, START_CHECKS);
   if (!loaded.ok) {
@@ -44,12 +48,11 @@ export async function runCommand(
   }
   const log = createLog(loaded.config.log.level);
 
-  const starting = startSidecar(loaded.config, {
+  const starting = startProcesses(loaded.config, {
     clock: createSystemClock(),
-    random: createRandom(),
     log,
-    resolve: resolveBySystem,
     pageDirectory,
+    programPath,
     onListening: (name, address) => output.line(`${name} listening on ${address}`),
   });
   // Before "ready": whoever waits for that line may change the file or send SIGHUP right after it.
@@ -57,7 +60,7 @@ export async function runCommand(
   signals.onReload(() => reload("asked"));
   const stopWatching = watchFile(path, () => reload("seen"));
 
-  let sidecar: Sidecar;
+  let sidecar: RunningSidecar;
   try {
     sidecar = await starting;
   } catch (error) {
@@ -79,7 +82,16 @@ export async function runCommand(
   return EXIT.OK;
 }
 
-async function resolveBySystem(name: string): Promise<readonly string[]> {
+/** One process, or several. */
+async function startProcesses(config: Config, tools: Omit<WorkersTools, "count">): Promise<RunningSidecar> {
+  const count = config.workers === "auto" ? (await import("node:os")).availableParallelism() : config.workers;
+  if (count === 1)
+    return startSidecar(config, { ...tools, random: createRandom(), resolve: resolveBySystem });
+  return startWorkers(config, { ...tools, count });
+}
+
+/** All addresses of a name, as the system gives them; rejects where there are none. */
+export async function resolveBySystem(name: string): Promise<readonly string[]> {
   const { lookup } = await import("node:dns/promises");
   const addresses = await lookup(name, { all: true });
   return addresses.map(({ address }) => address);
@@ -92,7 +104,7 @@ async function resolveBySystem(name: string): Promise<readonly string[]> {
 function createReload(
   path: string,
   started: Valid,
-  starting: Promise<Sidecar>,
+  starting: Promise<RunningSidecar>,
   log: Log,
 ): (why: "asked" | "seen") => void {
   let { text } = started;
@@ -111,6 +123,7 @@ function createReload(
     const now = readConfigText(path);
     if ("value" in now && now.value === text) {
       told = "";
+      if (why === "asked") await (await starting).rereadCertificates();
       return log[why === "asked" ? "info" : "debug"]("config unchanged");
     }
     const loaded = await loadConfig(path, RELOAD_CHECKS);

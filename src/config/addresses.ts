@@ -15,6 +15,10 @@ export interface HostPort {
   readonly port: number;
 }
 
+/** Where a side listens: a TCP address or the absolute path of a Unix socket. */
+export type Listen =
+  HostPort | { readonly path: string; readonly host?: undefined; readonly port?: undefined };
+
 /** The server behind: a TCP address or the absolute path of a Unix socket. */
 export type Upstream =
   | { readonly kind: "tcp"; readonly host: string; readonly port: number }
@@ -26,6 +30,8 @@ const PORT_MAX = 65_535;
 /** sun_path of Linux has 108 bytes with its end; a longer path fails only when it is used. */
 const SOCKET_PATH_LENGTH_MAX = 107;
 
+/** What stands before the path of a Unix socket. */
+const UNIX = "unix:";
 const AUTHORITY = /^(?:\[([0-9A-Fa-f:.]+)\]|([^[\]:/?#@\s]+))(?::(\d{1,5}))?$/;
 const DNS_NAME = /^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/;
 
@@ -40,15 +46,26 @@ export function parseHostPort(text: string): Parsed<HostPort> {
   return { value: { host: parsed.host, port: parsed.port } };
 }
 
+/** `host:port` or `unix:/path`. */
+export function parseListen(text: string): Parsed<Listen> {
+  if (!text.startsWith(UNIX)) return parseHostPort(text);
+  const path = parseSocketPath(text.slice(UNIX.length));
+  return "value" in path ? { value: { path: path.value } } : path;
+}
+
+function parseSocketPath(path: string): Parsed<string> {
+  if (!path.startsWith("/")) return { refused: "names a socket by a relative path" };
+  if (Buffer.byteLength(path) > SOCKET_PATH_LENGTH_MAX || path.includes("\0")) {
+    return { refused: `names a socket by a path over ${SOCKET_PATH_LENGTH_MAX} bytes` };
+  }
+  return { value: path };
+}
+
 /** `http://host[:port]`, port 80 if left out, or `unix:/path`. No path, query or user: nothing is rewritten. */
 export function parseUpstream(text: string): Parsed<Upstream> {
-  if (text.startsWith("unix:")) {
-    const path = text.slice("unix:".length);
-    if (!path.startsWith("/")) return { refused: "names a socket by a relative path" };
-    if (Buffer.byteLength(path) > SOCKET_PATH_LENGTH_MAX || path.includes("\0")) {
-      return { refused: `names a socket by a path over ${SOCKET_PATH_LENGTH_MAX} bytes` };
-    }
-    return { value: { kind: "unix", path } };
+  if (text.startsWith(UNIX)) {
+    const path = parseSocketPath(text.slice(UNIX.length));
+    return "value" in path ? { value: { kind: "unix", path: path.value } } : path;
   }
   if (text.startsWith("https://"))
     return { refused: "is https, and the server behind is spoken to in plain http" };
@@ -58,6 +75,16 @@ export function parseUpstream(text: string): Parsed<Upstream> {
   const parsed = parseAuthority(authority);
   if (parsed === undefined || parsed.port === 0) return { refused: "has no valid host and port" };
   return { value: { kind: "tcp", host: parsed.host, port: parsed.port ?? 80 } };
+}
+
+/** As a config writes it. */
+export function formatUpstream(upstream: Upstream): string {
+  return upstream.kind === "unix" ? `unix:${upstream.path}` : `http://${formatHostPort(upstream)}`;
+}
+
+/** `host:port`, an IPv6 address in brackets. */
+export function formatHostPort({ host, port }: HostPort): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** `10.1.0.0/16`, `fd00::/8`, or one address; as it was written. No zone: it would mean this machine's. */

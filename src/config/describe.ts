@@ -4,7 +4,7 @@
  * What comes out means the same if it is put into a file, but for the secrets (test/config/describe.test.ts reads it back).
  */
 
-import type { HostPort, Upstream } from "./addresses.ts";
+import { formatHostPort as hostPort, formatUpstream, type Listen } from "./addresses.ts";
 import type { Config } from "./merge.ts";
 import { formatDuration, formatSize } from "./quantities.ts";
 
@@ -50,12 +50,16 @@ function describeInbound(inbound: Config["inbound"]): Json | undefined {
   if (inbound === undefined) return undefined;
   const { tls } = inbound;
   return {
-    listen: hostPort(inbound.listen),
-    upstream: describeUpstream(inbound.upstream),
+    listen: formatListen(inbound.listen),
+    upstream: describeUpstreams(inbound.upstream),
     tls: tls && {
       certificate: tls.certificateFile,
       private_key: tls.privateKeyFile,
       client_ca: tls.clientCaFile,
+      certificates: tls.certificates.map(({ certificateFile, privateKeyFile }) => ({
+        certificate: certificateFile,
+        private_key: privateKeyFile,
+      })),
     },
     identify: inbound.identify,
     authenticate: inbound.authenticate,
@@ -67,7 +71,7 @@ function describeOutbound(outbound: Config["outbound"]): Json | undefined {
   if (outbound === undefined) return undefined;
   const { intercept, resolver } = outbound;
   return {
-    listen: hostPort(outbound.listen),
+    listen: formatListen(outbound.listen),
     shared_secret: outbound.sharedSecret && HIDDEN,
     ca_file: outbound.caFile,
     intercept: intercept && {
@@ -118,16 +122,22 @@ function describeLimits(limits: Config["limits"]): Json {
     connect_timeout: formatDuration(limits.connectTimeoutMs),
     response_timeout: formatDuration(limits.responseTimeoutMs),
     connections: limits.connections,
+    connections_per_peer: limits.connectionsPerPeer,
+    upstream_connections: limits.upstreamConnections,
+    upstream_queue: limits.upstreamQueue,
     drain: formatDuration(limits.drainMs),
   };
 }
 
-function hostPort({ host, port }: HostPort): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+function formatListen(listen: Listen): string {
+  return "path" in listen ? `unix:${listen.path}` : hostPort(listen);
 }
 
-function describeUpstream(upstream: Upstream): string {
-  return upstream.kind === "unix" ? `unix:${upstream.path}` : `http://${hostPort(upstream)}`;
+/** One stands alone, as most files write it. */
+function describeUpstreams(upstreams: NonNullable<Config["inbound"]>["upstream"]): Json {
+  const written = upstreams.map(formatUpstream);
+  const [first, ...more] = written;
+  return first !== undefined && more.length === 0 ? first : written;
 }
 
 /** Only the exporter knows which of its options are secrets. */

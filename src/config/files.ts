@@ -10,7 +10,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { closeSync, openSync, readSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 import type { Finding, Parsed } from "./fault.ts";
-import { findValues, type Found, type KeyPath } from "./key-path.ts";
+import { findValues, formatKeyPath, type Found } from "./key-path.ts";
 import { resolveModule } from "./module-path.ts";
 
 type Content = "certificates" | "private key";
@@ -20,6 +20,8 @@ const FILES: readonly { readonly key: string; readonly content: Content | undefi
   { key: "inbound.tls.certificate", content: "certificates" },
   { key: "inbound.tls.private_key", content: "private key" },
   { key: "inbound.tls.client_ca", content: "certificates" },
+  { key: "inbound.tls.certificates[].certificate", content: "certificates" },
+  { key: "inbound.tls.certificates[].private_key", content: "private key" },
   { key: "outbound.ca_file", content: "certificates" },
   { key: "outbound.intercept.ca_certificate", content: "certificates" },
   { key: "outbound.intercept.ca_private_key", content: "private key" },
@@ -33,6 +35,10 @@ const MODULES: readonly string[] = ["export[].module", "export[].module.name"];
 /** A private key and the certificate it must belong to. */
 const PAIRS: readonly { readonly certificate: string; readonly key: string }[] = [
   { certificate: "inbound.tls.certificate", key: "inbound.tls.private_key" },
+  {
+    certificate: "inbound.tls.certificates[].certificate",
+    key: "inbound.tls.certificates[].private_key",
+  },
   { certificate: "outbound.intercept.ca_certificate", key: "outbound.intercept.ca_private_key" },
 ];
 
@@ -62,30 +68,38 @@ export function resolveFiles(document: unknown, directory: string): void {
 /** What is wrong with the files and modules of a document whose paths are absolute. Each file is read once. */
 export function checkFiles(document: unknown): Finding[] {
   const findings = checkModules(document);
+  /** By the path as a fault prints it. */
   const certificates = new Map<string, readonly X509Certificate[]>();
-  const keys = new Map<string, { readonly path: KeyPath; readonly key: KeyObject }>();
+  const keys = new Map<string, KeyObject>();
   for (const { key, content } of FILES) {
     if (content === undefined) continue;
     for (const { path, value } of textsAt(document, key)) {
       if (content === "private key") {
         const read = readPrivateKey(value);
         if ("refused" in read) findings.push({ path, message: read.refused });
-        else keys.set(key, { path, key: read.value });
+        else keys.set(formatKeyPath(path), read.value.key);
       } else {
         const read = readCertificates(value);
         if ("refused" in read) findings.push({ path, message: read.refused });
-        else certificates.set(key, read.value);
+        else certificates.set(formatKeyPath(path), read.value.certificates);
       }
     }
   }
   for (const pair of PAIRS) {
-    const own = keys.get(pair.key);
-    const [leaf] = certificates.get(pair.certificate) ?? [];
-    if (own === undefined || leaf === undefined || leaf.checkPrivateKey(own.key)) continue;
-    const message = `is not the key of ${pair.certificate}; allowed: the key it was issued for`;
-    findings.push({ path: own.path, message });
+    for (const { path } of textsAt(document, pair.key)) {
+      const certificate = formatKeyPath([...path.slice(0, -1), lastStep(pair.certificate)]);
+      const own = keys.get(formatKeyPath(path));
+      const [leaf] = certificates.get(certificate) ?? [];
+      if (own === undefined || leaf === undefined || leaf.checkPrivateKey(own)) continue;
+      const message = `is not the key of ${certificate}; allowed: the key it was issued for`;
+      findings.push({ path, message });
+    }
   }
   return findings;
+}
+
+function lastStep(pattern: string): string {
+  return pattern.slice(pattern.lastIndexOf(".") + 1);
 }
 
 function checkModules(document: unknown): Finding[] {
@@ -105,20 +119,24 @@ function textsAt(document: unknown, key: string): readonly (Found & { readonly v
   );
 }
 
-function readCertificates(path: string): Parsed<readonly X509Certificate[]> {
+/** Certificates of a PEM file in its order, at least one, and the file as it was read. */
+export function readCertificates(
+  path: string,
+): Parsed<{ readonly pem: Buffer; readonly certificates: readonly X509Certificate[] }> {
   const allowed = "allowed: a PEM file with BEGIN CERTIFICATE";
   const file = readBounded(path, PEM_BYTES_MAX);
   if ("refused" in file) return { refused: `${file.refused}; ${allowed}` };
   const blocks = file.value.toString("latin1").match(CERTIFICATE) ?? [];
   if (blocks.length === 0) return { refused: `names a file without a certificate; ${allowed}` };
   try {
-    return { value: blocks.map((block) => new X509Certificate(block)) };
+    return { value: { pem: file.value, certificates: blocks.map((block) => new X509Certificate(block)) } };
   } catch {
     return { refused: `names a file with a damaged certificate; ${allowed}` };
   }
 }
 
-function readPrivateKey(path: string): Parsed<KeyObject> {
+/** The private key of a PEM file, and the file as it was read. */
+export function readPrivateKey(path: string): Parsed<{ readonly pem: Buffer; readonly key: KeyObject }> {
   const allowed = "allowed: a PEM file with BEGIN PRIVATE KEY, without a passphrase";
   const file = readBounded(path, PEM_BYTES_MAX);
   if ("refused" in file) return { refused: `${file.refused}; ${allowed}` };
@@ -128,7 +146,7 @@ function readPrivateKey(path: string): Parsed<KeyObject> {
   if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem))
     return { refused: `names a file without a private key; ${allowed}` };
   try {
-    return { value: createPrivateKey(pem) };
+    return { value: { pem: file.value, key: createPrivateKey(pem) } };
   } catch {
     return { refused: `names a file with a damaged private key; ${allowed}` };
   }

@@ -17,6 +17,7 @@ import { type EnvironmentWarning, readOtelEnvironment } from "./otel-environment
 import type { WhitelistEntry } from "./schema-border.ts";
 import { checkSchema } from "./schema.ts";
 import { type Environment, substitute } from "./substitute.ts";
+import { findCertificateWarnings } from "./tls-files.ts";
 import { findWarnings } from "./warnings.ts";
 import { readYaml } from "./yaml.ts";
 
@@ -30,6 +31,8 @@ export interface ConfigChecks {
   readonly checkAll: (patterns: readonly Pattern[]) => Promise<string | undefined>;
   /** What is doubtful about a pattern that check() passes. It takes time: only `fedtrace check` asks. */
   readonly lint?: (pattern: Pattern) => Promise<readonly string[]>;
+  /** Wall time in milliseconds, for what is out of date; without it nothing is looked at for that. */
+  readonly nowMs?: () => number;
   /** What is wrong with an exporter's module and what is allowed, or undefined. It runs the module's code. */
   readonly checkModule?: (module: ModuleExport) => Promise<string | undefined>;
 }
@@ -87,7 +90,11 @@ export async function loadConfig(
     ...(await checkModules(config.exports, checks)),
   ];
   if (unusable.length > 0) return failed(...locateFindings(unusable, path, yaml.locate));
-  const doubts = [...findWarnings(config), ...(await lintPatterns(document, config.whitelist, checks))];
+  const doubts = [
+    ...findWarnings(config),
+    ...findCertificateWarnings(config.inbound?.tls, checks.nowMs?.()),
+    ...(await lintPatterns(document, config.whitelist, checks)),
+  ];
   return {
     ok: true,
     config,

@@ -45,11 +45,6 @@ export const NOT_YET: readonly NotYet[] = [
     isMeant: (value) => value === true || value === "true",
     because: "no report is made; allowed: false",
   },
-  {
-    key: "workers",
-    isMeant: (value) => String(value) !== "1",
-    because: "there is one process; allowed: 1",
-  },
 ];
 
 /** One finding for each thing asked for that isn't there. @param document parsed, checked or not */

@@ -14,7 +14,11 @@ type Fixed = (config: Config) => unknown;
 /** By the key as the operator writes it. */
 const FIXED: Readonly<Record<string, Fixed>> = {
   server_name: (config) => config.serverName,
-  inbound: ({ inbound }) => inbound && { listen: inbound.listen, tls: inbound.tls },
+  inbound: ({ inbound }) =>
+    inbound && {
+      listen: inbound.listen,
+      hasTls: inbound.tls !== undefined,
+    },
   outbound: ({ outbound }) => outbound && { ...outbound, sharedSecret: undefined, allowNetworks: undefined },
   export: (config) => config.exports,
   admin: ({ admin }) => admin && { ...admin, hosts: undefined },

@@ -1,17 +1,18 @@
 /** The options of the border: `inbound`, `outbound`, `whitelist` and `propagation`. */
 
+import { formatUpstream } from "./addresses.ts";
 import { defaulted, list, map, type Option, optional, orShort, required, section } from "./schema-option.ts";
 import {
   decimal,
   endpoint,
   filePath,
-  listenAddress,
+  listenAddressOrSocket,
   network,
   oneOf,
   secret,
   serverName,
   text,
-  upstream,
+  upstreams,
 } from "./schema-values.ts";
 
 /** Networks of one list; a list that long is a firewall's work. */
@@ -25,6 +26,9 @@ const REMOVED_NAMES_MAX = 100;
 /** More forced traces a second than this are not forced but usual: the local sampler is the place. */
 const FORCED_PER_SECOND_MAX = 10_000;
 
+/** TLS certificates beside the main one; each takes some milliseconds to read again. */
+const CERTIFICATES_MAX = 100;
+
 /** Header formats as `propagation.formats` names them, in the order of the default. */
 const FORMATS = ["w3c", "jaeger", "b3", "b3multi"] as const;
 export type FormatName = (typeof FORMATS)[number];
@@ -37,21 +41,42 @@ const KEPT_HEADERS: ReadonlySet<string> = new Set(
   ).split(" "),
 );
 
+const furtherCertificate = section(
+  {
+    certificate: required(filePath(), {
+      reload: "live",
+      doc: "PEM file with a certificate, then its intermediates. Its DNS names (subject alternative names) say for which names it is taken.",
+      example: "other.example/fullchain.pem",
+    }),
+    private_key: required(filePath(), {
+      reload: "live",
+      doc: "PEM file with its private key, without a passphrase.",
+      example: "other.example/key.pem",
+    }),
+  },
+  (file) => ({ certificateFile: file.certificate, privateKeyFile: file.private_key }),
+);
+
 const tls = section(
   {
     certificate: required(filePath(), {
-      reload: "restart",
-      doc: "PEM file with the server's certificate, then its intermediates. Read when the listener starts.",
+      reload: "live",
+      doc: "PEM file with the server's certificate, then its intermediates. Clients get it unless they ask for a name of `certificates`. It is read again when it is renewed, without a restart and without touching open connections: when a file here changes, within a minute where changes can't be seen, and on SIGHUP. A pair that does not match yet, is damaged or is out of date is not taken: the old one stays, and the log says why.",
       example: "fullchain.pem",
     }),
     private_key: required(filePath(), {
-      reload: "restart",
-      doc: "PEM file with the certificate's private key, without a passphrase.",
+      reload: "live",
+      doc: "PEM file with the certificate's private key, without a passphrase. Read again with it.",
       example: "key.pem",
     }),
+    certificates: defaulted(list(furtherCertificate, CERTIFICATES_MAX), [], {
+      reload: "live",
+      doc: "More certificates, each for the DNS names it is issued for: the name that a client asks for (SNI) is looked for as it is, then with `*` for its first label; the first entry that has it counts. A client that asks for no name, or for one that none has, gets `certificate`.",
+      example: "[{ certificate: other.pem, private_key: other.key }]",
+    }),
     client_ca: optional(filePath(), {
-      reload: "restart",
-      doc: "PEM file with the certificate authorities of peers. With it a client certificate is asked for (never demanded), and a verified one names the peer by its DNS names. The system's roots are not used for this.",
+      reload: "live",
+      doc: "PEM file with the certificate authorities of peers. With it a client certificate is asked for (never demanded), and a verified one names the peer by its DNS names. The system's roots are not used for this. It is read again like `certificate`; when it has changed, no TLS session of before is resumed.",
       example: "peers-ca.pem",
     }),
   },
@@ -59,6 +84,7 @@ const tls = section(
     certificateFile: file.certificate,
     privateKeyFile: file.private_key,
     clientCaFile: file.client_ca,
+    certificates: file.certificates,
   }),
 );
 
@@ -73,19 +99,19 @@ const identify = list(oneOf(["x-matrix", "http-signature", "mtls", "address"]), 
 /** Remote peers → this server. */
 export const inbound = section(
   {
-    listen: required(listenAddress(), {
+    listen: required(listenAddressOrSocket(), {
       reload: "restart",
-      doc: "Where remote peers connect. With port 0 the system chooses; the port is on the line `inbound listening on …`.",
+      doc: "Where remote peers connect: `host:port`, or `unix:/path.sock` behind a proxy on the same machine. With port 0 the system chooses; the port is on the line `inbound listening on …`. A socket has mode 0660; a file that a killed process left is replaced.",
       example: "0.0.0.0:8448",
     }),
-    upstream: required(upstream(), {
+    upstream: required(upstreams(), {
       reload: "live",
-      doc: "The server behind. It is spoken to in plain HTTP/1.1, so it belongs on the same machine or network.",
+      doc: "The server behind, or a list of up to 16 that are one server: each request goes to the one with the fewest open requests. It is spoken to in plain HTTP/1.1, so it belongs on the same machine or network. A name is looked up at the start, every 30 s, and when an address can't be reached; each of its addresses counts as one server, 64 at most. One that can't be reached, or gives no answer five times in a row, is left alone for 1 s, then up to 30 s, unless there is no other. A request that could not be sent goes to the next one; an idempotent one whose kept connection turns out closed is sent once more. **Danger:** whatever answers here is believed to be the own server.",
       example: "http://127.0.0.1:8008",
     }),
     tls: optional(tls, {
       reload: "restart",
-      doc: "Terminates TLS on the listener. Without it the listener is plain, for use behind another proxy.",
+      doc: "Terminates TLS 1.2 and 1.3 on the listener, for HTTP/1.1. Without it the listener is plain, for use behind another proxy.",
     }),
     identify: defaulted(identify, ["x-matrix", "http-signature", "mtls", "address"], {
       reload: "live",
@@ -110,6 +136,7 @@ export const inbound = section(
       refuse("authenticate", "is mtls without inbound.tls.client_ca; allowed: mtls with it");
     }
     refuseRepeated(file.identify, (message) => refuse("identify", message));
+    refuseRepeated(file.upstream.map(formatUpstream), (message) => refuse("upstream", message));
     return file;
   },
 );
@@ -146,9 +173,9 @@ const intercept = section(
 /** This server → remote peers. */
 export const outbound = section(
   {
-    listen: required(listenAddress(), {
+    listen: required(listenAddressOrSocket(), {
       reload: "restart",
-      doc: "Where the own server connects, as to a forward proxy. **Danger:** keep it on loopback, or set `shared_secret`.",
+      doc: "Where the own server connects, as to a forward proxy: `host:port`, or `unix:/path.sock`. **Danger:** keep it on loopback, or set `shared_secret`.",
       example: "127.0.0.1:3128",
     }),
     shared_secret: optional(secret(), {

@@ -20,7 +20,12 @@ export type JsonSchema = Readonly<Record<string, unknown>>;
 /** What a schema takes, for the generated documents. */
 export type Shape =
   | { readonly kind: "value"; readonly allowed: string; readonly json: JsonSchema }
-  | { readonly kind: "list"; readonly item: Option<unknown>; readonly itemsMax: number }
+  | {
+      readonly kind: "list";
+      readonly item: Option<unknown>;
+      readonly itemsMin: number;
+      readonly itemsMax: number;
+    }
   | {
       readonly kind: "map";
       readonly key: Option<unknown>;
@@ -83,13 +88,14 @@ export function scalar<T>(
   );
 }
 
-/** A list of at most `itemsMax` items. */
-export function list<T>(item: Option<T>, itemsMax: number): Option<readonly T[]> {
+/** A list of `itemsMin` to `itemsMax` items. */
+export function list<T>(item: Option<T>, itemsMax: number, itemsMin = 0): Option<readonly T[]> {
   const message = `has too many items; allowed: ${itemsMax}`;
   return v.pipe(
     v.array(item, "is not a list; allowed: a list, [a, b] or one `- a` a line"),
+    v.minLength(itemsMin, `has too few items; allowed: at least ${itemsMin}`),
     v.maxLength(itemsMax, message),
-    v.metadata({ shape: { kind: "list", item, itemsMax } satisfies Shape }),
+    v.metadata({ shape: { kind: "list", item, itemsMin, itemsMax } satisfies Shape }),
   );
 }
 
@@ -160,7 +166,8 @@ export function section<const E extends Entries, T>(
 function allowedOf(entries: Entries, quoted: string | null): string {
   const option = entries[quoted?.slice(1, -1) ?? ""];
   const shape = option === undefined ? undefined : shapeOf(option);
-  return shape?.kind === "value" ? shape.allowed : "a mapping";
+  const written = shape?.kind === "short" ? shapeOf(shape.short) : shape;
+  return written?.kind === "value" ? written.allowed : "a mapping";
 }
 
 function pathItem(origin: "key" | "value", input: Mapping, key: string): v.IssuePathItem {

@@ -2,9 +2,11 @@
 
 import {
   type HostPort,
+  type Listen,
   parseHostName,
   parseHostPort,
   parseHttpUrl,
+  parseListen,
   parseNetwork,
   parseServerName,
   parseUpstream,
@@ -13,7 +15,7 @@ import {
 import type { Parsed } from "./fault.ts";
 import { suggestion } from "./nearest.ts";
 import { parseDuration, parseSize } from "./quantities.ts";
-import { type JsonSchema, type Option, scalar } from "./schema-option.ts";
+import { type JsonSchema, list, type Option, orShort, scalar } from "./schema-option.ts";
 
 /** A path or a URL that is longer is a mistake; the longest real ones are well below. */
 const TEXT_LENGTH_MAX = 4096;
@@ -153,6 +155,11 @@ export function listenAddress(): Option<HostPort> {
   return text("host:port such as 127.0.0.1:8448 or '[::]:8448'", parseHostPort);
 }
 
+/** Where a side listens: the same, or a Unix socket. */
+export function listenAddressOrSocket(): Option<Listen> {
+  return text("host:port such as 127.0.0.1:8448 or '[::]:8448', or unix:/path.sock", parseListen);
+}
+
 /** Where to connect. */
 export function endpoint(): Option<HostPort> {
   return text("host:port, with a port from 1 to 65535", (written) => {
@@ -161,9 +168,22 @@ export function endpoint(): Option<HostPort> {
   });
 }
 
-/** The server behind. */
-export function upstream(): Option<Upstream> {
-  return text("http://host:port, or unix:/path.sock", parseUpstream, { pattern: "^(http://|unix:/)" });
+/** Servers of one list; more of them are what a name with many addresses is for. */
+const UPSTREAMS_MAX = 16;
+
+/** The server behind, or several; never none. */
+export function upstreams(): Option<readonly Upstream[]> {
+  const json = { pattern: "^(http://|unix:/)" };
+  const allowed = "http://host:port, or unix:/path.sock";
+  const one = text(
+    `${allowed}, or a list of them`,
+    (written): Parsed<readonly Upstream[]> => {
+      const parsed = parseUpstream(written);
+      return "value" in parsed ? { value: [parsed.value] } : parsed;
+    },
+    json,
+  );
+  return orShort(one, list(text(allowed, parseUpstream, json), UPSTREAMS_MAX, 1));
 }
 
 /** `10.1.0.0/16`, or one address. */

@@ -98,7 +98,19 @@ const limits = section(
     }),
     connections: defaulted(integer(1, 1_000_000), 10_000, {
       reload: "live",
-      doc: "Open connections of each listener; above it 503. Every one costs a file descriptor, and a second one upstream.",
+      doc: "Open connections of each listener. Above it a new one takes the place of an idle one: of the client with the most connections, the one that is idle longest. Where none is idle it is answered 503. Every one costs a file descriptor, and a second one upstream.",
+    }),
+    connections_per_peer: defaulted(integer(1, 1_000_000), 1000, {
+      reload: "live",
+      doc: "Open connections of one client address of the inbound listener; of IPv6 addresses a /64 counts as one. Above it 503; with TLS the connection is closed before the handshake. Loopback clients and those of a unix socket are not counted: behind another proxy all peers have its address. **Danger:** a proxy on another machine is counted as one client, and its peers share this bound.",
+    }),
+    upstream_connections: defaulted(integer(1, 1_000_000), 1024, {
+      reload: "live",
+      doc: "Connections that requests may hold at a time to one address of the upstream, or of a target; upgraded ones count. One more request waits. Set it to what the server behind can take.",
+    }),
+    upstream_queue: defaulted(integer(0, 1_000_000), 1024, {
+      reload: "live",
+      doc: "Requests that may wait for one of these connections, of each upstream or target. One more, or one that has waited for `connect_timeout`, is answered 503. Their bodies are not read meanwhile. `0` lets none wait, not even for the first look-up of a name.",
     }),
     drain: defaulted(duration("0s", "1h"), "30s", {
       reload: "live",
@@ -114,6 +126,9 @@ const limits = section(
     connectTimeoutMs: file.connect_timeout,
     responseTimeoutMs: file.response_timeout,
     connections: file.connections,
+    connectionsPerPeer: file.connections_per_peer,
+    upstreamConnections: file.upstream_connections,
+    upstreamQueue: file.upstream_queue,
     drainMs: file.drain,
   }),
 );
@@ -223,7 +238,7 @@ export const configSchema = section(
     ),
     workers: defaulted(integerOrAuto(1, WORKERS_MAX), 1, {
       reload: "restart",
-      doc: "Processes that share the listeners; `auto` is one a core.",
+      doc: "Processes that share the listeners; `auto` is one a core. What `limits`, `store`, `forced_per_second` and a rate-limiting sampler allow is divided among them, so it holds for all together; each rate allows one trace at once in each of them. More than one costs some 60 MB each and one more for the process that accepts: docs/guides/workers.md.",
     }),
     routes: defaulted(list(route, ROUTES_MAX), [], {
       reload: "live",

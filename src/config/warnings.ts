@@ -39,6 +39,7 @@ function noNetworks({ inbound, whitelist }: Config): Finding | undefined {
 /** Only for addresses: what a name stands for is known when it is bound. */
 function openProxy({ outbound }: Config): Finding | undefined {
   if (outbound === undefined || outbound.sharedSecret !== undefined) return undefined;
+  if ("path" in outbound.listen) return undefined; // The directory's owner says who may reach it.
   const { host } = outbound.listen;
   if (host === "localhost" || host === "::1" || /^127\.[\d.]+$/.test(host)) return undefined;
   return {

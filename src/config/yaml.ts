@@ -57,7 +57,14 @@ const SYNTAX_MESSAGE_LENGTH_MAX = 200;
 const HINTS: readonly (readonly [line: RegExp, hint: string])[] = [
   [/[[{].*\$\{/, "inside { } or [ ] a ${NAME} needs quotes"],
   [/\[[0-9a-f:.]*:[0-9a-f:.]*\]/i, "an IPv6 address in [ ] needs quotes"],
+  [/(?:^|[:,[{-])\s*[!>|]/, "a value that begins with !, > or | needs quotes"],
 ];
+/**
+ * Where a message of the parser begins to repeat the file, which may be a secret: behind the colon that introduces it
+ * (not the one of `Missing , or : between`), in quotes, and in the few messages that put it elsewhere.
+ */
+const REPEATED_TEXT =
+  /(?<=\w): .*| ".*|(?<=^(?:Unknown directive|Unsupported YAML version|Invalid escape sequence)) .*|, so .*|(?<=^The) .*(?= tag)/gs;
 /** The patterns of HINTS are quadratic in the line. */
 const HINT_LINE_LENGTH_MAX = 300;
 /** Keys that an object of the language gives a meaning; valibot skips them in silence. */
@@ -158,9 +165,8 @@ function compose(
   // A warning is an unknown tag, which would change what the value means.
   const faults = [...(first?.errors ?? []), ...(first?.warnings ?? [])].map(({ message, pos: [offset] }) => ({
     offset,
-    // Some end with the text they stumbled on, which may be a secret; an unknown tag may be long.
     message: message
-      .replace(/:? ".*$/s, "")
+      .replaceAll(REPEATED_TEXT, "")
       .replaceAll(/\s+/g, " ")
       .slice(0, SYNTAX_MESSAGE_LENGTH_MAX),
   }));

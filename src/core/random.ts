@@ -15,6 +15,11 @@ export interface Random {
   fraction(): number;
 }
 
+/** Random bytes from the system's source, for keys: never of a pool that something else draws from. */
+export function createSecret(bytes: number): Uint8Array {
+  return crypto.getRandomValues(new Uint8Array(bytes));
+}
+
 const POOL_BYTES = 4096;
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 

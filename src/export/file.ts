@@ -68,12 +68,16 @@ async function appendSpans(
   }
 }
 
-/** @param sizeBefore where to cut the file off again if not all of the line could be written */
+/**
+ * In one write: the system puts it at the end as a whole, whoever else appends to the file at the same time.
+ *
+ * @param sizeBefore where to cut the file off again if not all of the line could be written
+ */
 async function appendWhole(file: FileHandle, line: Buffer, sizeBefore: number): Promise<void> {
-  try {
-    await file.appendFile(line);
-  } catch (error) {
-    await file.truncate(sizeBefore).catch(() => undefined); // The write's own failure is the one to report.
-    throw error;
-  }
+  const { bytesWritten } = await file.write(line);
+  if (bytesWritten === line.length) return;
+  // Most often the disk is full. What another process has appended meanwhile is not ours to cut.
+  const { size } = await file.stat();
+  if (size === sizeBefore + bytesWritten) await file.truncate(sizeBefore);
+  throw new Error(`wrote ${bytesWritten} of ${line.length} bytes`);
 }

@@ -2,9 +2,9 @@
  * The chunked transfer coding, followed without taking it apart: the bytes are checked and forwarded as they
  * came, and only the trailer section is held back until it is whole, since lines may have to be cut from it.
  *
- * Source: RFC 9112 section 7.1, read strictly. Sizes have at most 13 hex digits (below 2^52, so every parser
- * that can hold them agrees); lines end in CRLF; extensions follow the grammar and are bounded, because lenient
- * readings of their line ends are a known way to smuggle (CVE-2023-39326, CVE-2025-55315).
+ * Source: RFC 9112 section 7.1, read strictly. Sizes have at most 13 hex digits and are below 2^31, so every parser
+ * agrees on them; lines end in CRLF; extensions follow the grammar and are bounded, because lenient readings of their
+ * line ends are a known way to smuggle (CVE-2023-39326, CVE-2025-55315).
  */
 
 import { FIELD_LINES, TOKEN_CLASS } from "./fields.ts";
@@ -12,8 +12,15 @@ import { FIELD_LINES, TOKEN_CLASS } from "./fields.ts";
 /** A chunk's size and extensions. Real ones are a few bytes; signatures in extensions stay below 200. */
 const SIZE_LINE_MAX = 1024;
 
-/** Below 2^52, so that every parser that can hold such sizes agrees on them. */
+/** Zeros before count too: below 2^52, so that a number holds them exactly until `SIZE_MAX` is asked about. */
 const SIZE_DIGITS_MAX = 13;
+
+/**
+ * 2 GiB less one byte, as in haproxy. A server that counts in 32 bits, or in 31 and a sign, would see a larger chunk end
+ * inside it, and read what follows as requests (CVE-2002-0392, CVE-2013-2028). Nobody sends such chunks: a sender
+ * holds each in memory to know its size.
+ */
+const SIZE_MAX = 0x7f_ff_ff_ff;
 
 const TOKEN = `[${TOKEN_CLASS}]+`;
 const QUOTED = '"(?:[\\t \\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]|\\\\[\\t \\x21-\\x7e\\x80-\\xff])*"';
@@ -101,12 +108,13 @@ export class ChunkedReader {
     return at;
   }
 
-  /** Hex digits and CR, all here: nearly every size line. @returns -1 for any other, which the slow way reads */
+  /** Hex digits and CR, all here: nearly every size line. @returns -1 for any other, which the slow way reads or refuses */
   #readPlainSize(bytes: Buffer, from: number): number {
     let size = 0;
     for (let at = from; at < bytes.length && at - from <= SIZE_DIGITS_MAX; at++) {
       const code = bytes[at] ?? 0;
       if (code === CR && at > from) {
+        if (size > SIZE_MAX) return -1;
         this.#left = size;
         this.#phase = "size-lf";
         return at + 1;
@@ -128,10 +136,10 @@ export class ChunkedReader {
     if (this.#line.length + to - from > SIZE_LINE_MAX) return this.#fail("chunk", to);
     this.#line += bytes.toString("latin1", from, to);
     if (end === -1) return this.#line.includes("\n") ? this.#fail("chunk", to) : to;
-    const size = SIZE_LINE.exec(this.#line)?.[1];
-    if (size === undefined) return this.#fail("chunk", to);
+    const size = Number.parseInt(SIZE_LINE.exec(this.#line)?.[1] ?? "", 16);
+    if (!(size <= SIZE_MAX)) return this.#fail("chunk", to); // NaN too: the line is malformed.
     this.#line = "";
-    this.#left = Number.parseInt(size, 16);
+    this.#left = size;
     this.#phase = "size-lf";
     return end + 1;
   }

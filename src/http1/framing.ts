@@ -27,6 +27,26 @@ export function parseContentLength(value: string): number | undefined {
   return length;
 }
 
+/**
+ * Whether a valid Content-Length line stands as every server reads it: one space, and a number without zeros before it
+ * (octal to some) or white space behind it. Such a line passes as it came; any other is written anew.
+ *
+ * @param colon and `next`: as in a mark (fields.ts)
+ */
+export function isPlainLength(text: string, colon: number, next: number): boolean {
+  const first = text.charCodeAt(colon + 2);
+  const last = text.charCodeAt(next - 3);
+  const isAlone = next - colon === ": 0\r\n".length;
+  const isNumber =
+    last >= 0x30 && last <= 0x39 && first <= 0x39 && (first > 0x30 || (first === 0x30 && isAlone));
+  return isNumber && text.charCodeAt(colon + 1) === 0x20;
+}
+
+/** The same for Transfer-Encoding: a server that compares " chunked" byte by byte sees no body behind "\tChunked ". */
+export function isPlainCoding(text: string, colon: number, next: number): boolean {
+  return next - colon === ": chunked\r\n".length && text.startsWith(" chunked", colon + 1);
+}
+
 /** "chunked" alone is known; a list that ends in it may be valid HTTP, but its other codings are not known. */
 export function parseTransferEncoding(value: string): "chunked" | "unknown" | "malformed" {
   if (value.toLowerCase() === "chunked") return "chunked";

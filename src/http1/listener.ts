@@ -1,71 +1,93 @@
 /**
- * A listening socket and its connections: accepts, caps, refuses fairly, drains.
+ * A listening socket and its connections: accepts, refuses fairly, drains.
  *
- * Not here: what a request means (`onRequest`), and the addresses' syntax (config).
+ * ```
+ *   accepted ─► client's share? ─► handshake (TLS) ─► room? ─► served
+ *                 │ no: 503; with TLS closed            │ no: an idle one goes in its place, else 503
+ * ```
+ * Not here: what a request means (`onRequest`), the addresses' syntax (config), certificates (listener-tls.ts), and who
+ * has a place (listener-room.ts).
  */
 
-import { createServer, type Server, type Socket } from "node:net";
-import type { SecureContextOptions } from "node:tls";
-import { FedtraceError } from "../core/errors.ts";
+import { createServer, type Socket } from "node:net";
 import type { Deadlines } from "./deadlines.ts";
 import type { FieldTable } from "./fields.ts";
 import type { ConnectionLimits } from "./limits.ts";
+import { formatAddress, type ListenAddress, listenOn } from "./listener-address.ts";
+import { type ConnectionDrop, createRoom, type RoomLimits } from "./listener-room.ts";
+import {
+  createTlsAcceptor,
+  type HandshakeFailure,
+  type ListenerCertificates,
+  type ListenerTls,
+} from "./listener-tls.ts";
 import type { RequestRefusal } from "./refusals.ts";
 import type { RequestHead } from "./request-head.ts";
 import { type RequestHandler, ServerConnection, type ServerConnectionOwner } from "./server-connection.ts";
 
-type ListenAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+export type ListenerLimits = ConnectionLimits & RoomLimits;
 
-/** PEM texts. With `ca`, a client may show a certificate; one that does not verify counts as none. */
-export type ListenerTls = Pick<SecureContextOptions, "cert" | "key" | "ca">;
+/** Why the listener's owner is to answer a connection, or its request, with an error. */
+export type ListenerRefusal = RequestRefusal | "head-timeout" | "connections" | "peer-connections";
 
-export type ListenerLimits = ConnectionLimits & {
-  /** Open connections; one more is refused. */
-  readonly connections: number;
-};
+/** Told of what is not answered, so that nobody else sees it. */
+interface ListenerCounts {
+  connectionEvicted(): void;
+  connectionDropped(reason: ConnectionDrop): void;
+  handshakeFailed(reason: HandshakeFailure): void;
+}
 
 /** `limits` and `fields` may change between two requests. */
 export interface ListenerOptions {
-  readonly address: ListenAddress;
+  /** Undefined: another process accepts, and connections come by `adopt` alone. */
+  readonly address: ListenAddress | undefined;
   readonly tls: ListenerTls | undefined;
   readonly limits: ListenerLimits;
   readonly fields: FieldTable;
   readonly deadlines: Deadlines;
+  /**
+   * What a client's addresses have in common, for `limits.connectionsPerPeer`; undefined for a client without that bound.
+   * Without the function none has it.
+   */
+  readonly peerKeyOf?: ((address: string) => string | undefined) | undefined;
+  readonly counts?: ListenerCounts | undefined;
   onRequest(head: RequestHead, connection: ServerConnection): RequestHandler | undefined;
-  onRefused(refusal: RequestRefusal | "head-timeout" | "connections", connection: ServerConnection): void;
+  onRefused(refusal: ListenerRefusal, connection: ServerConnection): void;
 }
 
 export interface Listener {
-  /** `host:port` with the port that was really taken, or the path. */
+  /** `host:port` with the port that was really taken, or `unix:/path`; empty where another process accepts. */
   readonly address: string;
   readonly connections: number;
   /** Whether new requests should be answered with `Connection: close`. */
   readonly isDraining: boolean;
+  /** As TlsAcceptor has it; without TLS nothing happens. */
+  setCertificates(certificates: ListenerCertificates): Promise<void>;
+  /** As TlsAcceptor has it; without TLS nothing happens. */
+  setTicketKeys(ticketKeys: Uint8Array): void;
+  /** Takes a connection that another process has accepted, and that nothing was read from. */
+  adopt(socket: Socket): void;
   /** Stops accepting and closes what is idle; open exchanges go on. Resolves when the last connection is gone. */
   drain(): Promise<void>;
   /** Destroys what is left. */
   destroy(): void;
 }
 
-/** TLS handshakes under way beside the connections that `limits.connections` counts. */
-const HANDSHAKES_MAX = 256;
-
-/** Connections that wait for accept(); the system cuts it to its own bound. */
-const BACKLOG = 4096;
-
-/** Connections over the cap that are answered at a time; more are dropped without a word. */
-const REFUSED_MAX = 256;
-
-/** @throws FedtraceError LISTEN_FAILED when the address can't be taken */
+/** @throws FedtraceError LISTEN_FAILED when the address can't be taken; what OpenSSL says of `tls` if it can't use it */
 export async function startListener(options: ListenerOptions): Promise<Listener> {
-  const connections = new Set<ServerConnection>();
-  /** Over the cap: answered and about to go, so they take no room from others. */
-  const refused = new Set<ServerConnection>();
+  const { deadlines, counts } = options;
   let onEmpty: (() => void) | undefined;
-  /** With TLS: all sockets, those whose handshake is not over too. */
-  const sockets = new Set<Socket>();
   let isDraining = false;
 
+  const room = createRoom({
+    isTls: options.tls !== undefined,
+    limits: () => options.limits,
+    peerKeyOf: options.peerKeyOf ?? (() => undefined),
+    nowMs: () => deadlines.nowMs(),
+    onRefused: (reason, connection) => options.onRefused(reason, connection),
+    onDropped: (reason) => counts?.connectionDropped(reason),
+    onEvicted: () => counts?.connectionEvicted(),
+  });
   const owner: ServerConnectionOwner = {
     get limits() {
       return options.limits;
@@ -73,119 +95,60 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
     get fields() {
       return options.fields;
     },
-    deadlines: options.deadlines,
+    deadlines,
     get isDraining() {
       return isDraining;
     },
     onRequest: (head, connection) => options.onRequest(head, connection),
     onRefused: (refusal, connection) => options.onRefused(refusal, connection),
     onClosed(connection) {
-      connections.delete(connection);
-      refused.delete(connection);
-      if (connections.size + refused.size === 0) onEmpty?.();
+      room.leave(connection);
+      if (room.isEmpty) onEmpty?.();
     },
   };
 
-  function accept(socket: Socket): void {
-    const connection = new ServerConnection(socket, owner);
-    if (connections.size < options.limits.connections) {
-      connections.add(connection);
-      return;
-    }
-    refused.add(connection);
-    if (refused.size > REFUSED_MAX) socket.destroy();
-    else options.onRefused("connections", connection);
-  }
-
-  /** Handshakes cost the most and come first, so they have a bound of their own, with room for fair refusals. */
-  function admitRaw(socket: Socket): void {
-    if (sockets.size >= options.limits.connections + HANDSHAKES_MAX) {
-      socket.destroy();
-      return;
-    }
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
-  }
-
-  const server = await createListeningServer(options, accept, admitRaw);
+  const acceptor =
+    options.tls &&
+    (await createTlsAcceptor(options.tls, {
+      handshakeTimeoutMs: options.limits.headTimeoutMs,
+      onSecure: (socket) => room.enter(new ServerConnection(socket, owner)),
+      onFailed: (reason) => counts?.handshakeFailed(reason),
+    }));
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    if (acceptor === undefined) room.enter(new ServerConnection(socket, owner));
+    else if (room.admitHandshake(socket)) acceptor.accept(socket);
+  });
+  if (options.address !== undefined) await listenOn(server, options.address);
+  // A failed accept (no file descriptor left, say) costs that connection, not the listener.
+  server.on("error", () => undefined);
   const closed = new Promise<void>((resolve) => void server.once("close", resolve));
 
-  /** The server closes a turn before its last connection has told its owner, whose span would be lost. */
-  async function untilEmpty(): Promise<void> {
-    await closed;
-    if (connections.size + refused.size > 0) await new Promise<void>((resolve) => (onEmpty = resolve));
-  }
-
   return {
-    address: addressOf(server),
+    address: options.address === undefined ? "" : formatAddress(server),
     get connections() {
-      return connections.size;
+      return room.size;
     },
     get isDraining() {
       return isDraining;
     },
-    drain() {
+    setCertificates: async (certificates) => acceptor?.setCertificates(certificates),
+    setTicketKeys: (ticketKeys) => acceptor?.setTicketKeys(ticketKeys),
+    adopt(socket) {
+      if (isDraining) socket.destroy();
+      else server.emit("connection", socket);
+    },
+    async drain() {
       isDraining = true;
       server.close();
-      for (const connection of connections) if (connection.isIdle) connection.close();
-      return untilEmpty();
+      for (const connection of room.connections()) if (connection.isIdle) connection.close();
+      await closed;
+      // The server closes a turn before its last connection has told its owner, whose span would be lost.
+      if (!room.isEmpty) await new Promise<void>((resolve) => (onEmpty = resolve));
     },
     destroy() {
       isDraining = true;
       server.close();
-      for (const connection of [...connections, ...refused]) connection.socket.destroy();
-      for (const socket of sockets) socket.destroy();
+      room.destroyAll();
     },
   };
-}
-
-async function createListeningServer(
-  options: ListenerOptions,
-  accept: (socket: Socket) => void,
-  admitRaw: (socket: Socket) => void,
-): Promise<Server> {
-  const shared = { allowHalfOpen: true, noDelay: true };
-  let server: Server;
-  if (options.tls === undefined) {
-    server = createServer(shared, accept);
-  } else {
-    // node:tls takes its share of the start-up time, so only those pay who use it.
-    const { createServer: createTlsServer } = await import("node:tls");
-    const hasClientCa = options.tls.ca !== undefined;
-    server = createTlsServer(
-      {
-        ...shared,
-        ...options.tls,
-        minVersion: "TLSv1.2",
-        ALPNProtocols: ["http/1.1"],
-        handshakeTimeout: options.limits.headTimeoutMs,
-        requestCert: hasClientCa,
-        rejectUnauthorized: false,
-      },
-      accept,
-    );
-    server.on("connection", admitRaw);
-    // A failed or too slow handshake: node:tls only tells of it, and the socket would stay open for good.
-    server.on("tlsClientError", (_error: Error, socket: Socket) => socket.destroy());
-  }
-  const { address } = options;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (cause: NodeJS.ErrnoException) => {
-      const where = "path" in address ? `unix:${address.path}` : `${address.host}:${address.port}`;
-      const message = `cannot listen on ${where}: ${cause.code ?? cause.message}`;
-      reject(new FedtraceError("LISTEN_FAILED", message, { address: where }, cause));
-    });
-    server.listen({ ...address, backlog: BACKLOG }, resolve);
-  });
-  // A failed accept (no file descriptor left, say) costs that connection, not the listener.
-  server.on("error", () => undefined);
-  return server;
-}
-
-function addressOf(server: Server): string {
-  const address = server.address();
-  if (address === null || typeof address === "string") return `unix:${address ?? ""}`;
-  return address.family === "IPv6"
-    ? `[${address.address}]:${address.port}`
-    : `${address.address}:${address.port}`;
 }

@@ -70,6 +70,10 @@ export const REQUEST_REFUSALS = {
     code: "REQUEST_MALFORMED",
     sentence: "Transfer-Encoding in an HTTP/1.0 request (RFC 9112 section 6.1)",
   },
+  "body-version": {
+    code: "REQUEST_MALFORMED",
+    sentence: "a body in an HTTP/1.0 GET, HEAD or DELETE, where it has no meaning (RFC 1945 section 8)",
+  },
   coding: {
     code: "TRANSFER_CODING_UNKNOWN",
     sentence: "the only transfer coding known here is chunked (RFC 9112 section 6.1)",

@@ -58,6 +58,8 @@ const NAME = "(?:[A-Za-z0-9._~-]+|\\[[0-9A-Fa-f:.]+\\])";
 const HOST = new RegExp(`^${NAME}(?::[0-9]{1,5})?$`);
 /** CONNECT names its port (RFC 9110 section 9.3.6). */
 const AUTHORITY_FORM = new RegExp(`^${NAME}:[0-9]{1,5}$`);
+/** Old servers take the body of these for the next request where the version is 1.0 (haproxy refuses it too). */
+const BODILESS_IN_HTTP10: ReadonlySet<string> = new Set(["GET", "HEAD", "DELETE"]);
 const ABSOLUTE_FORM = new RegExp(`^[A-Za-z][A-Za-z0-9+.-]*://${NAME}(?::[0-9]{1,5})?(?:[/?]|$)`);
 
 /**
@@ -129,6 +131,8 @@ function withFraming(lines: Lines): RequestHead | RequestRefusal {
   }
   if (isChunked && length !== undefined) return "length-and-coding";
   if (host === undefined && !isHttp10) return "host-missing";
+  if (isHttp10 && length !== undefined && length > 0 && BODILESS_IN_HTTP10.has(lines.method))
+    return "body-version";
   const options = connection === undefined ? NO_OPTIONS : parseConnection(connection);
   if (options === undefined) return "connection";
   return {

@@ -65,6 +65,8 @@ export class ServerConnection implements DeadlineOwner {
   readonly socket: Socket;
   readonly outlet: Outlet;
   deadlineMs: number;
+  /** Since when it waits for a request, on the deadlines' clock; means something while `isIdle`. */
+  idleSinceMs: number;
   readonly #owner: ServerConnectionOwner;
   readonly #head: HeadBuffer;
   #phase: "head" | "body" | "answer" | "flush" | "closing" | "detached" = "head";
@@ -84,7 +86,8 @@ export class ServerConnection implements DeadlineOwner {
     this.outlet = new Outlet(socket);
     this.#owner = owner;
     this.#head = new HeadBuffer(owner.limits.headBytes);
-    this.deadlineMs = owner.deadlines.nowMs() + owner.limits.headTimeoutMs;
+    this.idleSinceMs = owner.deadlines.nowMs();
+    this.deadlineMs = this.idleSinceMs + owner.limits.headTimeoutMs;
     owner.deadlines.add(this);
     socket.on("data", this.#onData);
     socket.on("end", this.#onEnd);
@@ -100,6 +103,11 @@ export class ServerConnection implements DeadlineOwner {
 
   get isIdle(): boolean {
     return this.#phase === "head" && !this.#head.isPartial;
+  }
+
+  /** Whether it is idle between two requests, not before its first. */
+  get isKept(): boolean {
+    return this.isIdle && !this.#isHeadTimed;
   }
 
   /** Whether the next request can still come on this connection, as far as the client is concerned. */
@@ -260,7 +268,8 @@ export class ServerConnection implements DeadlineOwner {
     this.#phase = "head";
     this.#isHeadTimed = false;
     this.#isAnswering = false;
-    this.deadlineMs = this.#owner.deadlines.nowMs() + this.#owner.limits.idleMs;
+    this.idleSinceMs = this.#owner.deadlines.nowMs();
+    this.deadlineMs = this.idleSinceMs + this.#owner.limits.idleMs;
     if (this.socket.isPaused()) this.socket.resume();
     this.#advance();
   }

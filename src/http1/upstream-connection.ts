@@ -3,13 +3,16 @@
  * to the pool or is destroyed.
  *
  * ```
- *   idle ──► head ──► body ──► idle     failed: told to the handler once, the socket is gone
- *              └─ detach() (101: an upgrade)
+ *   connecting ──► idle ──► head ──► body ──► idle     failed: told once, the socket is gone
+ *                             └─ detach() (101: an upgrade)
  * ```
+ * Nothing is written before it is open, so a request whose connection could not be opened may go anywhere else.
+ *
  * A response that comes when none is open, or bytes after a complete one, poison the connection: the next
  * client would get them as his answer (CWE-444, response queue poisoning). It is destroyed.
  *
- * Source: RFC 9112 sections 6.3, 8 (incomplete messages) and 9.3.
+ * Source: RFC 9112 sections 6.3, 8 (incomplete messages) and 9.3. Not here: which address (upstream-group.ts), and
+ * how many of them (upstream-member.ts).
  */
 
 import { connect, type Socket } from "node:net";
@@ -23,7 +26,7 @@ import type { ConnectionLimits } from "./limits.ts";
 import { Outlet } from "./outlet.ts";
 import { parseResponseHead, type ResponseHead } from "./response-head.ts";
 
-/** Where to connect: `key` names it in the pool. */
+/** Where to connect: `key` names it in the pool, `host` is an IP address. */
 export type UpstreamAddress =
   | { readonly key: string; readonly host: string; readonly port: number }
   | { readonly key: string; readonly path: string };
@@ -45,30 +48,52 @@ export interface ResponseHandler {
   onUpstreamFailure(code: ErrorCode, hasAnswered: boolean): void;
 }
 
+/** Whose connection it is (upstream-member.ts). */
 export interface UpstreamOwner {
+  readonly address: UpstreamAddress;
   readonly limits: ConnectionLimits;
   readonly fields: FieldTable;
   readonly deadlines: Deadlines;
+  onConnectFailure(code: ErrorCode): void;
+  /** The head of a response came. */
+  onAnswered(): void;
+  /** A request got no response: the connection ended, or a time limit passed. Not told of an idle one that was closed. */
+  onUnanswered(): void;
+  onReleased(connection: UpstreamConnection): void;
+  /** Once, whatever became of it; for a detached one when its socket closes. */
   onClosed(connection: UpstreamConnection): void;
+}
+
+/** Who waits for it to open. One of the two is called, once, unless it is destroyed before. */
+export interface UpstreamConnector {
+  onConnect(connection: UpstreamConnection): void;
+  onConnectFailure(code: ErrorCode): void;
 }
 
 /** More interim responses than any server sends before its answer. */
 const INTERIM_MAX = 16;
 const STATUS_SWITCHING = 101;
+const STATUS_LINE_START = "HTTP/1.";
+/** That, behind the empty lines that are let through (head-buffer.ts). */
+const BEGINNING_BYTES = STATUS_LINE_START.length + 4;
+/**
+ * libuv reads into buffers of 64 KiB. One that is full is followed by the next before anything else happens, so the next
+ * request could be on its way before what stood behind the response is seen, and would be answered with it.
+ */
+const READ_BYTES = 65_536;
 /** An idle connection is dropped this long before the upstream said it would, so that no request meets the end. */
 const KEEP_ALIVE_MARGIN_MS = 1000;
 
 export class UpstreamConnection implements DeadlineOwner {
   readonly socket: Socket;
   readonly outlet: Outlet;
-  readonly address: UpstreamAddress;
   deadlineMs: number;
   /** Requests begun on it; above 1 it was taken from the pool. */
   requests = 0;
   readonly #owner: UpstreamOwner;
   readonly #head: HeadBuffer;
-  #phase: "idle" | "head" | "body" | "closed" | "detached" = "idle";
-  #isConnected = false;
+  #phase: "connecting" | "idle" | "head" | "body" | "closed" | "detached" = "connecting";
+  #connector: UpstreamConnector | undefined;
   #handler: ResponseHandler | undefined;
   #method = "";
   #body: BodyReader | undefined;
@@ -79,12 +104,14 @@ export class UpstreamConnection implements DeadlineOwner {
   #interim = 0;
   #idleMs: number;
 
-  constructor(address: UpstreamAddress, owner: UpstreamOwner) {
-    this.address = address;
+  /** @param deadlineMs until when it must be open */
+  constructor(owner: UpstreamOwner, connector: UpstreamConnector, deadlineMs: number) {
+    const { address } = owner;
     this.#owner = owner;
+    this.#connector = connector;
     this.#head = new HeadBuffer(owner.limits.headBytes);
     this.#idleMs = owner.limits.idleMs;
-    this.deadlineMs = owner.deadlines.nowMs() + owner.limits.connectTimeoutMs;
+    this.deadlineMs = deadlineMs;
     this.socket =
       "path" in address
         ? connect({ path: address.path })
@@ -117,7 +144,7 @@ export class UpstreamConnection implements DeadlineOwner {
     this.#hasAnswered = false;
     this.#isRequestWritten = false;
     this.#interim = 0;
-    if (this.#isConnected) this.deadlineMs = NO_DEADLINE;
+    this.deadlineMs = NO_DEADLINE;
   }
 
   /** All of the request is written: the response has its time limit from now on. */
@@ -128,14 +155,14 @@ export class UpstreamConnection implements DeadlineOwner {
 
   /** The upstream's buffer is full: it has `body_timeout` to take some of the request. */
   expectDrain(): void {
-    if (!this.#isConnected || this.#phase !== "head") return;
+    if (this.#phase !== "head") return;
     this.outlet.awaitDrain();
     this.#expectBytes();
   }
 
   /** While a response is awaited: no limit runs until the request is written, since its rest is the client's. */
   #limitWait(): void {
-    if (!this.#isConnected || this.#phase !== "head") return;
+    if (this.#phase !== "head") return;
     this.deadlineMs = this.#isRequestWritten
       ? this.#owner.deadlines.nowMs() + this.#owner.limits.responseTimeoutMs
       : NO_DEADLINE;
@@ -145,14 +172,22 @@ export class UpstreamConnection implements DeadlineOwner {
     this.deadlineMs = this.#owner.deadlines.nowMs() + this.#owner.limits.bodyTimeoutMs;
   }
 
+  /** After its exchange: back to its pool, or gone where it can't be used again. */
+  release(): void {
+    this.#owner.onReleased(this);
+  }
+
   /** Back in the pool: the idle limit runs. */
   rest(): void {
     this.deadlineMs = this.#owner.deadlines.nowMs() + this.#idleMs;
   }
 
   readonly #onConnect = (): void => {
-    this.#isConnected = true;
-    this.#limitWait();
+    const connector = this.#connector;
+    this.#connector = undefined;
+    this.#phase = "idle";
+    this.deadlineMs = NO_DEADLINE;
+    connector?.onConnect(this);
   };
 
   readonly #onData = (bytes: Buffer): void => {
@@ -170,8 +205,12 @@ export class UpstreamConnection implements DeadlineOwner {
 
   #readHead(bytes: Buffer, from: number): number {
     this.#hasAnswered = true;
+    const isBeginning = !this.#head.isPartial;
     const found = this.#head.take(bytes, from);
-    if (found === "more") return bytes.length;
+    if (found === "more") {
+      if (isBeginning && !mayBeStatusLine(bytes, from)) this.fail("UPSTREAM_MALFORMED");
+      return bytes.length;
+    }
     const isFault = typeof found === "string";
     const head = isFault
       ? undefined
@@ -182,14 +221,16 @@ export class UpstreamConnection implements DeadlineOwner {
     }
     if (head.status === STATUS_SWITCHING) {
       const handler = this.#handler;
+      this.#owner.onAnswered();
       this.#detach();
       handler?.onUpgraded(head, found.end < bytes.length ? bytes.subarray(found.end) : undefined);
       return bytes.length;
     }
     if (head.status < 200) return this.#readInterim(head, found.end, bytes.length);
+    this.#owner.onAnswered();
     this.#startBody(head);
     this.#handler?.onResponseHead(head);
-    if (this.#phase === "body" && head.bodyLength === 0) this.#finish("", found.end < bytes.length);
+    if (this.#phase === "body" && head.bodyLength === 0) this.#finish("", mayHaveMore(bytes, found.end));
     return found.end;
   }
 
@@ -241,7 +282,7 @@ export class UpstreamConnection implements DeadlineOwner {
     }
     if (piece.isDone) {
       const trailers = this.#unframed === undefined ? (this.#body?.trailers ?? "") : "";
-      this.#finish(trailers, piece.end < bytes.length);
+      this.#finish(trailers, mayHaveMore(bytes, piece.end));
     }
     return piece.end;
   }
@@ -258,7 +299,7 @@ export class UpstreamConnection implements DeadlineOwner {
     this.socket.resume();
   }
 
-  /** @param hasMore whether bytes came behind the response: nothing asked for them, so the connection is poisoned */
+  /** @param hasMore whether bytes came, or may have come, behind the response: nothing asked for them, so the connection is poisoned */
   #finish(trailers: string, hasMore: boolean): void {
     const handler = this.#handler;
     this.#phase = "idle";
@@ -299,13 +340,12 @@ export class UpstreamConnection implements DeadlineOwner {
   };
 
   readonly #onError = (): void => {
-    this.fail(this.#isConnected ? "UPSTREAM_CLOSED" : "UPSTREAM_REFUSED");
+    this.fail(this.#phase === "connecting" ? "UPSTREAM_REFUSED" : "UPSTREAM_CLOSED");
   };
 
   readonly #onClose = (): void => {
     this.fail("UPSTREAM_CLOSED");
-    this.#owner.deadlines.delete(this);
-    this.#owner.onClosed(this);
+    if (this.#phase === "detached") this.#owner.onClosed(this);
   };
 
   onDeadline(): void {
@@ -314,18 +354,47 @@ export class UpstreamConnection implements DeadlineOwner {
     this.fail(this.#phase === "idle" ? "UPSTREAM_CLOSED" : "UPSTREAM_TIMEOUT");
   }
 
-  /** Ends the connection and tells an open exchange why. */
+  /** Ends the connection and tells who waits for it, or the open exchange, why. */
   fail(code: ErrorCode): void {
     const handler = this.#handler;
+    const connector = this.#connector;
+    if (this.#phase === "connecting") this.#owner.onConnectFailure(code);
+    else if (this.#phase === "head") this.#noteUnanswered(code);
     this.destroy();
+    connector?.onConnectFailure(code);
     handler?.onUpstreamFailure(code, this.#hasAnswered);
   }
 
-  /** Ends the connection without a word to anybody. */
+  /** A malformed answer is one, however bad; and that an idle connection is closed just as it is taken is no fault. */
+  #noteUnanswered(code: ErrorCode): void {
+    const isStale = this.requests > 1 && !this.#hasAnswered;
+    const isClosed = code === "UPSTREAM_CLOSED" && !isStale;
+    if (isClosed || code === "UPSTREAM_TIMEOUT") this.#owner.onUnanswered();
+  }
+
+  /** Ends the connection without a word to anybody but its owner. */
   destroy(): void {
-    if (this.#phase === "detached") return;
+    if (this.#phase === "detached" || this.#phase === "closed") return;
     this.#phase = "closed";
     this.#handler = undefined;
+    this.#connector = undefined;
+    this.deadlineMs = NO_DEADLINE;
+    this.#owner.deadlines.delete(this);
     this.socket.destroy();
+    this.#owner.onClosed(this);
   }
+}
+
+/**
+ * Whether what begins here may yet become the head of a response. What speaks another protocol (a TLS alert, a greeting)
+ * never sends a head's end, and would hold its client until the time limit.
+ */
+function mayBeStatusLine(bytes: Buffer, from: number): boolean {
+  const text = bytes.toString("latin1", from, from + BEGINNING_BYTES).replace(/^(?:\r?\n)*\r?/, "");
+  return STATUS_LINE_START.startsWith(text.slice(0, STATUS_LINE_START.length));
+}
+
+/** Whether anything stands, or could, behind a response that ends at `end` of what was read. */
+function mayHaveMore(bytes: Buffer, end: number): boolean {
+  return end < bytes.length || bytes.length >= READ_BYTES;
 }

@@ -1,84 +1,103 @@
 /**
- * Idle connections to upstreams, the last used first: the warmest socket is taken, the others age and go.
+ * All upstream connections of one side of the sidecar: the groups that requests go to, and what they share.
  *
- * Taking one is a pop from an array. The number of open connections is bounded by the number of clients' (one
- * exchange holds one); only idle ones need a bound of their own.
+ * The own server is a group of its own making (`createGroup`), with as many addresses as it has. Every other target has the
+ * one address that was checked; its group is there for as long as it has connections.
  */
 
-import { type UpstreamAddress, UpstreamConnection, type UpstreamOwner } from "./upstream-connection.ts";
+import type { Deadlines } from "./deadlines.ts";
+import type { FieldTable } from "./fields.ts";
+import type { UpstreamAddress } from "./upstream-connection.ts";
+import { UpstreamGroup, type UpstreamGroupOwner } from "./upstream-group.ts";
+import type { UpstreamEvents, UpstreamLimits, UpstreamPoolState } from "./upstream-member.ts";
+import type { UpstreamTaker, UpstreamWait } from "./upstream-wait.ts";
 
-/** Idle connections kept for one address, and in all; more are closed when they come back. */
-const IDLE_PER_ADDRESS_MAX = 256;
-const IDLE_MAX = 1024;
+/** Where a request may go: one checked address, or a group. */
+export type UpstreamPlace = UpstreamAddress | UpstreamGroup;
 
 export interface UpstreamPool {
-  /** An idle connection, or a new one that is still connecting; writes to it wait for that. */
-  acquire(address: UpstreamAddress): UpstreamConnection;
-  /** A new connection, whatever is idle. */
-  connect(address: UpstreamAddress): UpstreamConnection;
-  /** Takes a connection back after its exchange; destroys one that can't be used again. */
-  release(connection: UpstreamConnection): void;
-  /** Closes idle connections; those of open exchanges close when they come back. */
+  /** A connection for one request, idle or new; as `UpstreamGroup.take`. */
+  take(place: UpstreamPlace, taker: UpstreamTaker): UpstreamWait | undefined;
+  /** A new connection, whatever is idle, for a request whose idle connection was closed. */
+  takeFresh(place: UpstreamPlace, taker: UpstreamTaker): UpstreamWait | undefined;
+  createGroup(owner: Omit<UpstreamGroupOwner, "onEmpty">): UpstreamGroup;
+  /** After the limits have changed: whoever waits may go on. */
+  review(): void;
+  /** Closes idle connections; those of open exchanges close when they come back. Whoever waits is told. */
   close(): void;
+  /** Connections, idle ones too. */
+  readonly open: number;
   readonly idle: number;
+  /** Requests that wait for a connection. */
+  readonly waiting: number;
 }
 
-/** @param owner what every connection is given; its limits and fields may change between two requests */
-export function createUpstreamPool(owner: Omit<UpstreamOwner, "onClosed">): UpstreamPool {
-  const stacks = new Map<string, UpstreamConnection[]>();
-  let idle = 0;
-  let isClosed = false;
+/** `limits` and `fields` may change between two requests. */
+export interface UpstreamPoolOptions {
+  readonly limits: UpstreamLimits;
+  readonly fields: FieldTable;
+  readonly deadlines: Deadlines;
+  readonly events: UpstreamEvents;
+}
 
-  const connectionOwner: UpstreamOwner = {
+export function createUpstreamPool(options: UpstreamPoolOptions): UpstreamPool {
+  const own = new Set<UpstreamGroup>();
+  const byAddress = new Map<string, UpstreamGroup>();
+  const state: UpstreamPoolState = {
     get limits() {
-      return owner.limits;
+      return options.limits;
     },
     get fields() {
-      return owner.fields;
+      return options.fields;
     },
-    deadlines: owner.deadlines,
-    onClosed: remove,
+    deadlines: options.deadlines,
+    events: options.events,
+    open: 0,
+    idle: 0,
+    waiting: 0,
+    isClosed: false,
   };
 
-  function remove(connection: UpstreamConnection): void {
-    const stack = stacks.get(connection.address.key);
-    const at = stack?.indexOf(connection) ?? -1;
-    if (stack === undefined || at === -1) return;
-    stack.splice(at, 1);
-    idle--;
-    if (stack.length === 0) stacks.delete(connection.address.key);
+  function groupOf(place: UpstreamPlace): UpstreamGroup {
+    if (place instanceof UpstreamGroup) return place;
+    const known = byAddress.get(place.key);
+    if (known !== undefined) return known;
+    const made = new UpstreamGroup(state, {
+      onAddressesWanted: () => undefined,
+      onHealth: () => undefined,
+      onEmpty: () => void byAddress.delete(place.key),
+    });
+    made.use([place]);
+    byAddress.set(place.key, made);
+    return made;
   }
 
   return {
+    get open() {
+      return state.open;
+    },
     get idle() {
-      return idle;
+      return state.idle;
     },
-    acquire(address) {
-      const stack = stacks.get(address.key);
-      for (let last = stack?.pop(); last !== undefined; last = stack?.pop()) {
-        idle--;
-        if (stack?.length === 0) stacks.delete(address.key);
-        if (last.isOpen) return last;
-      }
-      return new UpstreamConnection(address, connectionOwner);
+    get waiting() {
+      return state.waiting;
     },
-    connect: (address) => new UpstreamConnection(address, connectionOwner),
-    release(connection) {
-      const { key } = connection.address;
-      const stack = stacks.get(key) ?? [];
-      const hasRoom = stack.length < IDLE_PER_ADDRESS_MAX && idle < IDLE_MAX;
-      if (isClosed || !hasRoom || !connection.isReusable) {
-        connection.destroy();
-        return;
-      }
-      connection.rest();
-      stack.push(connection);
-      stacks.set(key, stack);
-      idle++;
+    take: (place, taker) => groupOf(place).take(taker, false),
+    takeFresh(place, taker) {
+      state.events.onRetry("stale");
+      return groupOf(place).take(taker, true);
+    },
+    createGroup(owner) {
+      const group = new UpstreamGroup(state, { ...owner, onEmpty: () => undefined });
+      own.add(group);
+      return group;
+    },
+    review() {
+      for (const group of [...own, ...byAddress.values()]) group.dispatch();
     },
     close() {
-      isClosed = true;
-      for (const connection of [...stacks.values()].flat()) connection.destroy();
+      state.isClosed = true;
+      for (const group of [...own, ...byAddress.values()]) group.close();
     },
   };
 }

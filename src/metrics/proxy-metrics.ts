@@ -1,4 +1,4 @@
-/** What the proxy counts. The series that every request touches are looked up once, here. */
+/** What the proxy counts, and what its upstream connections do. The series that every request touches are looked up once, here. */
 
 import type { ErrorCode } from "../core/errors.ts";
 import type { CounterCell, Registry } from "./registry.ts";
@@ -15,6 +15,11 @@ export interface ProxyMetrics {
   failed(direction: Direction, code: ErrorCode): void;
   /** @param reason a word of http1/refusals.ts, or of the listener */
   requestRefused(direction: Direction, reason: string): void;
+  connectionEvicted(direction: Direction): void;
+  /** @param reason a word of http1/listener-room.ts */
+  connectionDropped(direction: Direction, reason: string): void;
+  /** @param reason a word of http1/listener-tls.ts */
+  handshakeFailed(reason: string): void;
 }
 
 export function createProxyMetrics(registry: Registry): ProxyMetrics {
@@ -41,6 +46,20 @@ export function createProxyMetrics(registry: Registry): ProxyMetrics {
     "Requests refused before anything of them was forwarded, by reason.",
     ["direction", "reason"],
   );
+  const evictions = both(
+    "fedtrace_connections_evicted_total",
+    "Idle connections closed to make room for new ones.",
+  );
+  const drops = registry.counter(
+    "fedtrace_connections_dropped_total",
+    "Connections closed before anything was read of them and without an answer, by reason.",
+    ["direction", "reason"],
+  );
+  const handshakes = registry.counter(
+    "fedtrace_tls_handshake_failures_total",
+    "TLS handshakes of the inbound listener that failed, by reason.",
+    ["reason"],
+  );
   return {
     started: both("fedtrace_spans_started_total", "Spans begun: one for each request that was forwarded."),
     sampled: both("fedtrace_spans_sampled_total", "Spans recorded for export."),
@@ -56,5 +75,91 @@ export function createProxyMetrics(registry: Registry): ProxyMetrics {
     contextRefused: (format, reason) => contexts.with(format, reason).add(1),
     failed: (direction, code) => errors.with(direction, code).add(1),
     requestRefused: (direction, reason) => refusals.with(direction, reason).add(1),
+    connectionEvicted: (direction) => evictions[direction].add(1),
+    connectionDropped: (direction, reason) => drops.with(direction, reason).add(1),
+    handshakeFailed: (reason) => handshakes.with(reason).add(1),
+  };
+}
+
+/** @param read open client connections of all listeners, as `limits.connections` counts them */
+export function createListenerMetrics(registry: Registry, read: () => number): void {
+  registry.gauge("fedtrace_connections", "Client connections of both listeners, idle ones too.", read);
+}
+
+/** What one side's upstream connections count into; http1/upstream-member.ts calls it. */
+interface UpstreamMetrics {
+  onConnect(): void;
+  onConnectFailure(code: ErrorCode): void;
+  onRetry(why: "connect" | "stale"): void;
+  onQueueRefused(why: "full" | "timeout"): void;
+}
+
+/** Asked at each scrape. */
+interface UpstreamReadings {
+  /** Connections to upstreams and targets, idle ones too. */
+  readonly connections: () => number;
+  /** Requests that wait for one. */
+  readonly queue: () => number;
+  /** Addresses of the own server, and those of them that are not left alone. */
+  readonly addresses: () => number;
+  readonly healthy: () => number;
+}
+
+interface AllUpstreamMetrics {
+  readonly sides: Readonly<Record<Direction, UpstreamMetrics>>;
+  onLookUpFailed(): void;
+}
+
+export function createUpstreamMetrics(registry: Registry, read: UpstreamReadings): AllUpstreamMetrics {
+  registry.gauge(
+    "fedtrace_upstream_connections",
+    "Connections to upstreams and targets, idle ones too.",
+    read.connections,
+  );
+  registry.gauge(
+    "fedtrace_upstream_queue",
+    "Requests that wait for a connection to their upstream or target.",
+    read.queue,
+  );
+  registry.gauge("fedtrace_upstream_addresses", "Addresses of the own server.", read.addresses, "most");
+  registry.gauge(
+    "fedtrace_upstream_healthy",
+    "Addresses of the own server that are not left alone because they can't be reached or gave no answers.",
+    read.healthy,
+    "least",
+  );
+  const connects = registry.counter("fedtrace_upstream_connects_total", "Connections that were begun.", [
+    "direction",
+  ]);
+  const failures = registry.counter(
+    "fedtrace_upstream_connect_failures_total",
+    "Connections that could not be opened, by error code.",
+    ["direction", "code"],
+  );
+  const retries = registry.counter(
+    "fedtrace_upstream_retries_total",
+    "Requests that went on to another connection: their address could not be reached (connect), or an idle connection was closed (stale).",
+    ["direction", "reason"],
+  );
+  const refused = registry.counter(
+    "fedtrace_upstream_queue_refused_total",
+    "Requests that got no connection: as many waited as may (full), or they had waited too long (timeout).",
+    ["direction", "reason"],
+  );
+  const lookUps = registry
+    .counter("fedtrace_upstream_lookups_failed_total", "Look-ups of the own server's name that failed.")
+    .with();
+  const side = (direction: Direction): UpstreamMetrics => {
+    const ownConnects = connects.with(direction);
+    return {
+      onConnect: () => ownConnects.add(1),
+      onConnectFailure: (code) => failures.with(direction, code).add(1),
+      onRetry: (why) => retries.with(direction, why).add(1),
+      onQueueRefused: (why) => refused.with(direction, why).add(1),
+    };
+  };
+  return {
+    sides: { inbound: side("inbound"), outbound: side("outbound") },
+    onLookUpFailed: () => lookUps.add(1),
   };
 }

@@ -1,10 +1,11 @@
 /**
- * Counters and gauges of this process, and their text for Prometheus.
+ * Counters and gauges of this process.
  *
- * Format: Prometheus text exposition 0.0.4
- * (https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format).
- * Not here: histograms, exemplars and OpenMetrics; nothing needs them yet.
+ * Not here: their text, and how those of several processes become one (snapshot.ts). Nor histograms, exemplars and
+ * OpenMetrics: nothing needs them yet.
  */
+
+import { type FamilySnapshot, formatSnapshot, type MergeRule } from "./snapshot.ts";
 
 /** One series. Adding is an addition, so it may stand on the path of a request. */
 export interface CounterCell {
@@ -22,9 +23,11 @@ interface CounterFamily {
 export interface Registry {
   /** @param name ends in `_total`, as both text formats want a counter's series */
   counter(name: string, help: string, labels?: readonly string[]): CounterFamily;
-  /** @param read is asked at each scrape; must not throw */
-  gauge(name: string, help: string, read: () => number): void;
-  /** All families, in the order they were made. */
+  /** @param read is asked at each scrape; must not throw @param merge what those of several workers are; a sum unless said */
+  gauge(name: string, help: string, read: () => number, merge?: MergeRule): void;
+  /** All families, in the order they were made, as they stand now. */
+  snapshot(): readonly FamilySnapshot[];
+  /** The same as Prometheus' text. */
   format(): string;
 }
 
@@ -33,49 +36,46 @@ const SERIES_MAX = 200;
 const OTHER = "other";
 
 export function createRegistry(): Registry {
-  const families: (() => string)[] = [];
+  const families: (() => FamilySnapshot)[] = [];
+  const snapshot = (): readonly FamilySnapshot[] => families.map((snapshotFamily) => snapshotFamily());
   return {
     counter(name, help, labels = []) {
-      const series = new Map<string, { readonly text: string; total: number }>();
-      families.push(() => {
-        const lines = [...series.values()].map(({ text, total }) => `${name}${text} ${total}\n`);
-        return `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} counter\n${lines.join("")}`;
-      });
+      const series = new Map<string, { readonly values: readonly string[]; value: number }>();
+      families.push(() => ({
+        name,
+        help,
+        type: "counter",
+        merge: "sum",
+        labels,
+        series: [...series.values()].map(({ values, value }) => ({ values, value })),
+      }));
       return {
         with(...values) {
           const isFull = series.size >= SERIES_MAX && !series.has(values.join("\n"));
           const kept = isFull ? labels.map(() => OTHER) : values;
           const key = kept.join("\n");
           const known = series.get(key);
-          const cell = known ?? { text: formatLabels(labels, kept), total: 0 };
+          const cell = known ?? { values: kept, value: 0 };
           if (known === undefined) series.set(key, cell);
           return {
             add(amount) {
-              cell.total += amount;
+              cell.value += amount;
             },
           };
         },
       };
     },
-    gauge(name, help, read) {
-      families.push(
-        () => `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} gauge\n${name} ${String(read())}\n`,
-      );
+    gauge(name, help, read, merge = "sum") {
+      families.push(() => ({
+        name,
+        help,
+        type: "gauge",
+        merge,
+        labels: [],
+        series: [{ values: [], value: read() }],
+      }));
     },
-    format: () => families.map((formatFamily) => formatFamily()).join(""),
+    snapshot,
+    format: () => formatSnapshot(snapshot()),
   };
-}
-
-function formatLabels(names: readonly string[], values: readonly string[]): string {
-  if (names.length === 0) return "";
-  const pairs = names.map((name, index) => `${name}="${escapeValue(values[index] ?? "")}"`);
-  return `{${pairs.join(",")}}`;
-}
-
-function escapeHelp(text: string): string {
-  return text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
-}
-
-function escapeValue(text: string): string {
-  return escapeHelp(text).replaceAll('"', '\\"');
 }

@@ -29,12 +29,18 @@ const SENTENCE: Partial<Record<ErrorCode, string>> = {
   DRAINING: "the sidecar is stopping",
   HEAD_TIMEOUT: "the request's head did not come within limits.head_timeout",
   INTERNAL: "the sidecar met a fault of its own",
+  PEER_CONNECTIONS_FULL: "as many connections of this client are open as limits.connections_per_peer allows",
   PROXY_SECRET_WRONG: "Proxy-Authorization does not carry outbound.shared_secret as a Bearer token",
   UPSTREAM_CLOSED: "the upstream closed the connection before it answered",
+  UPSTREAM_FULL:
+    "the upstream has as many connections as limits.upstream_connections allows, and none came free",
   UPSTREAM_MALFORMED: "the upstream's answer is not valid HTTP/1.1",
   UPSTREAM_REFUSED: "the upstream can't be reached",
   UPSTREAM_TIMEOUT: "the upstream did not answer in time",
 };
+
+/** Room is a matter of moments; a client that is told so need not guess. */
+const RETRY_AFTER: ReadonlySet<ErrorCode> = new Set(["CONNECTIONS_FULL", "PEER_CONNECTIONS_FULL"]);
 
 export interface Answer {
   readonly code: ErrorCode;
@@ -57,6 +63,7 @@ export function formatAnswer(answer: Answer, isLast: boolean, isHead: boolean): 
     "content-type: application/json\r\n" +
     `content-length: ${body.length}\r\n` +
     (status === ERROR_STATUS.PROXY_SECRET_WRONG ? "proxy-authenticate: Bearer\r\n" : "") +
+    (RETRY_AFTER.has(answer.code) ? "retry-after: 1\r\n" : "") +
     (isLast ? "connection: close\r\n" : "") +
     `\r\n${isHead ? "" : body}`
   );

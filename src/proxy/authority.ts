@@ -5,6 +5,16 @@ import type { Endpoint } from "../span/conventions.ts";
 const AUTHORITY = /^(\[[0-9A-Fa-f:.]+\]|[^:@[\]]+)(?::([0-9]{1,5}))?$/;
 const PORT_MAX = 65_535;
 
+/**
+ * What an origin server is asked for in the place of an absolute-form target (RFC 9112 sections 3.2.1 and 3.2.4).
+ *
+ * @param path what follows the authority: starts with "/" or "?", or is empty
+ */
+export function toOriginForm(method: string, path: string): string {
+  if (path === "" && method === "OPTIONS") return "*";
+  return path.startsWith("/") ? path : `/${path}`;
+}
+
 /** @returns host without brackets and port, or undefined where the text is neither; user names are refused */
 export function parseAuthority(text: string): Endpoint | undefined {
   const [, host, digits] = AUTHORITY.exec(text) ?? [];

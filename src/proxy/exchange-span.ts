@@ -87,6 +87,7 @@ function serverFacts(facts: ExchangeFacts): ServerFacts {
     route: facts.route,
     clientAddress: clientAddress === "" ? undefined : clientAddress,
     userAgent: facts.userAgent,
+    resendCount: facts.resendCount,
   };
 }
 

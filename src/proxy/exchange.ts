@@ -23,8 +23,9 @@ import { REQUEST_REFUSALS, type RequestRefusal } from "../http1/refusals.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import type { RequestHandler, ServerConnection } from "../http1/server-connection.ts";
-import type { ResponseHandler, UpstreamAddress, UpstreamConnection } from "../http1/upstream-connection.ts";
-import type { UpstreamPool } from "../http1/upstream-pool.ts";
+import type { ResponseHandler, UpstreamConnection } from "../http1/upstream-connection.ts";
+import type { UpstreamPlace, UpstreamPool } from "../http1/upstream-pool.ts";
+import type { UpstreamTaker, UpstreamWait } from "../http1/upstream-wait.ts";
 import type { ProxyMetrics } from "../metrics/proxy-metrics.ts";
 import type { PeerBook } from "../peer/peer-book.ts";
 import { formatContextLines } from "../propagation/inject.ts";
@@ -91,6 +92,7 @@ export function openExchange(
 
   const added =
     (target.host === undefined ? "" : `host: ${target.host}\r\n`) +
+    fields.framing +
     (fields.upgrade === undefined ? "" : "connection: Upgrade\r\n") +
     side.forwardedLines(head, connection) +
     // Last of all (contract rule 9): nothing after this can take it away or put another beside it.
@@ -126,10 +128,12 @@ export function openExchange(
   return exchange.isOver ? undefined : exchange;
 }
 
-class Exchange implements RequestHandler, ResponseHandler {
+class Exchange implements RequestHandler, ResponseHandler, UpstreamTaker {
   readonly #context: ExchangeContext;
   readonly #connection: ServerConnection;
   readonly #facts: ExchangeFacts;
+  #place: UpstreamPlace | undefined;
+  #wait: UpstreamWait | undefined;
   #upstream: UpstreamConnection | undefined;
   /** The head as sent, for one more try. */
   #sentHead = "";
@@ -154,12 +158,21 @@ class Exchange implements RequestHandler, ResponseHandler {
     return this.#isOver;
   }
 
-  /** Sends the request's head; what came of the body meanwhile follows. */
-  send(address: UpstreamAddress, text: string): void {
+  /** Asks for a connection; what comes of the body meanwhile waits. */
+  send(place: UpstreamPlace, text: string): void {
     if (this.#isOver) return; // The client went away while the name was resolved.
+    this.#place = place;
     this.#sentHead = text;
-    const upstream = this.#context.pool.acquire(address);
-    this.#begin(upstream);
+    this.#wait = this.#context.pool.take(place, this);
+  }
+
+  /** Sends the request's head, then what came of the body meanwhile. */
+  onUpstream(upstream: UpstreamConnection, retries: number): void {
+    this.#wait = undefined;
+    this.#facts.resendCount += retries;
+    this.#upstream = upstream;
+    upstream.begin(this.#facts.head.method, this);
+    upstream.outlet.text(this.#sentHead);
     const early = this.#early;
     this.#early = undefined;
     const hasRoom = early === undefined || this.onRequestBytes(early);
@@ -170,10 +183,10 @@ class Exchange implements RequestHandler, ResponseHandler {
     }
   }
 
-  #begin(upstream: UpstreamConnection): void {
-    this.#upstream = upstream;
-    upstream.begin(this.#facts.head.method, this);
-    upstream.outlet.text(this.#sentHead);
+  onNoUpstream(code: ErrorCode, retries: number): void {
+    this.#wait = undefined;
+    this.#facts.resendCount += retries;
+    this.answer({ code });
   }
 
   // ── from the client ────────────────────────────────────────────────────────────────────────────────────
@@ -274,7 +287,7 @@ class Exchange implements RequestHandler, ResponseHandler {
     const upstream = this.#upstream;
     this.#end(undefined);
     if (upstream !== undefined) {
-      if (this.#isRequestDone) this.#context.pool.release(upstream);
+      if (this.#isRequestDone) upstream.release();
       else upstream.destroy(); // Its rest was never sent: nothing may follow on this connection.
     }
     this.#connection.finish(this.#isClientReusable);
@@ -307,21 +320,20 @@ class Exchange implements RequestHandler, ResponseHandler {
 
   onUpstreamFailure(code: ErrorCode, hasUpstreamAnswered = true): void {
     if (this.#isOver) return;
-    if (!hasUpstreamAnswered && this.#mayResend(code)) {
-      this.#facts.resendCount++;
-      const { pool } = this.#context;
-      if (this.#upstream !== undefined) this.#begin(pool.connect(this.#upstream.address));
-      this.onRequestEnd("");
-      return;
-    }
-    this.answer({ code });
+    const place = this.#place;
+    if (place === undefined || hasUpstreamAnswered || !this.#mayResend(code)) return this.answer({ code });
+    this.#facts.resendCount++;
+    this.#upstream = undefined;
+    this.#wait = this.#context.pool.takeFresh(place, this);
   }
 
-  /** An idle connection that the upstream closed just as it was taken: nothing was read there, or will be. */
+  /**
+   * Whether the upstream only closed an idle connection just as it was taken: nothing was read there, or will be. The next
+   * one is new, so there is one more try at most; a body of which nothing was sent then follows on it.
+   */
   #mayResend(code: ErrorCode): boolean {
     const isStale = code === "UPSTREAM_CLOSED" && (this.#upstream?.requests ?? 0) > 1;
-    const isWhole = this.#isRequestDone && !this.#hasSentBody;
-    return isStale && isWhole && this.#facts.resendCount === 0 && IDEMPOTENT.has(this.#facts.head.method);
+    return isStale && !this.#hasSentBody && IDEMPOTENT.has(this.#facts.head.method);
   }
 
   // ── the end ────────────────────────────────────────────────────────────────────────────────────────────
@@ -357,6 +369,7 @@ class Exchange implements RequestHandler, ResponseHandler {
     if (facts.crossing.context.isSampled) spans.take(toSpanDraft(facts, endUnixMs));
     peers.note(facts.crossing.peer.name, toMeeting(facts, endUnixMs));
     if (error === undefined) return;
+    this.#wait?.cancel();
     this.#upstream?.destroy();
     metrics.failed(facts.direction, error);
     const { traceId, spanId } = facts.crossing.context;

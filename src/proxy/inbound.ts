@@ -10,15 +10,16 @@ import type { TLSSocket } from "node:tls";
 import { REQUEST_REFUSALS } from "../http1/refusals.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import type { ServerConnection } from "../http1/server-connection.ts";
-import type { UpstreamAddress } from "../http1/upstream-connection.ts";
+import type { UpstreamGroup } from "../http1/upstream-group.ts";
 import { parseCertificateNames } from "../peer/certificate.ts";
 import type { Evidence, Peer } from "../peer/identify.ts";
 import type { Answer } from "./answers.ts";
-import { parseAuthority } from "./authority.ts";
+import { parseAuthority, toOriginForm } from "./authority.ts";
 import type { Side, Target } from "./side.ts";
 
 export interface InboundOptions {
-  readonly upstream: UpstreamAddress;
+  /** The own server. */
+  readonly upstream: UpstreamGroup;
   readonly isTls: boolean;
   /** Whether clients may show certificates. */
   readonly hasClientCa: boolean;
@@ -56,7 +57,10 @@ export function createInbound(options: InboundOptions): Side {
       }),
     forwardedLines(head, connection) {
       const host = head.host === "" ? "" : `x-forwarded-host: ${head.host}\r\n`;
-      return `x-forwarded-for: ${connection.clientAddress}\r\nx-forwarded-proto: ${scheme}\r\n${host}`;
+      const { clientAddress } = connection;
+      // On a unix socket a client has no address, and an empty one would be read as somebody's.
+      const client = clientAddress === "" ? "" : `x-forwarded-for: ${clientAddress}\r\n`;
+      return `${client}x-forwarded-proto: ${scheme}\r\n${host}`;
     },
     locate: (_target, done) => done(options.upstream),
   };
@@ -67,7 +71,7 @@ function readTarget(head: RequestHead, scheme: "http" | "https"): Target {
   const { method, target, host } = head;
   const server = parseAuthority(host);
   const kept: Target = { path: target, scheme, authority: host, server, host: undefined, refused: undefined };
-  if (method === "TRACE" || method === "CONNECT") return { ...kept, refused: refuseMethod(method) };
+  if (/^(?:TRACE|CONNECT)$/i.test(method)) return { ...kept, refused: refuseMethod(method) };
   if (target.startsWith("/") || target === "*") {
     // HTTP/1.0 without Host: the upstream is spoken to in HTTP/1.1, which needs the line and lets it be empty.
     return host === "" ? { ...kept, host } : kept;
@@ -79,11 +83,14 @@ function readTarget(head: RequestHead, scheme: "http" | "https"): Target {
       refused: REQUEST_REFUSALS["host-differs"],
     };
   }
-  return { ...kept, path: path.startsWith("/") ? path : `/${path}` };
+  return { ...kept, path: toOriginForm(method, path) };
 }
 
-/** TRACE sends the request back as its body, and with it the context that was injected behind the border. */
-function refuseMethod(method: "TRACE" | "CONNECT"): Answer {
+/**
+ * TRACE sends the request back as its body, and with it the context that was injected behind the border. Some servers
+ * know it in small letters too.
+ */
+function refuseMethod(method: string): Answer {
   return { code: "FORM_UNSUPPORTED", sentence: `${method} is not forwarded to the server` };
 }
 

@@ -16,7 +16,7 @@ import { detach } from "../core/text.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import type { AllowedTargets } from "./allowed-targets.ts";
 import type { Answer } from "./answers.ts";
-import { parseAuthority } from "./authority.ts";
+import { parseAuthority, toOriginForm } from "./authority.ts";
 import type { RequestFields } from "./request-fields.ts";
 import type { Side, Target } from "./side.ts";
 
@@ -98,7 +98,7 @@ function readTarget(head: RequestHead): Target {
   const server = parseAuthority(authority);
   const isSame = head.host.toLowerCase() === authority.toLowerCase();
   const read: Target = {
-    path: path.startsWith("/") ? path : `/${path}`,
+    path: toOriginForm(method, path),
     scheme: "http",
     authority: detach(authority), // It outlives the request in the caches of names.
     server: server === undefined ? undefined : { address: server.address, port: server.port ?? HTTP_PORT },
@@ -114,7 +114,7 @@ function refuseTarget(
   target: string,
   hasServer: boolean,
 ): Answer | undefined {
-  if (method === "CONNECT" || method === "TRACE") {
+  if (/^(?:CONNECT|TRACE)$/i.test(method)) {
     return { code: "FORM_UNSUPPORTED", sentence: `${method} is not available on this listener` };
   }
   if (target.startsWith("/") || target === "*") {

@@ -42,7 +42,7 @@ const ROWS_PER_PIECE = 64;
  * @param head what stands before the peers; at least one key
  */
 export async function* encodePeers(
-  book: PeerBook,
+  book: Pick<PeerBook, "peers" | "forgotten">,
   rules: DecisionRules,
   head: Readonly<Record<string, unknown>>,
   turns: Turns,

@@ -10,6 +10,7 @@ import type { RequestHead } from "../http1/request-head.ts";
 import { CONTEXT_FIELDS, type ContextField, type ContextLines } from "../propagation/extract.ts";
 import { TAG } from "./field-tags.ts";
 import { findNominated, withNominated } from "./nominated.ts";
+import { rewriteFraming } from "./rewrite.ts";
 
 export interface RequestFields {
   /** Lines to leave out, ascending. */
@@ -26,6 +27,8 @@ export interface RequestFields {
   readonly userAgent: string | undefined;
   /** The protocol asked for, where the client asked for an upgrade that may be passed on. */
   readonly upgrade: string | undefined;
+  /** The line that frames the body, with its CRLF, to be written in the place of one that was cut; most often "". */
+  readonly framing: string;
 }
 
 export interface FieldRules {
@@ -72,6 +75,7 @@ export function readRequestFields(head: RequestHead, rules: FieldRules): Request
     signatureInput: values.signatureInput ?? NO_LINES,
     userAgent: values.userAgent,
     upgrade: values.upgrade,
+    framing: values.framing ?? "",
   };
 }
 
@@ -93,6 +97,10 @@ function isLineCut(head: RequestHead, index: number, rules: FieldRules, values: 
     }
     case FIELD.HOST:
       return rules.isHostCut;
+    case FIELD.CONTENT_LENGTH:
+    case FIELD.TRANSFER_ENCODING:
+      values.framing = rewriteFraming(text, marks, index);
+      return values.framing !== undefined;
     case TAG.FORWARDED:
       return rules.isForwardedCut;
     case TAG.PROXY_AUTHORIZATION:
@@ -125,6 +133,7 @@ interface Values {
   userAgent?: string;
   readonly upgradeAllowed: boolean;
   upgrade?: string;
+  framing?: string | undefined;
 }
 
 /** An upgrade has no body here: where it ended would be read by two parsers that speak different protocols. */

@@ -14,6 +14,7 @@ import {
   type Marks,
   scanFields,
 } from "../http1/fields.ts";
+import { isPlainCoding, isPlainLength, parseContentLength } from "../http1/framing.ts";
 import { findNominated, withNominated } from "./nominated.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
@@ -65,7 +66,9 @@ export function formatResponse(head: ResponseHead, rules: ResponseRules): Rewrit
       if (kept === value) continue;
       if (kept !== undefined) added += `${text.slice(marks[index + 1], marks[index + 2])}: ${kept}\r\n`;
     } else if (!isResponseLineCut(tag, rules)) {
-      continue;
+      const framing = rewriteFraming(text, marks, index);
+      if (framing === undefined) continue;
+      added += framing;
     }
     if (tag >= TAG.TRACE) removed++;
     cuts.push(marks[index + 1] ?? 0, marks[index + 3] ?? 0);
@@ -73,6 +76,24 @@ export function formatResponse(head: ResponseHead, rules: ResponseRules): Rewrit
   const line = head.isHttp10 ? `HTTP/1.1${text.slice(8, fieldsAt)}` : text.slice(0, fieldsAt);
   const allCuts = withNominated(cuts, findNominated(head));
   return { text: line + cutLines(text, fieldsAt, text.length - 2, allCuts) + added + "\r\n", removed };
+}
+
+/**
+ * A framing line that some reader takes another way than it is meant, written as all of them read it.
+ *
+ * @param index of the line's mark
+ * @returns undefined where it may pass as it came, as nearly always, and for lines that don't frame the body
+ */
+export function rewriteFraming(text: string, marks: Marks, index: number): string | undefined {
+  const start = marks[index + 1] ?? 0;
+  const colon = marks[index + 2] ?? 0;
+  const next = marks[index + 3] ?? 0;
+  if (marks[index] === FIELD.TRANSFER_ENCODING) {
+    return isPlainCoding(text, colon, next) ? undefined : `${text.slice(start, colon)}: chunked\r\n`;
+  }
+  if (marks[index] !== FIELD.CONTENT_LENGTH || isPlainLength(text, colon, next)) return undefined;
+  const length = parseContentLength(fieldValue(text, marks, index)) ?? 0;
+  return `${text.slice(start, colon)}: ${length}\r\n`;
 }
 
 function isResponseLineCut(tag: number, rules: ResponseRules): boolean {

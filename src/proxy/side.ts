@@ -6,7 +6,7 @@
 import type { ErrorCode } from "../core/errors.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import type { ServerConnection } from "../http1/server-connection.ts";
-import type { UpstreamAddress } from "../http1/upstream-connection.ts";
+import type { UpstreamPlace } from "../http1/upstream-pool.ts";
 import type { Direction } from "../metrics/proxy-metrics.ts";
 import type { Peer } from "../peer/identify.ts";
 import type { Endpoint } from "../span/conventions.ts";
@@ -36,5 +36,5 @@ export interface Side {
   /** Whole lines about the client for the upstream, each with its CRLF. */
   forwardedLines(head: RequestHead, connection: ServerConnection): string;
   /** Calls back once, now or later, with where to connect or why not. */
-  locate(target: Target, done: (address: UpstreamAddress | ErrorCode) => void): void;
+  locate(target: Target, done: (place: UpstreamPlace | ErrorCode) => void): void;
 }

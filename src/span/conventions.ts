@@ -56,6 +56,8 @@ interface HttpFacts {
   /** Inbound: from Host, the name that the client used. Outbound: the target's name. */
   readonly server: Endpoint | undefined;
   readonly border: BorderFacts;
+  /** How often this request was sent, or was to be sent, before; 0 for the first attempt. */
+  readonly resendCount: number;
 }
 
 export interface ServerFacts extends HttpFacts {
@@ -68,8 +70,6 @@ export interface ServerFacts extends HttpFacts {
 export interface ClientFacts extends HttpFacts {
   /** `[userinfo@]host[:port]` of the target, as it was asked for. */
   readonly authority: string;
-  /** How often this request was sent before; 0 for the first attempt. */
-  readonly resendCount: number;
 }
 
 /**
@@ -120,6 +120,7 @@ export function serverAttributes(facts: ServerFacts): Attributes {
   if (server?.port !== undefined) attributes["server.port"] = server.port;
   if (facts.clientAddress !== undefined) attributes["client.address"] = cutText(facts.clientAddress);
   addPeer(attributes, peer);
+  if (facts.resendCount > 0) attributes["http.request.resend_count"] = facts.resendCount;
   addRare(attributes, facts.method, errorType("server", facts.status, facts.error));
   return attributes;
 }

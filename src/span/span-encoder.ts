@@ -3,8 +3,8 @@
  *
  * Nearly all of a server span's bytes are the same in thousands of requests: keys, the method, the route, the status, what the
  * border decided. These are kept encoded, one template for each combination, and copied as a whole; ids, times and the few
- * texts that are each request's own are written around them. What does not fit (an error, a text beyond ASCII, a method
- * that is not known, an outbound span) takes the general way: a record, and otlp-span.ts. Both give the same span
+ * texts that are each request's own are written around them. What does not fit (an error, a retry, a text beyond ASCII,
+ * a method that is not known, an outbound span) takes the general way: a record, and otlp-span.ts. Both give the same span
  * (test/span/span-encoder.test.ts compares them), but for the order of attributes, which means nothing.
  */
 
@@ -173,13 +173,14 @@ const CONTEXTS: readonly string[] = [
 ] satisfies ServerFacts["border"]["context"][];
 
 /** What a template depends on besides the route, as one number. @returns undefined for what has no template */
-function signatureOf({ method, status, scheme, protocolVersion, border }: ServerFacts): number | undefined {
-  const number = methodNumber(method);
-  if (number === undefined || status === undefined) return undefined;
+function signatureOf(facts: ServerFacts): number | undefined {
+  const { status, border } = facts;
+  const number = methodNumber(facts.method);
+  if (number === undefined || status === undefined || facts.resendCount > 0) return undefined;
   return (
     number |
-    (scheme === "https" ? 1 << 4 : 0) |
-    (protocolVersion === "1.1" ? 1 << 5 : 0) |
+    (facts.scheme === "https" ? 1 << 4 : 0) |
+    (facts.protocolVersion === "1.1" ? 1 << 5 : 0) |
     (border.isWhitelisted ? 1 << 6 : 0) |
     (PROOFS.indexOf(border.proof) << 7) |
     (CONTEXTS.indexOf(border.context) << 10) |

@@ -64,11 +64,12 @@ it("reads the contract's example", async () => {
       serverName: "hs1.example:8448",
       inbound: {
         listen: { host: "0.0.0.0", port: 8448 },
-        upstream: { kind: "tcp", host: "127.0.0.1", port: 8008 },
+        upstream: [{ kind: "tcp", host: "127.0.0.1", port: 8008 }],
         tls: {
           certificateFile: file("tls/fullchain.pem"),
           privateKeyFile: file("tls/key.pem"),
           clientCaFile: file("tls/peers-ca.pem"),
+          certificates: [],
         },
         identify: ["x-matrix", "http-signature", "mtls", "address"],
         authenticate: "network",
@@ -141,6 +142,9 @@ const LIMITS = {
   connectTimeoutMs: 5000,
   responseTimeoutMs: 300_000,
   connections: 10_000,
+  connectionsPerPeer: 1000,
+  upstreamConnections: 1024,
+  upstreamQueue: 1024,
   drainMs: 30_000,
 };
 
@@ -185,6 +189,11 @@ describe("warnings", () => {
     },
     { why: "an open proxy", text: SMALL + outbound, keys: ["3:21 outbound.listen"] },
     { why: "a proxy with a secret", text: SMALL + outbound.replace("}", ", shared_secret: x }"), keys: [] },
+    {
+      why: "a proxy on a unix socket",
+      text: SMALL + outbound.replace("0.0.0.0:0", "unix:/run/out.sock"),
+      keys: [],
+    },
     { why: "a proxy on loopback", text: SMALL + outbound.replace("0.0.0.0", "127.0.0.2"), keys: [] },
     {
       why: "trust of nothing",
@@ -304,8 +313,16 @@ describe("files that are no config", () => {
   });
 });
 
-it("never repeats text that is no YAML: it may be a secret", async () => {
-  const faults = faultsOf(await load(`${SMALL}} hunter2: [hunter2\n`));
+it.each([
+  { why: "a stray brace", text: "} hunter2: [hunter2" },
+  { why: "an unknown tag", text: "a: !hunter2" },
+  { why: "a tag with a handle that is not declared", text: "a: !x!hunter2" },
+  { why: "a handle alone", text: "%TAG !hunter2! x\n---\na: !hunter2!" },
+  { why: "the header of a block", text: "a: >hunter2" },
+  { why: "a directive", text: "%hunter2\n---\na: 1" },
+  { why: "an escape", text: 'a: "\\Uhunter22"' },
+])("never repeats text that is no YAML, since it may be a secret: $why", async ({ text }) => {
+  const faults = faultsOf(await load(`${text}\n`));
   expect(faults.length).toBeGreaterThan(0);
   expect(faults.join("\n")).not.toContain("hunter2");
 });

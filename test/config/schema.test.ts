@@ -48,6 +48,9 @@ const ROWS: readonly {
   limit("connect_timeout", ["1ms", "5m"], ["0s", "301s"]),
   limit("response_timeout", ["1ms", "24h"], ["0s", "25h"]),
   limit("connections", [1, 1_000_000], [0, 1_000_001]),
+  limit("connections_per_peer", [1, 1_000_000], [0, 1_000_001]),
+  limit("upstream_connections", [1, 1_000_000], [0, 1_000_001]),
+  limit("upstream_queue", [0, 1_000_000], [-1, 1_000_001]),
   limit("drain", ["0s", "1h"], ["3601s", ""]),
   { key: "workers", of: (workers) => ({ workers }), inside: [1, 256, "auto"], outside: [0, 257, "all"] },
   {
@@ -104,6 +107,43 @@ const ROWS: readonly {
     of: (authenticate) => ({ inbound: { ...BASE.inbound, authenticate } }),
     inside: ["claimed", "network", "signature"],
     outside: ["mtls", "none"],
+  },
+  {
+    key: "inbound.upstream",
+    of: (upstream) => ({ inbound: { ...BASE.inbound, upstream } }),
+    inside: [
+      "unix:/run/hs.sock",
+      ["http://127.0.0.1:8008"],
+      ["http://a.example", "http://a.example:81", "unix:/run/hs.sock"],
+      Array.from({ length: 16 }, (_, index) => `http://127.0.0.1:${8000 + index}`),
+    ],
+    outside: [
+      [],
+      Array.from({ length: 17 }, (_, index) => `http://127.0.0.1:${8000 + index}`),
+      ["http://a.example", "http://a.example:80/"],
+      {},
+      8008,
+    ],
+  },
+  {
+    key: "inbound.upstream.1",
+    of: (second) => ({ inbound: { ...BASE.inbound, upstream: ["unix:/run/hs.sock", second] } }),
+    inside: ["http://[::1]:8008"],
+    outside: ["https://a.example", "unix:hs.sock", ["http://a.example"], 8008],
+  },
+  {
+    key: "inbound.listen",
+    of: (listen) => ({ inbound: { ...BASE.inbound, listen } }),
+    inside: ["[::]:8448", "unix:/run/in.sock"],
+    outside: ["unix:in.sock", 8448],
+  },
+  {
+    key: "inbound.tls.certificates",
+    of: (certificates) => ({
+      inbound: { ...BASE.inbound, tls: { certificate: "/c.pem", private_key: "/k.pem", certificates } },
+    }),
+    inside: [[], list(100, { certificate: "/c.pem", private_key: "/k.pem" })],
+    outside: [list(101, { certificate: "/c.pem", private_key: "/k.pem" }), "/c.pem"],
   },
   {
     key: "inbound.identify",

@@ -8,6 +8,7 @@ import {
   parseHostName,
   parseHostPort,
   parseHttpUrl,
+  parseListen,
   parseNetwork,
   parseServerName,
   parseUpstream,
@@ -77,6 +78,19 @@ describe("addresses", () => {
     { text: `${"a".repeat(254)}:1`, why: "256 characters" },
   ])("refuses to listen on $text: $why", ({ text }) => {
     expect(parseHostPort(text)).toHaveProperty("refused");
+  });
+
+  it.each([
+    { text: "127.0.0.1:8448", listen: { host: "127.0.0.1", port: 8448 }, why: "a port" },
+    { text: "unix:/run/in.sock", listen: { path: "/run/in.sock" }, why: "a unix socket" },
+    { text: `unix:/${"a".repeat(106)}`, listen: { path: `/${"a".repeat(106)}` }, why: "107 bytes" },
+    { text: `unix:/${"a".repeat(107)}`, listen: undefined, why: "108 bytes" },
+    { text: "unix:in.sock", listen: undefined, why: "a relative path" },
+    { text: "unix:", listen: undefined, why: "no path" },
+    { text: "/run/in.sock", listen: undefined, why: "a path without unix:" },
+  ])("listens on $text: $listen ($why)", ({ text, listen }) => {
+    const parsed = parseListen(text);
+    expect("value" in parsed ? parsed.value : undefined).toEqual(listen);
   });
 
   it("takes 255 characters", () => {

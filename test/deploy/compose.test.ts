@@ -161,11 +161,13 @@ describe.each(PAIRS)("server and sidecar %s", (name) => {
   it("share one network, in which their addresses meet", async () => {
     expect(service(sidecar)["network_mode"]).toBe(`service:${server}`);
     const { inbound, outbound } = await sidecarConfig(name);
-    expect(inbound?.upstream).toEqual({
-      kind: "tcp",
-      host: "127.0.0.1",
-      port: Number(flagOf(server, "listen")?.split(":")[1]),
-    });
+    expect(inbound?.upstream).toEqual([
+      {
+        kind: "tcp",
+        host: "127.0.0.1",
+        port: Number(flagOf(server, "listen")?.split(":")[1]),
+      },
+    ]);
     expect(flagOf(server, "listen")).toMatch(/^127\.0\.0\.1:/);
     expect(flagOf(server, "proxy")).toBe(`${outbound?.listen.host}:${outbound?.listen.port}`);
   });

@@ -88,11 +88,13 @@ describe("the sidecar", () => {
       { name: "admin", containerPort: admin?.listen.port },
     ]);
     expect([inbound?.listen.host, admin?.listen.host]).toEqual(["0.0.0.0", "0.0.0.0"]);
-    expect(inbound?.upstream).toEqual({
-      kind: "tcp",
-      host: "127.0.0.1",
-      port: at(homeserver, "ports", 0, "containerPort"),
-    });
+    expect(inbound?.upstream).toEqual([
+      {
+        kind: "tcp",
+        host: "127.0.0.1",
+        port: at(homeserver, "ports", 0, "containerPort"),
+      },
+    ]);
   });
 
   it("has probes that a real run answers, by the pod's address", async () => {

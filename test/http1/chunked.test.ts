@@ -86,6 +86,10 @@ describe("ChunkedReader", () => {
     }
   });
 
+  it.each(["7fffffff\r\n", "007FFFFFFF;a\r\n"])("takes a chunk of one byte less than 2 GiB: %j", (line) => {
+    expect(read([Buffer.from(`${line}a`, "latin1")])).toMatchObject({ state: "more", passed: `${line}a` });
+  });
+
   it.each([
     { why: "a plus sign", body: "+1\r\na\r\n0\r\n\r\n" },
     { why: "a minus sign", body: "-1\r\na\r\n0\r\n\r\n" },
@@ -101,6 +105,9 @@ describe("ChunkedReader", () => {
     { why: "a vertical tab behind the size", body: "1\x0b\r\na\r\n" },
     { why: "NUL behind the size", body: "1\0\r\na\r\n" },
     { why: "14 digits", body: "00000000000001\r\na\r\n0\r\n\r\n" },
+    { why: "2 GiB, below zero where 32 bits have a sign (CVE-2002-0392)", body: "80000000\r\na\r\n" },
+    { why: "2 GiB with an extension", body: "80000000;a\r\na\r\n" },
+    { why: "4 GiB and one byte, which is 1 in 32 bits (CVE-2013-2028)", body: "100000001\r\na\r\n" },
     {
       why: "17 digits, where 64 bits overflow (CVE-2019-15605's family)",
       body: "10000000000000001\r\na\r\n",

@@ -1,7 +1,12 @@
 /** parseContentLength and parseTransferEncoding: the values alone; how they combine is in request-head.test.ts. */
 
 import { expect, it } from "vitest";
-import { parseContentLength, parseTransferEncoding } from "../../src/http1/framing.ts";
+import {
+  isPlainCoding,
+  isPlainLength,
+  parseContentLength,
+  parseTransferEncoding,
+} from "../../src/http1/framing.ts";
 
 it.each([
   { why: "nothing", value: "0", length: 0 },
@@ -29,4 +34,32 @@ it.each([
   { why: "a list without end", value: "gzip,".repeat(10_000), coding: "unknown" },
 ])("reads the coding $why", ({ value, coding }) => {
   expect(parseTransferEncoding(value)).toBe(coding);
+});
+
+it.each([
+  { why: "a digit", line: "A: 5\r\n", isPlain: true },
+  { why: "digits", line: "A: 10\r\n", isPlain: true },
+  { why: "zero", line: "A: 0\r\n", isPlain: true },
+  { why: "a zero before it", line: "A: 05\r\n", isPlain: false },
+  { why: "two zeros", line: "A: 00\r\n", isPlain: false },
+  { why: "no space", line: "A:5\r\n", isPlain: false },
+  { why: "no space before two digits", line: "A:15\r\n", isPlain: false },
+  { why: "two spaces", line: "A:  5\r\n", isPlain: false },
+  { why: "a tab before it", line: "A:\t5\r\n", isPlain: false },
+  { why: "a space behind it", line: "A: 5 \r\n", isPlain: false },
+  { why: "a tab behind it", line: "A: 5\t\r\n", isPlain: false },
+  { why: "a zero and a space behind it", line: "A: 0 \r\n", isPlain: false },
+])("passes a length line with $why as it came: $isPlain", ({ line, isPlain }) => {
+  expect(isPlainLength(`X: 1\r\n${line}Y: 2\r\n\r\n`, 7, 6 + line.length)).toBe(isPlain);
+});
+
+it.each([
+  { why: "one space", line: "A: chunked\r\n", isPlain: true },
+  { why: "no space", line: "A:chunked\r\n", isPlain: false },
+  { why: "two spaces", line: "A:  chunked\r\n", isPlain: false },
+  { why: "a tab before it", line: "A:\tchunked\r\n", isPlain: false },
+  { why: "a space behind it", line: "A: chunked \r\n", isPlain: false },
+  { why: "a capital", line: "A: Chunked\r\n", isPlain: false },
+])("passes a coding line with $why as it came: $isPlain", ({ line, isPlain }) => {
+  expect(isPlainCoding(`X: 1\r\n${line}Y: 2\r\n\r\n`, 7, 6 + line.length)).toBe(isPlain);
 });

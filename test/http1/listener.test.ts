@@ -83,7 +83,7 @@ it("says why it can't listen", async () => {
   const second = startListener({
     address: { host: "127.0.0.1", port },
     tls: undefined,
-    limits: { ...LIMITS, connections: 1 },
+    limits: { ...LIMITS, connections: 1, connectionsPerPeer: 1 },
     fields: createProxyFields([]),
     deadlines,
     onRequest: () => undefined,

@@ -194,6 +194,14 @@ const FIELD_CLASSES: readonly DifferenceClass[] = [
     explains: refusal("coding-version", /^[^\r]* HTTP\/1\.0\r/),
   },
   {
+    name: "body of a GET, HEAD or DELETE in HTTP/1.0",
+    stricter: "ours",
+    why: "HTTP/1.0 gave it no meaning, and old servers take the body for the next request; haproxy refuses it too",
+    source: "RFC 1945 section 8",
+    witness: `GET / HTTP/1.0\r\nContent-Length: 1\r\n${HOST}`,
+    explains: refusal("body-version", /^(?:GET|HEAD|DELETE) [^\r]* HTTP\/1\.0\r/),
+  },
+  {
     name: "Content-Length of over 15 digits",
     stricter: "ours",
     why: "parsers that use doubles and parsers that use 64 bits read different numbers",

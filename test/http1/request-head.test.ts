@@ -107,6 +107,16 @@ const ACCEPTED: readonly {
   },
   { why: "leading zeros", text: withLines("Content-Length: 000000000000005\r\n"), read: { bodyLength: 5 } },
   { why: "Content-Length 0", text: withLines("Content-Length: 0\r\n"), read: { bodyLength: 0 } },
+  {
+    why: "Content-Length 0 of a GET in HTTP/1.0",
+    text: withLines("Content-Length: 0\r\n", "GET / HTTP/1.0"),
+    read: { bodyLength: 0 },
+  },
+  {
+    why: "a body of a POST in HTTP/1.0",
+    text: withLines("Content-Length: 1\r\n", "POST / HTTP/1.0"),
+    read: { bodyLength: 1 },
+  },
   { why: "chunked", text: withLines("Transfer-Encoding: chunked\r\n"), read: { bodyLength: CHUNKED } },
   {
     why: "Chunked, any case (RFC 9112 7)",
@@ -237,6 +247,11 @@ const REFUSED: readonly {
 
   // Host: RFC 9112 section 3.2.
   { why: "no Host", text: "GET / HTTP/1.1\r\nX: a\r\n\r\n", refusal: "host-missing" },
+  ...["GET", "HEAD", "DELETE"].map((method) => ({
+    why: `a body of a ${method} in HTTP/1.0 (RFC 1945 8)`,
+    text: withLines("Content-Length: 1\r\n", `${method} / HTTP/1.0`),
+    refusal: "body-version" as const,
+  })),
   { why: "no field at all", text: "GET / HTTP/1.1\r\n\r\n", refusal: "host-missing" },
   { why: "no Host beside CONNECT", text: "CONNECT a:1 HTTP/1.1\r\n\r\n", refusal: "host-missing" },
   { why: "Host twice", text: withLines("hOST: b.test\r\n"), refusal: "host-repeated" },

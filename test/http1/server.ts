@@ -1,7 +1,8 @@
 /** A listener towards raw clients, and requests that wait for the test to answer them. */
 
 import { onTestFinished } from "vitest";
-import { startListener } from "../../src/http1/listener.ts";
+import { type ListenerLimits, type ListenerOptions, startListener } from "../../src/http1/listener.ts";
+import type { ListenerTls } from "../../src/http1/listener-tls.ts";
 import type { RequestHead } from "../../src/http1/request-head.ts";
 import type { ServerConnection } from "../../src/http1/server-connection.ts";
 import { createProxyFields } from "../../src/proxy/field-tags.ts";
@@ -49,15 +50,38 @@ function openRequest(
   return opened;
 }
 
+/** What a test may set of a listener; by default it has no TLS, no bound for one client, and a port of its own. */
+interface ServerOptions {
+  readonly limits?: Partial<ListenerLimits>;
+  readonly address?: ListenerOptions["address"];
+  readonly tls?: ListenerTls;
+  readonly peerKeyOf?: (address: string) => string | undefined;
+}
+
 /** A listener whose owner answers only when the test says so; destroyed when the test is over. */
-export async function startServer(connections = 10) {
+export async function startServer(connections = 10, options: ServerOptions = {}) {
   const time = startTime();
+  /** A test may change them while the listener runs. */
+  const limits: { -readonly [K in keyof ListenerLimits]: ListenerLimits[K] } = {
+    ...LIMITS,
+    connections,
+    connectionsPerPeer: 1000,
+    ...options.limits,
+  };
   const requests = createQueue<Opened>();
   const refusals = createQueue<string>();
+  /** What the listener tells its counts. */
+  const counted = createQueue<string>();
   const listener = await startListener({
-    address: { host: "127.0.0.1", port: 0 },
-    tls: undefined,
-    limits: { ...LIMITS, connections },
+    address: options.address ?? { host: "127.0.0.1", port: 0 },
+    tls: options.tls,
+    peerKeyOf: options.peerKeyOf,
+    counts: {
+      connectionEvicted: () => counted.push("evicted"),
+      connectionDropped: (reason) => counted.push(`dropped ${reason}`),
+      handshakeFailed: (reason) => counted.push(`handshake ${reason}`),
+    },
+    limits,
     fields: FIELDS,
     deadlines: time.deadlines,
     onRequest(head, connection) {
@@ -83,5 +107,15 @@ export async function startServer(connections = 10) {
   async function untilOpen(count: number): Promise<void> {
     while (listener.connections !== count) await turn();
   }
-  return { ...time, listener, requests, refusals, untilOpen, connect: () => connectPeer(port) };
+  return {
+    ...time,
+    listener,
+    limits,
+    requests,
+    refusals,
+    counted,
+    port,
+    untilOpen,
+    connect: (localAddress?: string) => connectPeer(port, localAddress),
+  };
 }

@@ -164,9 +164,10 @@ function wrapPeer(socket: Socket): RawPeer {
   };
 }
 
-/** A client. Destroyed when the test is over; ends only where the test calls `socket.end()`. */
-export async function connectPeer(port: number): Promise<RawPeer> {
-  const socket = connect({ host: "127.0.0.1", port, allowHalfOpen: true, noDelay: true });
+/** A client of a port or of a unix socket's path. Destroyed when the test is over; ends only where the test calls `socket.end()`. */
+export async function connectPeer(to: number | string, localAddress = "127.0.0.1"): Promise<RawPeer> {
+  const where = typeof to === "string" ? { path: to } : { host: "127.0.0.1", port: to, localAddress };
+  const socket = connect({ ...where, allowHalfOpen: true, noDelay: true });
   onTestFinished(() => void socket.destroy());
   await once(socket, "connect");
   return wrapPeer(socket);

@@ -7,18 +7,20 @@
 import { once } from "node:events";
 import { describe, expect, it } from "vitest";
 import type { DeadlineOwner, Deadlines } from "../../src/http1/deadlines.ts";
-import { UpstreamConnection } from "../../src/http1/upstream-connection.ts";
 import { createUpstreamPool } from "../../src/http1/upstream-pool.ts";
-import { LIMITS, startRawServer, startTime } from "./sockets.ts";
+import { LIMITS, startRawServer } from "./sockets.ts";
 import {
+  addressOf,
   ANSWER,
+  createEvents,
   createHandler,
   expectEvents,
   FIELDS,
   REQUEST,
-  send,
   startUpstream,
   STRAY,
+  take,
+  UPSTREAM_LIMITS,
 } from "./upstream.ts";
 
 const HEAD = "HTTP/1.1 200 OK\r\n";
@@ -207,10 +209,9 @@ describe("a failure", () => {
   });
 
   it("is told when nobody listens", async () => {
-    const { deadlines } = startTime();
-    const pool = createUpstreamPool({ limits: LIMITS, fields: FIELDS, deadlines });
-    const { told } = send(pool, 1); // tcpmux: no test listens there, nor does a machine of this century.
-    await expectEvents(told, ["failed UPSTREAM_REFUSED unanswered"]);
+    const { pool } = await startUpstream();
+    const { refusals } = take(pool, addressOf(1)); // tcpmux: no test listens there, nor does a machine of this century.
+    expect(await refusals.next()).toBe("UPSTREAM_REFUSED");
   });
 
   it("is not told of a connection that its owner destroyed", async () => {
@@ -232,19 +233,16 @@ describe("limits", () => {
       stop: () => undefined,
     };
     const { port } = await startRawServer();
-    const owner = { limits: LIMITS, fields: FIELDS, deadlines, onClosed: () => undefined };
-    const connection = new UpstreamConnection({ key: "", host: "127.0.0.1", port }, owner);
-    const told = createHandler();
-    connection.begin("GET", told);
-    connection.expectResponse();
+    const options = { limits: UPSTREAM_LIMITS, fields: FIELDS, deadlines, events: createEvents() };
+    const { refusals } = take(createUpstreamPool(options), addressOf(port));
     expect(owners.map(({ deadlineMs }) => deadlineMs)).toEqual([LIMITS.connectTimeoutMs]);
     for (const late of owners) late.onDeadline(); // In this turn: the connection can't be there yet.
-    await expectEvents(told, ["failed UPSTREAM_TIMEOUT unanswered"]);
+    expect(await refusals.next()).toBe("UPSTREAM_TIMEOUT");
   });
 
   it("gives a response response_timeout, once the request is written", async () => {
     const { pool, port, peers, pass } = await startUpstream();
-    const connection = pool.acquire({ key: "", host: "127.0.0.1", port });
+    const connection = await take(pool, addressOf(port)).connections.next();
     const told = createHandler();
     connection.begin("POST", told);
     connection.outlet.text(REQUEST);

@@ -5,17 +5,27 @@
 
 import { describe, expect, it } from "vitest";
 import { LIMITS, type RawPeer } from "./sockets.ts";
-import { ANSWER, createHandler, expectEvents, send, startUpstream, STRAY } from "./upstream.ts";
+import {
+  addressOf,
+  ANSWER,
+  createHandler,
+  createTaker,
+  expectEvents,
+  send,
+  startUpstream,
+  STRAY,
+  take,
+} from "./upstream.ts";
 
 /** As in upstream-pool.ts. */
-const IDLE_PER_ADDRESS_MAX = 256;
+const IDLE_PER_ADDRESS_MAX = 1024;
 
 describe("the pool", () => {
   it("gives a resting connection for the next request", async () => {
     const { rest, pool, port } = await startUpstream();
     const first = await rest();
     expect(pool.idle).toBe(1);
-    const second = send(pool, port);
+    const second = await send(pool, port);
     expect(second.connection).toBe(first.connection);
     expect([pool.idle, second.connection.requests]).toEqual([0, 2]);
     first.peer.send(ANSWER);
@@ -29,10 +39,13 @@ describe("the pool", () => {
     for (const { told, peer, connection } of opened) {
       peer.send(ANSWER);
       await expectEvents(told, ["head 200", "end "]);
-      pool.release(connection);
+      connection.release();
     }
-    const other = pool.acquire({ key: "other", host: "127.0.0.1", port });
-    const taken = [1, 2, 3, 4].map(() => pool.acquire({ key: `${port}`, host: "127.0.0.1", port }));
+    const other = await take(pool, { ...addressOf(port), key: "other" }).connections.next();
+    const taken = [];
+    for (let count = 0; count < 4; count++) {
+      taken.push(await take(pool, addressOf(port)).connections.next());
+    }
     const known = opened.map(({ connection }) => connection);
     expect(taken.map((connection) => known.indexOf(connection))).toEqual([2, 1, 0, -1]);
     expect(known).not.toContain(other);
@@ -42,20 +55,22 @@ describe("the pool", () => {
   it("can be told to take a new one", async () => {
     const { rest, pool, port } = await startUpstream();
     const { connection } = await rest();
-    const fresh = pool.connect({ key: `${port}`, host: "127.0.0.1", port });
+    const taker = createTaker();
+    pool.takeFresh(addressOf(port), taker);
+    const fresh = await taker.connections.next();
     expect(fresh).not.toBe(connection);
     expect(pool.idle).toBe(1);
     fresh.destroy();
   });
 
   it("keeps as many as allowed, not one more", async () => {
-    const { open, pool } = await startUpstream();
+    const { open, pool } = await startUpstream({ upstreamConnections: IDLE_PER_ADDRESS_MAX + 1 });
     const opened = [];
     for (let count = 0; count <= IDLE_PER_ADDRESS_MAX; count++) opened.push(await open());
     for (const { told, peer, connection } of opened) {
       peer.send(ANSWER);
       await expectEvents(told, ["head 200", "end "]);
-      pool.release(connection);
+      connection.release();
     }
     expect(pool.idle).toBe(IDLE_PER_ADDRESS_MAX);
     expect(opened.at(-1)?.connection.isOpen).toBe(false);
@@ -69,7 +84,7 @@ describe("the pool", () => {
     await early.closed;
     late.peer.send(ANSWER);
     await expectEvents(late.told, ["head 200", "end "]);
-    pool.release(late.connection);
+    late.connection.release();
     await late.closed;
     expect(pool.idle).toBe(0);
   });
@@ -104,8 +119,8 @@ describe("a poisoned connection", () => {
     const first = await open(
       createHandler((event) => {
         if (!event.startsWith("end")) return;
-        pool.release(first.connection);
-        send(pool, port, next);
+        first.connection.release();
+        void send(pool, port, next);
       }),
     );
     first.peer.send(answer + STRAY);

@@ -1,16 +1,36 @@
 /** A pool towards a raw server, and a handler that writes down what it is told. */
 
 import { expect, onTestFinished } from "vitest";
-import type { ResponseHandler, UpstreamConnection } from "../../src/http1/upstream-connection.ts";
-import { createUpstreamPool, type UpstreamPool } from "../../src/http1/upstream-pool.ts";
+import type { ErrorCode } from "../../src/core/errors.ts";
+import type {
+  ResponseHandler,
+  UpstreamAddress,
+  UpstreamConnection,
+} from "../../src/http1/upstream-connection.ts";
+import type { UpstreamEvents, UpstreamLimits } from "../../src/http1/upstream-member.ts";
+import { createUpstreamPool, type UpstreamPlace, type UpstreamPool } from "../../src/http1/upstream-pool.ts";
+import type { UpstreamTaker, UpstreamWait } from "../../src/http1/upstream-wait.ts";
 import { createProxyFields } from "../../src/proxy/field-tags.ts";
-import { createQueue, LIMITS, type Queue, type RawPeer, startRawServer, startTime } from "./sockets.ts";
+import {
+  createQueue,
+  LIMITS as CONNECTION_LIMITS,
+  type Queue,
+  type RawPeer,
+  startRawServer,
+  startTime,
+} from "./sockets.ts";
 
 export const REQUEST = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 export const ANSWER = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 /** A response that nobody asked for. */
 export const STRAY = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nstray";
 export const FIELDS = createProxyFields([]);
+/** Small ones, so that a test can reach them. */
+export const UPSTREAM_LIMITS: UpstreamLimits = {
+  ...CONNECTION_LIMITS,
+  upstreamConnections: 300,
+  upstreamQueue: 3,
+};
 
 export interface Told extends ResponseHandler {
   /** "head STATUS", "end TRAILERS", "upgraded REST", "failed CODE (un)answered", in order. */
@@ -49,6 +69,54 @@ export function createHandler(react: (event: string) => void = () => undefined):
   return told;
 }
 
+/** A taker that writes down what it was told: a connection, or "CODE retries". */
+export interface Taken extends UpstreamTaker {
+  readonly connections: Queue<UpstreamConnection>;
+  readonly refusals: Queue<string>;
+  retries: number;
+  /** What can be cancelled. */
+  wait: UpstreamWait | undefined;
+}
+
+export function createTaker(): Taken {
+  const connections = createQueue<UpstreamConnection>();
+  const refusals = createQueue<string>();
+  const taken: Taken = {
+    connections,
+    refusals,
+    retries: 0,
+    wait: undefined,
+    onUpstream(connection, retries) {
+      taken.retries = retries;
+      connections.push(connection);
+    },
+    onNoUpstream(code: ErrorCode, retries) {
+      taken.retries = retries;
+      refusals.push(code);
+    },
+  };
+  return taken;
+}
+
+/** Asks for a connection. */
+export function take(pool: UpstreamPool, place: UpstreamPlace): Taken {
+  const taken = createTaker();
+  taken.wait = pool.take(place, taken);
+  return taken;
+}
+
+/** Events in the order in which they came. */
+export function createEvents(): UpstreamEvents & { readonly told: string[] } {
+  const told: string[] = [];
+  return {
+    told,
+    onConnect: () => told.push("connect"),
+    onConnectFailure: (code) => told.push(`failed ${code}`),
+    onRetry: (why) => told.push(`retry ${why}`),
+    onQueueRefused: (why) => told.push(`refused ${why}`),
+  };
+}
+
 interface Sent {
   readonly told: Told;
   readonly connection: UpstreamConnection;
@@ -56,8 +124,13 @@ interface Sent {
 }
 
 /** Takes a connection and sends a request on it. */
-export function send(pool: UpstreamPool, port: number, told = createHandler(), method = "GET"): Sent {
-  const connection = pool.acquire({ key: `${port}`, host: "127.0.0.1", port });
+export async function send(
+  pool: UpstreamPool,
+  port: number,
+  told = createHandler(),
+  method = "GET",
+): Promise<Sent> {
+  const connection = await take(pool, addressOf(port)).connections.next();
   connection.begin(method, told);
   connection.outlet.text(REQUEST);
   connection.outlet.flush();
@@ -66,16 +139,22 @@ export function send(pool: UpstreamPool, port: number, told = createHandler(), m
   return { told, connection, closed };
 }
 
-/** Closed when the test is over. */
-export async function startUpstream() {
+export function addressOf(port: number): UpstreamAddress & { readonly port: number } {
+  return { key: `${port}`, host: "127.0.0.1", port };
+}
+
+/** Closed when the test is over. @param limits other than those above */
+export async function startUpstream(limits: Partial<UpstreamLimits> = {}) {
   const { deadlines, pass } = startTime();
   const { port, peers } = await startRawServer();
-  const pool = createUpstreamPool({ limits: LIMITS, fields: FIELDS, deadlines });
+  const events = createEvents();
+  const options = { limits: { ...UPSTREAM_LIMITS, ...limits }, fields: FIELDS, deadlines, events };
+  const pool = createUpstreamPool(options);
   onTestFinished(() => pool.close());
 
   /** Sends a request and waits until the server has it, on a connection of its own. */
   async function open(told?: Told, method?: string): Promise<Sent & { readonly peer: RawPeer }> {
-    const sent = send(pool, port, told, method);
+    const sent = await send(pool, port, told, method);
     const peer = await peers.next();
     await peer.until("\r\n\r\n");
     return { ...sent, peer };
@@ -86,10 +165,10 @@ export async function startUpstream() {
     const opened = await open();
     opened.peer.send(answer);
     await expectEvents(opened.told, ["head 200", "end "]);
-    pool.release(opened.connection);
+    opened.connection.release();
     return opened;
   }
-  return { pass, port, peers, pool, open, rest };
+  return { pass, port, peers, pool, events, options, open, rest };
 }
 
 /** Waits for each event in turn; others fail. */

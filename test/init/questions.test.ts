@@ -85,7 +85,7 @@ it("writes what was answered, and the config says the same", async () => {
     serverName: "two.example:8449",
     inbound: {
       listen: { host: "127.0.0.1", port: 8449 },
-      upstream: { kind: "unix", path: "/run/synapse.sock" },
+      upstream: [{ kind: "unix", path: "/run/synapse.sock" }],
     },
     outbound: { listen: { host: "127.0.0.1", port: 3129 } },
     whitelist: [

@@ -60,7 +60,7 @@ it("takes over a generated homeserver.yaml", async () => {
   expect(status).toBe(0);
   expect(await acceptedConfig(text)).toMatchObject({
     serverName: "hs1.example",
-    inbound: { upstream: { kind: "tcp", host: "127.0.0.1", port: 8008 } },
+    inbound: { upstream: [{ kind: "tcp", host: "127.0.0.1", port: 8008 }] },
     whitelist: [],
   });
   expect(notes.map((note) => note.split(": ", 3).slice(1).join(": "))).toEqual([
@@ -119,21 +119,21 @@ describe("the listener", () => {
     },
   ])("$why: $item is $upstream", async ({ item, upstream, note = /^(?!.*guess)/s }) => {
     const { config, notes } = await configFrom(listeners(item));
-    const taken = config.inbound?.upstream;
+    const [taken] = config.inbound?.upstream ?? [];
     expect(taken?.kind === "unix" ? taken.path : `${taken?.host}:${taken?.port}`).toBe(upstream);
     expect(notes).toMatch(note);
   });
 
   it("is the plain one of two, and the TLS one is to go", async () => {
     const { config, notes } = await configFrom(listeners({ port: 8448, tls: true }, { port: 8009 }));
-    expect(config.inbound?.upstream).toMatchObject({ port: 8009 });
+    expect(config.inbound?.upstream).toMatchObject([{ port: 8009 }]);
     expect(notes).toMatch(/listeners\[0\]: is Synapse's own TLS listener: remove it/);
   });
 
   it("keeps clear of a plain listener on the federation port", async () => {
     const { config } = await configFrom(listeners({ port: 8448 }));
     expect(config.inbound).toMatchObject({
-      upstream: { port: 8448 },
+      upstream: [{ port: 8448 }],
       listen: { host: "127.0.0.1", port: 8449 },
     });
   });
@@ -149,7 +149,7 @@ describe("TLS", () => {
     const { config } = await configFrom({ ...usable, ...listeners({ port: 8443, tls: true }) });
     expect(config.inbound).toMatchObject({
       listen: { host: "0.0.0.0", port: 8443 },
-      upstream: { port: 8011 },
+      upstream: [{ port: 8011 }],
       tls: { certificateFile: usable.tls_certificate_path, privateKeyFile: usable.tls_private_key_path },
     });
   });

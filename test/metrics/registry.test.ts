@@ -3,8 +3,13 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { createExportMetrics, createStoreMetrics } from "../../src/metrics/export-metrics.ts";
-import { createProxyMetrics } from "../../src/metrics/proxy-metrics.ts";
+import {
+  createListenerMetrics,
+  createProxyMetrics,
+  createUpstreamMetrics,
+} from "../../src/metrics/proxy-metrics.ts";
 import { createRegistry } from "../../src/metrics/registry.ts";
+import { createWorkerMetrics } from "../../src/metrics/worker-metrics.ts";
 
 it("writes the text format, with what would break a line escaped", () => {
   const registry = createRegistry();
@@ -31,8 +36,12 @@ it.each([
 it("documents every family, and no other", () => {
   const registry = createRegistry();
   createProxyMetrics(registry);
+  const none = (): number => 0;
+  createListenerMetrics(registry, none);
+  createUpstreamMetrics(registry, { connections: none, queue: none, addresses: none, healthy: none });
   createExportMetrics(registry);
   createStoreMetrics(registry, { spans: () => 0, bytes: () => 0 });
+  createWorkerMetrics(registry, () => 0);
   const families = [...registry.format().matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name);
   const documented = [...readFileSync("docs/metrics.md", "utf8").matchAll(/^\| `(\w+)`/gm)].map(
     ([, name]) => name,

@@ -41,6 +41,7 @@ function server(changes: Partial<ServerFacts> = {}): Record<string, unknown> {
     route: "/_matrix/key/v2/server",
     clientAddress: "198.51.100.7",
     userAgent: "Synapse/1.163.2",
+    resendCount: 0,
     ...changes,
   });
 }

@@ -1,6 +1,6 @@
 /** A sidecar in the test's own process: the real parts of app.ts, its spans and log lines within reach. */
 
-import { resolve } from "node:path";
+import { resolve as resolvePath } from "node:path";
 import { type Sidecar, startSidecar } from "../../src/app.ts";
 import { type Config, mergeConfig } from "../../src/config/merge.ts";
 import { readOtelEnvironment } from "../../src/config/otel-environment.ts";
@@ -23,8 +23,14 @@ export interface TestSidecar {
   spansOf(count: number): Promise<readonly SpanRecord[]>;
 }
 
-/** @param document a config as its YAML would be parsed; `server_name` is filled in */
-export async function startInProcess(document: Readonly<Record<string, unknown>>): Promise<TestSidecar> {
+/**
+ * @param document a config as its YAML would be parsed; `server_name` is filled in
+ * @param resolve all addresses of a name
+ */
+export async function startInProcess(
+  document: Readonly<Record<string, unknown>>,
+  resolve = resolveTestName,
+): Promise<TestSidecar> {
   const spans: SpanRecord[] = [];
   const logged: string[] = [];
   const waiting = new Set<() => void>();
@@ -38,15 +44,14 @@ export async function startInProcess(document: Readonly<Record<string, unknown>>
     },
     random: createRandom(),
     log: logFrom((level, message, facts) => void logged.push(`${level} ${message} ${JSON.stringify(facts)}`)),
-    resolve: (name) =>
-      name.endsWith(".test") ? Promise.resolve(["127.0.0.1"]) : Promise.reject(new Error("no such name")),
+    resolve,
     spans: {
       onEnd(span) {
         spans.push(span);
         for (const look of waiting) look();
       },
     },
-    pageDirectory: resolve("dist/page"),
+    pageDirectory: resolvePath("dist/page"),
     onListening(name, address) {
       port[name] = Number(address.slice(address.lastIndexOf(":") + 1));
     },
@@ -71,6 +76,11 @@ export async function startInProcess(document: Readonly<Record<string, unknown>>
         look();
       }),
   };
+}
+
+/** Names under test are this machine; no other name is known. */
+function resolveTestName(name: string): Promise<readonly string[]> {
+  return name.endsWith(".test") ? Promise.resolve(["127.0.0.1"]) : Promise.reject(new Error("no such name"));
 }
 
 function configOf(document: Readonly<Record<string, unknown>>): Config {

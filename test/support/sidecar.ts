@@ -13,6 +13,7 @@ import { CLI, type Environment, environmentOf, temporaryDirectory } from "./cli.
 export type LogLine = Readonly<Record<string, unknown>> & { readonly level: string; readonly msg: string };
 
 export interface SpawnedSidecar {
+  readonly pid: number;
   readonly configPath: string;
   /** Lines so far. */
   readonly stdout: readonly string[];
@@ -129,6 +130,7 @@ function spawnSidecar(
     for (const line of [...stdout, ...stderr]) process.stderr.write(`${line.slice(0, LINE_SHOWN_MAX)}\n`);
   });
   return {
+    pid: child.pid ?? 0,
     configPath,
     stdout,
     stderr,

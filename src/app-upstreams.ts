@@ -1,0 +1,84 @@
+/**
+ * The sidecar's connections to servers, as the config wants them: a pool for each direction, and the own server's addresses.
+ * A part of the composition root (app.ts), which starts and stops it.
+ */
+
+import type { Config } from "./config/merge.ts";
+import type { Log } from "./core/log.ts";
+import type { Deadlines } from "./http1/deadlines.ts";
+import type { FieldTable } from "./http1/fields.ts";
+import type { UpstreamAddress } from "./http1/upstream-connection.ts";
+import type { UpstreamGroup } from "./http1/upstream-group.ts";
+import type { UpstreamLimits } from "./http1/upstream-member.ts";
+import { createUpstreamPool, type UpstreamPool } from "./http1/upstream-pool.ts";
+import { createUpstreamMetrics, type Direction } from "./metrics/proxy-metrics.ts";
+import type { Registry } from "./metrics/registry.ts";
+import { createUpstreamNames } from "./proxy/upstream-names.ts";
+
+export interface UpstreamsOptions {
+  /** As they stand now: a reload replaces them. */
+  readonly live: () => { readonly limits: UpstreamLimits; readonly fields: FieldTable };
+  readonly resolve: (name: string) => Promise<readonly string[]>;
+  readonly deadlines: Deadlines;
+  readonly registry: Registry;
+  readonly log: Log;
+}
+
+export interface Upstreams {
+  readonly pools: Readonly<Record<Direction, UpstreamPool>>;
+  /** The own server; without an address until `use`. */
+  readonly own: UpstreamGroup;
+  /** Takes a config over: at the start, and at each reload once `live` gives the new limits. */
+  use(config: Config): void;
+  /** Once the listeners have drained. */
+  close(): void;
+}
+
+export function createUpstreams({ live, resolve, deadlines, registry, log }: UpstreamsOptions): Upstreams {
+  const sum = (read: (pool: UpstreamPool) => number): number => read(pools.inbound) + read(pools.outbound);
+  const metrics = createUpstreamMetrics(registry, {
+    connections: () => sum(({ open }) => open),
+    queue: () => sum(({ waiting }) => waiting),
+    addresses: () => own.size,
+    healthy: () => own.healthy,
+  });
+  const createPool = (direction: Direction): UpstreamPool =>
+    createUpstreamPool({
+      get limits() {
+        return live().limits;
+      },
+      get fields() {
+        return live().fields;
+      },
+      deadlines,
+      events: metrics.sides[direction],
+    });
+  const pools = { inbound: createPool("inbound"), outbound: createPool("outbound") };
+  const own = pools.inbound.createGroup({
+    onAddressesWanted: () => names.lookAgain(),
+    onHealth(address: UpstreamAddress, isIn: boolean) {
+      if (isIn) log.info("upstream answers again", { address: address.key });
+      else log.warn("upstream can't be reached or gives no answers", { address: address.key });
+    },
+  });
+  const names = createUpstreamNames({
+    group: own,
+    resolve,
+    deadlines,
+    log,
+    onLookUpFailed: () => metrics.onLookUpFailed(),
+  });
+
+  return {
+    pools,
+    own,
+    use({ inbound }) {
+      names.use(inbound?.upstream ?? []);
+      for (const pool of Object.values(pools)) pool.review();
+    },
+    close() {
+      names.stop();
+      for (const pool of Object.values(pools)) pool.close();
+    },
+  };
+}

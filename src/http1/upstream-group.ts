@@ -1,0 +1,215 @@
+/**
+ * The addresses of one upstream, and the requests that wait for a connection to any of them.
+ *
+ * A request goes to the least busy address that is in (upstream-health.ts); among equals they take turns. Where all are
+ * out it goes to the one whose trial is due soonest: no request is refused because of an opinion of ours. Where all that
+ * are in have `limits.upstream_connections`, it waits, first in first out, at most `limits.connect_timeout` and beside at
+ * most `limits.upstream_queue` others.
+ *
+ * With one address and an idle connection nothing is allocated and nothing is searched: an array's pop.
+ * Not here: where the addresses come from (proxy/upstream-names.ts; an outbound target has one, which was checked).
+ */
+
+import type { ErrorCode } from "../core/errors.ts";
+import { type DeadlineOwner, NO_DEADLINE } from "./deadlines.ts";
+import type { UpstreamAddress } from "./upstream-connection.ts";
+import { UpstreamMember, type UpstreamPoolState } from "./upstream-member.ts";
+import { type UpstreamTaker, UpstreamWait } from "./upstream-wait.ts";
+
+/** Who is told what a group meets. Must not throw. */
+export interface UpstreamGroupOwner {
+  /** An address can't be reached, or a request waits and there is none: a look at where they come from may help. */
+  onAddressesWanted(): void;
+  onHealth(address: UpstreamAddress, isIn: boolean): void;
+  /** There is no connection any more, and nobody waits. */
+  onEmpty(): void;
+}
+
+export class UpstreamGroup implements DeadlineOwner {
+  /** When the first of the queue has waited for long enough. */
+  deadlineMs = NO_DEADLINE;
+  readonly #pool: UpstreamPoolState;
+  readonly #owner: UpstreamGroupOwner;
+  /** A Set keeps the order of arrival, and lets whoever goes away leave at once. */
+  readonly #waiting = new Set<UpstreamWait>();
+  #members: readonly UpstreamMember[] = [];
+  /** Where the next look at the members begins. */
+  #turn = 0;
+
+  constructor(pool: UpstreamPoolState, owner: UpstreamGroupOwner) {
+    this.#pool = pool;
+    this.#owner = owner;
+  }
+
+  get size(): number {
+    return this.#members.length;
+  }
+
+  /** Addresses that are in. */
+  get healthy(): number {
+    return this.#members.filter(({ health }) => health.outUntilMs === undefined).length;
+  }
+
+  get isWaiting(): boolean {
+    return this.#waiting.size > 0;
+  }
+
+  /** Replaces the addresses: new ones are used at once, connections to gone ones end with their exchanges. */
+  use(addresses: readonly UpstreamAddress[]): void {
+    const known = new Map(this.#members.map((member) => [member.address.key, member]));
+    this.#members = addresses.map((address) => {
+      const member = known.get(address.key);
+      known.delete(address.key);
+      return member ?? new UpstreamMember(address, this, this.#pool);
+    });
+    for (const gone of known.values()) gone.retire();
+    this.dispatch();
+  }
+
+  /**
+   * A connection for one request; the taker is told now or later.
+   *
+   * @param isFresh whether only a new connection will do
+   * @returns what can be cancelled; undefined where the taker was told already
+   */
+  take(taker: UpstreamTaker, isFresh: boolean): UpstreamWait | undefined {
+    // Whoever waits was offered each room as it came, so what is left is for the next to ask.
+    const member = this.#pool.isClosed ? undefined : this.pick(undefined);
+    const idle = member === undefined || isFresh ? undefined : member.takeIdle();
+    if (idle !== undefined) {
+      taker.onUpstream(idle, 0);
+      return undefined;
+    }
+    if (member === undefined && !this.#hasPlace()) {
+      taker.onNoUpstream(this.#pool.isClosed ? "DRAINING" : "UPSTREAM_FULL", 0);
+      return undefined;
+    }
+    const wait = new UpstreamWait(this, this.#pool, taker, isFresh);
+    if (member === undefined) this.#enqueue(wait);
+    else wait.proceed(member);
+    return wait;
+  }
+
+  /** For a request that could not reach a member: goes on to the next, or waits for it. @returns false where all were tried */
+  goOn(wait: UpstreamWait, tried: ReadonlySet<UpstreamMember>): boolean {
+    const member = this.pick(tried);
+    if (member !== undefined) wait.proceed(member);
+    else if (this.#members.every((known) => tried.has(known)) || !this.#hasPlace()) return false;
+    else this.#enqueue(wait);
+    return true;
+  }
+
+  /**
+   * @param tried members to leave out
+   * @returns the least busy member with room; undefined where there is none
+   */
+  pick(tried: ReadonlySet<UpstreamMember> | undefined): UpstreamMember | undefined {
+    const members = this.#members;
+    const [only] = members;
+    if (members.length === 1 && tried === undefined) return only?.hasRoom === true ? only : undefined;
+    let best: UpstreamMember | undefined;
+    let soonest: UpstreamMember | undefined;
+    let soonestMs = NO_DEADLINE;
+    let isOneIn = false;
+    this.#turn = (this.#turn + 1) % Math.max(1, members.length);
+    for (let step = 0; step < members.length; step++) {
+      const member = members[(this.#turn + step) % members.length];
+      if (member === undefined || tried?.has(member) === true) continue;
+      const { outUntilMs } = member.health;
+      if (outUntilMs === undefined) {
+        isOneIn = true;
+        if (member.hasRoom && (best === undefined || member.busy < best.busy)) best = member;
+      } else if (member.hasRoom && outUntilMs < soonestMs) {
+        soonest = member;
+        soonestMs = outUntilMs;
+      }
+    }
+    return soonest !== undefined && this.#isTrialDue(soonest, soonestMs)
+      ? soonest
+      : (best ?? (isOneIn ? undefined : soonest));
+  }
+
+  #isTrialDue({ health }: UpstreamMember, outUntilMs: number): boolean {
+    const nowMs = this.#pool.deadlines.nowMs();
+    if (outUntilMs > nowMs) return false;
+    health.beginTrial(nowMs);
+    return true;
+  }
+
+  #hasPlace(): boolean {
+    if (this.#pool.isClosed) return false;
+    if (this.#waiting.size < this.#pool.limits.upstreamQueue) return true;
+    this.#pool.events.onQueueRefused("full");
+    return false;
+  }
+
+  #enqueue(wait: UpstreamWait): void {
+    wait.sinceMs = this.#pool.deadlines.nowMs();
+    if (this.#waiting.size === 0) {
+      this.deadlineMs = wait.sinceMs + this.#pool.limits.connectTimeoutMs;
+      this.#pool.deadlines.add(this);
+    }
+    this.#waiting.add(wait);
+    this.#pool.waiting++;
+    if (this.#members.length === 0) this.#owner.onAddressesWanted();
+  }
+
+  leave(wait: UpstreamWait): void {
+    if (!this.#waiting.delete(wait)) return;
+    this.#pool.waiting--;
+    if (this.#waiting.size === 0) this.#pool.deadlines.delete(this);
+  }
+
+  /** Lets those go on who wait, as far as there is room. */
+  dispatch(): void {
+    for (const wait of this.#waiting) {
+      const member = this.pick(wait.tried);
+      if (member === undefined && wait.tried === undefined) return;
+      if (member === undefined) continue; // The room is where it was already.
+      this.leave(wait);
+      wait.proceed(member);
+    }
+  }
+
+  onDeadline(): void {
+    const limitMs = this.#pool.limits.connectTimeoutMs;
+    const nowMs = this.#pool.deadlines.nowMs();
+    for (const wait of this.#waiting) {
+      if (wait.sinceMs + limitMs > nowMs) {
+        this.deadlineMs = wait.sinceMs + limitMs;
+        return;
+      }
+      this.leave(wait);
+      // Without an address it was not others who stood in its way.
+      const isFull = this.#members.length > 0;
+      if (isFull) this.#pool.events.onQueueRefused("timeout");
+      wait.refuse(isFull ? "UPSTREAM_FULL" : "UPSTREAM_TIMEOUT");
+    }
+  }
+
+  /** Tells all who wait that there is no connection. */
+  refuseWaiting(code: ErrorCode): void {
+    for (const wait of this.#waiting) {
+      this.leave(wait);
+      wait.refuse(code);
+    }
+  }
+
+  onConnectFailure(): void {
+    this.#owner.onAddressesWanted();
+  }
+
+  onHealth({ address }: UpstreamMember, isIn: boolean): void {
+    this.#owner.onHealth(address, isIn);
+  }
+
+  onMemberEmpty(): void {
+    if (this.#waiting.size === 0) this.#owner.onEmpty();
+  }
+
+  /** Closes idle connections; those of open exchanges close when they come back. Whoever waits is told. */
+  close(): void {
+    for (const member of this.#members) member.retire();
+    this.refuseWaiting("DRAINING");
+  }
+}

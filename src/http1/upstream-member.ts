@@ -1,0 +1,166 @@
+/**
+ * One upstream address: its connections, those in exchanges and those that rest, and its health.
+ *
+ * The last used rests on top: the warmest socket is taken, the others age and go. Taking one is a pop from an array.
+ */
+
+import type { ErrorCode } from "../core/errors.ts";
+import type { Deadlines } from "./deadlines.ts";
+import type { FieldTable } from "./fields.ts";
+import type { ConnectionLimits } from "./limits.ts";
+import {
+  type UpstreamAddress,
+  UpstreamConnection,
+  type UpstreamConnector,
+  type UpstreamOwner,
+} from "./upstream-connection.ts";
+import { UpstreamHealth } from "./upstream-health.ts";
+
+/**
+ * Idle connections kept for one address, and in all of a pool; more are closed when they come back. As many as exchanges
+ * hold by default: with 256, a thousand clients at once opened three of four connections anew, at twice the cost a request.
+ */
+const IDLE_PER_ADDRESS_MAX = 1024;
+const IDLE_MAX = 2048;
+
+export type UpstreamLimits = ConnectionLimits & {
+  /** Connections that exchanges may hold to one address at a time. */
+  readonly upstreamConnections: number;
+  /** Requests that may wait for one, of each group. */
+  readonly upstreamQueue: number;
+};
+
+/** What a pool counts, and who is told. Must not throw. */
+export interface UpstreamEvents {
+  onConnect(): void;
+  onConnectFailure(code: ErrorCode): void;
+  /** A request goes on elsewhere. `connect`: an address could not be reached. `stale`: an idle connection was closed. */
+  onRetry(why: "connect" | "stale"): void;
+  /** A request got no connection. `full`: as many wait as may. `timeout`: it has waited `connect_timeout`. */
+  onQueueRefused(why: "full" | "timeout"): void;
+}
+
+/** What all members of a pool share. `limits` and `fields` may change between two requests. */
+export interface UpstreamPoolState {
+  readonly limits: UpstreamLimits;
+  readonly fields: FieldTable;
+  readonly deadlines: Deadlines;
+  readonly events: UpstreamEvents;
+  /** Connections: of exchanges, idle and upgraded ones. */
+  open: number;
+  idle: number;
+  /** Requests. */
+  waiting: number;
+  isClosed: boolean;
+}
+
+/** What a member asks of the group that it is in. */
+interface MemberOwner {
+  /** Whether requests wait for a connection. */
+  readonly isWaiting: boolean;
+  /** A connection rests, or one may be opened. */
+  dispatch(): void;
+  onConnectFailure(member: UpstreamMember): void;
+  onHealth(member: UpstreamMember, isIn: boolean): void;
+  /** It has no connection any more. */
+  onMemberEmpty(): void;
+}
+
+export class UpstreamMember implements UpstreamOwner {
+  readonly address: UpstreamAddress;
+  readonly health = new UpstreamHealth();
+  /** Connections that are being opened, are in an exchange, or are upgraded: what "least busy" compares. */
+  busy = 0;
+  readonly #group: MemberOwner;
+  readonly #pool: UpstreamPoolState;
+  readonly #idle: UpstreamConnection[] = [];
+  #isRetired = false;
+
+  constructor(address: UpstreamAddress, group: MemberOwner, pool: UpstreamPoolState) {
+    this.address = address;
+    this.#group = group;
+    this.#pool = pool;
+  }
+
+  get limits(): UpstreamLimits {
+    return this.#pool.limits;
+  }
+
+  get fields(): FieldTable {
+    return this.#pool.fields;
+  }
+
+  get deadlines(): Deadlines {
+    return this.#pool.deadlines;
+  }
+
+  /** Whether an exchange more may have a connection. */
+  get hasRoom(): boolean {
+    return this.busy < this.#pool.limits.upstreamConnections;
+  }
+
+  /** An idle connection, which then is the taker's. */
+  takeIdle(): UpstreamConnection | undefined {
+    const connection = this.#idle.pop();
+    if (connection === undefined) return undefined;
+    this.busy++;
+    this.#pool.idle--;
+    return connection;
+  }
+
+  /** A new connection. @param deadlineMs until when it must be open */
+  connect(connector: UpstreamConnector, deadlineMs: number): UpstreamConnection {
+    this.busy++;
+    this.#pool.open++;
+    this.#pool.events.onConnect();
+    return new UpstreamConnection(this, connector, deadlineMs);
+  }
+
+  /** No longer an address of the upstream: idle connections close, those of open exchanges when they come back. */
+  retire(): void {
+    this.#isRetired = true;
+    for (const connection of this.#idle.slice()) connection.destroy(); // Each leaves the list.
+  }
+
+  onReleased(connection: UpstreamConnection): void {
+    const pool = this.#pool;
+    const hasPlace =
+      this.#group.isWaiting || (this.#idle.length < IDLE_PER_ADDRESS_MAX && pool.idle < IDLE_MAX);
+    if (!connection.isReusable || !hasPlace || this.#isRetired || pool.isClosed) {
+      connection.destroy();
+      return;
+    }
+    this.busy--;
+    this.#idle.push(connection);
+    pool.idle++;
+    connection.rest();
+    if (this.#group.isWaiting) this.#group.dispatch();
+  }
+
+  onClosed(connection: UpstreamConnection): void {
+    const at = this.#idle.indexOf(connection);
+    if (at === -1) {
+      this.busy--;
+    } else {
+      this.#idle.splice(at, 1);
+      this.#pool.idle--;
+    }
+    this.#pool.open--;
+    if (this.busy === 0 && this.#idle.length === 0) this.#group.onMemberEmpty();
+    if (this.#group.isWaiting) this.#group.dispatch();
+  }
+
+  onAnswered(): void {
+    if (this.health.noteAnswer()) this.#group.onHealth(this, true);
+  }
+
+  onUnanswered(): void {
+    if (this.health.noteNoAnswer(this.deadlines.nowMs())) this.#group.onHealth(this, false);
+  }
+
+  onConnectFailure(code: ErrorCode): void {
+    this.#pool.events.onConnectFailure(code);
+    if (this.health.noteConnectFailure(this.deadlines.nowMs())) this.#group.onHealth(this, false);
+    this.#group.onConnectFailure(this);
+  }
+}

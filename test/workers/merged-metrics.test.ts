@@ -1,0 +1,76 @@
+/** The metrics of all workers: the sums, and never less than before. */
+
+import { expect, it } from "vitest";
+import { createRegistry } from "../../src/metrics/registry.ts";
+import { type FamilySnapshot, formatSnapshot } from "../../src/metrics/snapshot.ts";
+import { createMergedMetrics, type MergedMetrics } from "../../src/workers/merged-metrics.ts";
+import { type InProcessWorker, inProcessWorker } from "./in-process-worker.ts";
+
+const NONE = (): readonly FamilySnapshot[] => [];
+
+/** A worker that has counted so much, and holds so much. */
+function workerWith(number: number, counted: number, held = 0): InProcessWorker {
+  const worker = inProcessWorker(number);
+  worker.registry.counter("a_total", "A.").with().add(counted);
+  worker.registry.gauge("b", "B.", () => held);
+  return worker;
+}
+
+async function valuesOf(metrics: MergedMetrics): Promise<Record<string, number>> {
+  const text = formatSnapshot(await metrics.snapshot());
+  const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  return Object.fromEntries(
+    lines.map((line) => {
+      const [name = "", value] = line.split(" ");
+      return [name, Number(value)];
+    }),
+  );
+}
+
+it("are the sums over all, and the primary's own", async () => {
+  const own = createRegistry();
+  own.counter("c_total", "C.").with().add(7);
+  const workers = [workerWith(1, 1, 10), workerWith(2, 2, 20)];
+  const metrics = createMergedMetrics(
+    () => workers,
+    () => own.snapshot(),
+  );
+  expect(await valuesOf(metrics)).toEqual({ a_total: 3, b: 30, c_total: 7 });
+});
+
+it("keep the counts of those that ended, and not what they held", async () => {
+  let workers = [workerWith(1, 5, 10), workerWith(2, 2, 20)];
+  const metrics = createMergedMetrics(() => workers, NONE);
+  const [first] = workers;
+  if (first === undefined) throw new Error("no worker");
+  await metrics.poll(first);
+  workers = workers.slice(1);
+  metrics.gone(first);
+  expect(await valuesOf(metrics)).toEqual({ a_total: 7, b: 20 });
+  workers = [...workers, workerWith(1, 1, 1)];
+  expect(await valuesOf(metrics)).toEqual({ a_total: 8, b: 21 });
+});
+
+it("count one that does not answer as it last did", async () => {
+  const workers = [workerWith(1, 5), workerWith(2, 2)];
+  const metrics = createMergedMetrics(() => workers, NONE);
+  expect(await valuesOf(metrics)).toMatchObject({ a_total: 7 });
+  workers[0]?.hang();
+  workers[1]?.registry.counter("d_total", "D.").with().add(1);
+  expect(await valuesOf(metrics)).toMatchObject({ a_total: 7, d_total: 1 });
+});
+
+it("are asked for once by scrapers that come at the same time", async () => {
+  let asked = 0;
+  const worker = workerWith(1, 1);
+  const counting: InProcessWorker = {
+    ...worker,
+    ask(...question) {
+      asked += 1;
+      return worker.ask(...question);
+    },
+  };
+  const metrics = createMergedMetrics(() => [counting], NONE);
+  await Promise.all([metrics.snapshot(), metrics.snapshot(), metrics.snapshot()]);
+  expect(asked).toBe(1);
+});
