@@ -1,0 +1,107 @@
+/**
+ * What the largest inputs cost: a unit repeated to 64 KiB, anywhere in a text of each format, must not take more than linear
+ * time. What is quadratic there takes seconds; the bound is far above what is linear, and counts the processor's time and
+ * not the clock's, so that a busy machine finds nothing.
+ */
+
+import { ok } from "node:assert/strict";
+import fc from "fast-check";
+import { ChunkedReader } from "../../src/http1/chunked.ts";
+import { HeadBuffer } from "../../src/http1/head-buffer.ts";
+import { parseRequestHead } from "../../src/http1/request-head.ts";
+import { parseResponseHead } from "../../src/http1/response-head.ts";
+import { parseCertificateNames } from "../../src/peer/certificate.ts";
+import { parseHttpSignatureHost } from "../../src/peer/http-signature.ts";
+import { parseServerName, parseUrlServer } from "../../src/peer/server-name.ts";
+import { parseXMatrixOrigin } from "../../src/peer/x-matrix.ts";
+import { extractContext } from "../../src/propagation/extract.ts";
+import { cutServerTiming } from "../../src/propagation/server-timing.ts";
+import { parseAuthority } from "../../src/proxy/authority.ts";
+import { createProxyFields } from "../../src/proxy/field-tags.ts";
+import { formatTrailers } from "../../src/proxy/rewrite.ts";
+import { createTarget, type FuzzTarget } from "./target.ts";
+
+const BYTES = 65_536;
+/** One case of one reader takes 1 ms or so; what is quadratic in 64 Ki takes 1,000 times as long. */
+const CPU_MAX_MS = 500;
+const FIELDS = createProxyFields([]);
+const LINES_MAX = 200;
+
+function bytesOf(text: string): Buffer {
+  return Buffer.from(text, "latin1");
+}
+
+/** Each reader takes the text where it hurts. */
+const READERS: Readonly<Record<string, (text: string) => unknown>> = {
+  "request line": (text) => parseRequestHead(`${text}\r\nHost: a\r\n\r\n`, FIELDS, LINES_MAX),
+  "request fields": (text) =>
+    parseRequestHead(`GET / HTTP/1.1\r\nHost: a\r\n${text}\r\n\r\n`, FIELDS, LINES_MAX),
+  connection: (text) => parseRequestHead(`GET / HTTP/1.1\r\nConnection: ${text}\r\n\r\n`, FIELDS, LINES_MAX),
+  coding: (text) =>
+    parseResponseHead(`HTTP/1.1 200 OK\r\nTransfer-Encoding: ${text}\r\n\r\n`, "GET", FIELDS, LINES_MAX),
+  "keep-alive": (text) =>
+    parseResponseHead(`HTTP/1.1 200 OK\r\nKeep-Alive: ${text}\r\n\r\n`, "GET", FIELDS, LINES_MAX),
+  "head in pieces": (text) => {
+    const buffer = new HeadBuffer(BYTES);
+    const bytes = bytesOf(text);
+    for (let at = 0; at < bytes.length; at += 16) buffer.take(bytes.subarray(at, at + 16), 0);
+  },
+  chunks: (text) => new ChunkedReader(BYTES, () => undefined).read(bytesOf(text), 0),
+  "chunks in pieces": (text) => {
+    const reader = new ChunkedReader(BYTES);
+    const bytes = bytesOf(text);
+    for (let at = 0; at < bytes.length && reader.fault === undefined; at += 16)
+      reader.read(bytes.subarray(at, at + 16), 0);
+  },
+  trailers: (text) => formatTrailers(`${text.replaceAll(/[^a-z:,]/g, "a")}:\r\n\r\n`, FIELDS, false),
+  "x-matrix": (text) => parseXMatrixOrigin([`X-Matrix ${text}`]),
+  signature: (text) =>
+    parseHttpSignatureHost({ authorization: [], signature: [text], signatureInput: [text] }),
+  certificate: (text) => parseCertificateNames(text),
+  "server name": (text) => [parseServerName(text), parseUrlServer(`https://${text}`), parseAuthority(text)],
+  "server-timing": (text) => cutServerTiming(text),
+  context: (text) =>
+    extractContext(
+      ["w3c", "jaeger", "b3"],
+      new Map([
+        ["traceparent", [text]],
+        ["tracestate", [text]],
+        ["uber-trace-id", [text]],
+        ["b3", [text]],
+      ] as const),
+    ),
+};
+
+const unit = fc.string({
+  unit: fc.constantFrom(...'aA0=",;:. \t\\\r\n()[]{}-%_/\xe9'.split(""), "\r\n", 'a="', "trace,"),
+  minLength: 1,
+  maxLength: 5,
+});
+
+interface Case {
+  readonly reader: string;
+  readonly head: string;
+  readonly unit: string;
+  readonly tail: string;
+}
+
+function check({ reader, head, unit: repeated, tail }: Case): void {
+  const text = head + repeated.repeat(Math.ceil(BYTES / repeated.length)) + tail;
+  const before = process.cpuUsage();
+  READERS[reader]?.(text);
+  const ms = process.cpuUsage(before).user / 1000;
+  ok(ms < CPU_MAX_MS, `${reader}: ${ms} ms`);
+}
+
+export const COST: FuzzTarget = createTarget(
+  "cost",
+  fc.property(
+    fc.record({
+      reader: fc.constantFrom(...Object.keys(READERS)),
+      head: fc.oneof(fc.constantFrom("", "a", "a: b\r\n", "0\r\n", 'a="'), unit),
+      unit,
+      tail: fc.oneof(fc.constantFrom("", "\0", "\r\n\r\n"), unit),
+    }),
+    check,
+  ),
+);
