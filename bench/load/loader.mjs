@@ -2,12 +2,19 @@
  * The client of every proxy: keep-alive connections, each with one request open at a time.
  *
  * Run by bench/run.mjs as a process of its own with an IPC channel; one message in, one out:
- *   `{ open: port, connections }` → `{}` · `{ run: rung, requests }` → `{ wallMs }` · `{ close: true }` → `{}`
+ *   `{ open: port, connections, tls? }` → `{}` · `{ run: rung, requests }` → `{ wallMs }` · `{ close: true }` → `{}`
+ *   `{ pace: rung, perSecond, seconds }` → load/pace.mjs · `{ shake: port, tls, times, isResumed }` → load/handshakes.mjs
  * An answer that is not a whole 200 ends the run with `{ error }`: a number from failed requests is no number.
  */
 
 import { connect } from "node:net";
+import { connect as connectOverTls } from "node:tls";
 import { CAPTURED, requestsOf } from "./captured.mjs";
+import { shakeHands } from "./handshakes.mjs";
+import { runAtPace } from "./pace.mjs";
+
+/** Opened at once: fewer than the shortest queue of connections that a listener here has. */
+const OPENED_AT_ONCE = 100;
 
 const LAST_CHUNK = "\r\n0\r\n\r\n";
 const requests = Object.fromEntries(Object.keys(CAPTURED).map((rung) => [rung, requestsOf(rung)]));
@@ -21,9 +28,11 @@ function isWhole(text) {
   return length !== undefined && text.length === headEnd + 4 + Number(length);
 }
 
-function openConnection(port) {
+function openConnection(port, tls) {
   return new Promise((resolve, reject) => {
-    const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+    const place = { port, host: "127.0.0.1", noDelay: true };
+    const socket =
+      tls === undefined ? connect(place) : connectOverTls({ ...place, ca: tls.ca, servername: tls.name });
     const connection = { socket, onAnswer: undefined, onFault: reject };
     let held = "";
     socket.on("data", (bytes) => {
@@ -39,8 +48,17 @@ function openConnection(port) {
     });
     socket.on("error", (error) => connection.onFault(error));
     socket.on("close", () => connection.onFault(new Error("the proxy closed a connection")));
-    socket.on("connect", () => resolve(connection));
+    socket.on(tls === undefined ? "connect" : "secureConnect", () => resolve(connection));
   });
+}
+
+async function openAll({ open: port, connections: count, tls }) {
+  const opened = [];
+  while (opened.length < count) {
+    const batch = Math.min(OPENED_AT_ONCE, count - opened.length);
+    opened.push(...(await Promise.all(Array.from({ length: batch }, () => openConnection(port, tls)))));
+  }
+  return opened;
 }
 
 function run(connections, rung, count) {
@@ -67,12 +85,12 @@ let connections = [];
 
 async function obey(message) {
   if (message.open !== undefined) {
-    connections = await Promise.all(
-      Array.from({ length: message.connections }, () => openConnection(message.open)),
-    );
+    connections = await openAll(message);
     return {};
   }
   if (message.run !== undefined) return await run(connections, message.run, message.requests);
+  if (message.pace !== undefined) return await runAtPace(connections, requests[message.pace], message);
+  if (message.shake !== undefined) return await shakeHands(message);
   for (const connection of connections) {
     connection.onFault = () => undefined;
     connection.socket.destroy();

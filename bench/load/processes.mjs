@@ -1,19 +1,25 @@
 /**
  * The benchmark's child processes: started, pinned to a core, asked, read from /proc, and ended whatever happens.
  *
- * Source: proc(5), /proc/PID/stat fields 14 and 15 (all threads of the process), /proc/PID/status.
+ * Source: proc(5), /proc/PID/stat fields 14 and 15 (all threads of the process), /proc/PID/task/TID/schedstat (nanoseconds on a
+ * CPU, docs.kernel.org/scheduler/sched-stats.html), /proc/PID/status.
  * Not here: what the processes are.
  */
 
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
+import { availableParallelism } from "node:os";
 import { setTimeout as wait } from "node:timers/promises";
 
-/** The proxy under test has this core for itself; the load, the upstream and the collector share the other. */
-export const PROXY_CORE = 0;
-export const LOAD_CORE = 1;
+/** The proxy under test has this core for itself; the load, the upstream and the collector share the others. */
+export const PROXY_CORE = "0";
+/** @returns {string} as taskset wants it: `1`, or `1-3` */
+export function loadCores(first = 1) {
+  const last = availableParallelism() - 1;
+  return last > first ? `${first}-${last}` : `${first}`;
+}
 /** USER_HZ is 100 on every Linux that Node runs on. */
 const MS_PER_TICK = 10;
 /** No step of a run takes nearly as long. */
@@ -25,7 +31,7 @@ const LAST_WORDS = 400;
 
 export function canPin() {
   try {
-    execFileSync("taskset", ["-c", `${PROXY_CORE},${LOAD_CORE}`, "true"], { stdio: "ignore" });
+    execFileSync("taskset", ["-c", `${PROXY_CORE},1`, "true"], { stdio: "ignore" });
     return true;
   } catch {
     return false; // No taskset, or no second core.
@@ -38,10 +44,10 @@ export function createProcesses(isPinned) {
 
   /**
    * @param {string[]} command
-   * @param {{ core: number, env?: object, hasChannel?: boolean, onLine?: (text: string) => void }} options
+   * @param {{ core: string, env?: object, hasChannel?: boolean, onLine?: (text: string) => void }} options
    */
   function start(command, { core, env, hasChannel = false, onLine }) {
-    const [file, ...parameters] = isPinned ? ["taskset", "-c", `${core}`, ...command] : command;
+    const [file, ...parameters] = isPinned ? ["taskset", "-c", core, ...command] : command;
     const child = spawn(file, parameters, {
       env: { ...process.env, ...env },
       stdio: ["ignore", onLine === undefined ? "ignore" : "pipe", "pipe", ...(hasChannel ? ["ipc"] : [])],
@@ -60,8 +66,8 @@ export function createProcesses(isPinned) {
   return {
     start,
     /** A program of ours with a channel. @returns the child, and the first thing it said */
-    async startPeer(script) {
-      const child = start([process.execPath, script], { core: LOAD_CORE, hasChannel: true });
+    async startPeer(script, core = loadCores()) {
+      const child = start([process.execPath, script], { core, hasChannel: true });
       const [hello] = await once(child, "message", { signal: AbortSignal.timeout(STEP_TIMEOUT_MS) });
       return { child, hello };
     },
@@ -96,14 +102,30 @@ export async function untilListening(child, port) {
   throw new Error("it does not listen");
 }
 
-/** User and system time of a process, all its threads and its children, in ms; resolution 10 ms. */
+/** Time on a CPU of a process, all its threads and its children, in ms. */
 export function cpuMs(pid) {
+  // Ticks count threads that have ended as well; nanoseconds only those that live, but a run of nginx is a few ticks.
+  const own = Math.max(ticksMs(pid), threadsMs(pid));
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").split(" ").filter(Boolean);
+  return children.reduce((sum, child) => sum + cpuMs(child), own);
+}
+
+function ticksMs(pid) {
   const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
   // The name in brackets may hold spaces; utime and stime are the 12th and 13th field behind it.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const own = (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").split(" ").filter(Boolean);
-  return children.reduce((sum, child) => sum + cpuMs(child), own);
+  return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
+}
+
+/** The same of the threads that live, to the nanosecond; 0 where the kernel does not count it. */
+function threadsMs(pid) {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`);
+    const times = threads.map((thread) => readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "latin1"));
+    return times.reduce((sum, text) => sum + Number(text.split(" ")[0]) / 1e6, 0);
+  } catch {
+    return 0; // A thread ended meanwhile, or a kernel without it.
+  }
 }
 
 /** @returns {{ rssMb: number, peakMb: number }} resident memory now and at its highest, in 10⁶ bytes */

@@ -17,11 +17,12 @@ function range(values, digits) {
  * What the subject costs, as a share of another contestant's cost in the same round: a busy machine slows both.
  *
  * @param {{ name: string, rung: string, round: number, cpuUs: number }[]} samples
+ * @param {string} [key] which of a sample's numbers, if not the CPU
  * @returns {number[]} one ratio a round
  */
-export function pairedRatios(samples, rung, subject, other) {
+export function pairedRatios(samples, rung, subject, other, key = "cpuUs") {
   const cost = (name, round) =>
-    samples.find((sample) => sample.name === name && sample.rung === rung && sample.round === round)?.cpuUs;
+    samples.find((sample) => sample.name === name && sample.rung === rung && sample.round === round)?.[key];
   const rounds = [...new Set(samples.map(({ round }) => round))];
   return rounds
     .map((round) => cost(subject, round) / cost(other, round))
@@ -47,7 +48,8 @@ export function cpuTable(samples, rung, subject, contestants) {
   return `${title}\n${align([["", "µs (min–max)", `${subject} ÷ it`, "busy", "requests/s"], ...rows])}\n`;
 }
 
-function align(rows) {
+/** Columns under each other, the first to the left. @param {string[][]} rows of the same length */
+export function align(rows) {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   return rows
     .map((row) =>
@@ -57,9 +59,46 @@ function align(rows) {
     .join("\n");
 }
 
-/** @param {{ what: string, value: number | undefined, atMost: number, unit?: string }} bar */
-export function barLine({ what, value, atMost, unit = "" }) {
-  if (value === undefined) return `  not measured  ${what} (at most ${atMost}${unit})`;
-  const verdict = value <= atMost ? "PASS" : "MISS";
-  return `  ${verdict}  ${what}: ${value.toFixed(2)}${unit} (at most ${atMost}${unit})`;
+/**
+ * @typedef {object} Bar one limit of the product
+ * @property {string} what
+ * @property {number | undefined} value undefined where it was not measured, `why` then says why
+ * @property {number} [atMost] @property {number} [atLeast] one of the two
+ * @property {string} [unit] @property {string} [why]
+ *
+ * @param {Bar} bar @returns {string} a line: value, bar, met or missed
+ */
+export function barLine({ what, value, atMost, atLeast, unit = "", why = "" }) {
+  const bar = atMost === undefined ? `at least ${atLeast}${unit}` : `at most ${atMost}${unit}`;
+  if (value === undefined || Number.isNaN(value)) {
+    return `  not measured  ${what} (${bar})${why === "" ? "" : `: ${why}`}`;
+  }
+  const isMet = atMost === undefined ? value >= atLeast : value <= atMost;
+  return `  ${isMet ? "met   " : "MISSED"}  ${what}: ${value.toFixed(2)}${unit} (${bar})`;
+}
+
+/**
+ * The medians of a rung's samples, one row a contestant.
+ *
+ * @param {object[]} samples each with `name` and the numbers of the columns
+ * @param {[string, (sample: object) => number, (value: number) => string][]} columns title, number, text
+ */
+export function medianTable(title, samples, columns) {
+  const rows = [...new Set(samples.map(({ name }) => name))].map((name) => {
+    const own = samples.filter((sample) => sample.name === name);
+    return [name, ...columns.map(([, number, text]) => text(median(own.map(number))))];
+  });
+  return `  ${title}\n${align([["", ...columns.map(([head]) => head)], ...rows])}`;
+}
+
+/**
+ * The median of the slopes between all pairs of points: half of the points may be anywhere, and it still is the line's.
+ *
+ * @param {[number, number][]} points at least two, no two with the same x
+ */
+export function medianSlope(points) {
+  const slopes = points.flatMap(([x, y], index) =>
+    points.slice(index + 1).map(([laterX, laterY]) => (laterY - y) / (laterX - x)),
+  );
+  return median(slopes);
 }

@@ -3,7 +3,7 @@
  *
  * Source: https://www.envoyproxy.io/docs/envoy/v1.40.0/api-v3/config/trace/v3/opentelemetry.proto. Its tracer sends after
  * every fifth span unless told otherwise; `spansPerExport` sets that, so that a batch can be as large as ours.
- * Not here: access logs, TLS, an admin listener.
+ * Not here: access logs, an admin listener.
  */
 
 const TYPE = "type.googleapis.com/envoy";
@@ -47,12 +47,28 @@ function tracing(sink) {
   };
 }
 
+function transport(tls) {
+  return {
+    name: "envoy.transport_sockets.tls",
+    typed_config: {
+      "@type": `${TYPE}.extensions.transport_sockets.tls.v3.DownstreamTlsContext`,
+      common_tls_context: {
+        alpn_protocols: ["http/1.1"],
+        tls_params: { tls_minimum_protocol_version: "TLSv1_2", tls_maximum_protocol_version: "TLSv1_3" },
+        tls_certificates: [
+          { certificate_chain: { filename: tls.certificate }, private_key: { filename: tls.key } },
+        ],
+      },
+    },
+  };
+}
+
 /**
- * @param {{ listen: number, upstream: number, sink?: { port: number, path: string, spansPerExport: number } }} options
+ * @param {{ listen: number, upstream: number, tls?: { certificate: string, key: string }, sink?: { port: number, path: string, spansPerExport: number } }} options
  *   ports; without `sink` nothing is traced
  * @returns {string} a bootstrap config as JSON
  */
-export function envoyConfig({ listen, upstream, sink }) {
+export function envoyConfig({ listen, upstream, tls, sink }) {
   const connectionManager = {
     "@type": `${TYPE}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`,
     stat_prefix: "inbound",
@@ -76,7 +92,7 @@ export function envoyConfig({ listen, upstream, sink }) {
       listeners: [
         {
           address: { socket_address: { address: LOCALHOST, port_value: listen } },
-          filter_chains: [{ filters: [filter] }],
+          filter_chains: [{ filters: [filter], ...(tls && { transport_socket: transport(tls) }) }],
         },
       ],
       clusters: [cluster("upstream", upstream), ...(sink ? [cluster("sink", sink.port)] : [])],

@@ -1,12 +1,12 @@
 /**
- * The least that a proxy on Node's own HTTP does: `node bench/proxies/node-http.mjs LISTEN_PORT UPSTREAM_PORT`.
+ * The least that a proxy on Node's own HTTP does: `node bench/proxies/node-http.mjs LISTEN_PORT UPSTREAM_PORT CONNECTIONS`.
  * One request in, one request out on a kept connection, bodies piped. No header is touched, nothing is traced.
  */
 
 import { Agent, createServer, request } from "node:http";
 
-const [listenPort, upstreamPort] = process.argv.slice(2).map(Number);
-const agent = new Agent({ keepAlive: true });
+const [listenPort, upstreamPort, connections] = process.argv.slice(2).map(Number);
+const agent = new Agent({ keepAlive: true, maxFreeSockets: connections });
 
 const server = createServer((incoming, answer) => {
   const { method, url: path, headers } = incoming;
