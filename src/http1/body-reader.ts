@@ -7,6 +7,17 @@
 import { ChunkedReader } from "./chunked.ts";
 import { CHUNKED, UNTIL_CLOSE } from "./framing.ts";
 
+/**
+ * libuv reads into buffers of 64 KiB. One that is full is followed by the next before anything else happens, so the next
+ * request could be on its way before what stood behind the response is seen, and would be answered with it.
+ */
+const READ_BYTES = 65_536;
+
+/** Whether anything stands, or could, behind a message that ends at `end` of what was read. */
+export function mayHaveMore(bytes: Buffer, end: number): boolean {
+  return end < bytes.length || bytes.length >= READ_BYTES;
+}
+
 /** What a piece of input held of the body. */
 export interface BodyPiece {
   /** End of the bytes to pass on as they are. */

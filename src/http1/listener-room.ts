@@ -137,7 +137,7 @@ export function createRoom(options: RoomOptions): Room {
       if (!leaving.delete(connection)) forget(connection);
     },
     destroyAll() {
-      for (const { socket } of [...connections.keys(), ...leaving]) socket.destroy();
+      for (const connection of [...connections.keys(), ...leaving]) connection.cut();
       for (const socket of sockets) socket.destroy();
     },
   };

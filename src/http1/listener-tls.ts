@@ -9,6 +9,8 @@
  * Sessions are resumed by tickets alone (RFC 5077; RFC 8446, section 2.2): nothing is kept here, and whoever holds the
  * keys can resume, other processes too. A ticket carries the client's certificate and what came of its verification, so
  * the keys are derived from the authorities as well: with other authorities no ticket of before is worth anything.
+ * A connection has one handshake, so that what its certificate proves can't change afterwards: no renegotiation (RFC 9325,
+ * section 3.5), as with nginx and haproxy.
  * A handshake begins when the ClientHello is there (listener-hello.ts): its server name says which certificate to show, and
  * a client that sends nothing costs no TLS state.
  * Not here: reading and watching files (app-tls.ts); the bound on handshakes (listener-room.ts).
@@ -111,7 +113,7 @@ interface Servers {
 /** @throws what OpenSSL says of a certificate, a key or an authority that it can't use */
 export async function createTlsAcceptor(tls: ListenerTls, options: TlsAcceptorOptions): Promise<TlsAcceptor> {
   // node:tls takes its share of the start-up time, so only those pay who use it.
-  const [{ createServer }, { createHash, hkdfSync, X509Certificate }] = await Promise.all([
+  const [{ createServer }, { constants, createHash, hkdfSync, X509Certificate }] = await Promise.all([
     import("node:tls"),
     import("node:crypto"),
   ]);
@@ -128,13 +130,18 @@ export async function createTlsAcceptor(tls: ListenerTls, options: TlsAcceptorOp
     const server = createServer(
       {
         ...SHARED,
+        // A client could show another certificate in a second handshake, and node:tls would go on calling it authorized.
+        secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
         cert,
         key,
         ca,
         handshakeTimeout: options.handshakeTimeoutMs,
         requestCert: ca !== undefined,
       },
-      (socket) => options.onSecure(socket),
+      (socket) => {
+        socket.allowHalfOpen = true;
+        options.onSecure(socket);
+      },
     );
     // A failed or too slow handshake: node:tls only tells of it, and the socket would stay open for good.
     server.on("tlsClientError", (error: NodeJS.ErrnoException, socket) => {
@@ -171,7 +178,11 @@ export async function createTlsAcceptor(tls: ListenerTls, options: TlsAcceptorOp
     accept(socket) {
       readHello(socket, options.handshakeTimeoutMs, (hello) => {
         if (typeof hello === "string") options.onFailed(hello);
-        else findServer(servers, hello.serverName ?? "").emit("connection", socket);
+        else {
+          // Half a handshake is none: who ends his side in it is gone, and node:tls would wait for him until the time limit.
+          socket.allowHalfOpen = false;
+          findServer(servers, hello.serverName ?? "").emit("connection", socket);
+        }
       });
     },
     async setCertificates(next) {

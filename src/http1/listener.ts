@@ -111,7 +111,11 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
     options.tls &&
     (await createTlsAcceptor(options.tls, {
       handshakeTimeoutMs: options.limits.headTimeoutMs,
-      onSecure: (socket) => room.enter(new ServerConnection(socket, owner)),
+      onSecure(socket) {
+        const connection = new ServerConnection(socket, owner);
+        room.enter(connection);
+        if (isDraining) connection.close(); // It would wait for a first request.
+      },
       onFailed: (reason) => counts?.handshakeFailed(reason),
     }));
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
@@ -144,6 +148,8 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
       await closed;
       // The server closes a turn before its last connection has told its owner, whose span would be lost.
       if (!room.isEmpty) await new Promise<void>((resolve) => (onEmpty = resolve));
+      // It knows nothing of adopted sockets: one whose handshake is not over would have no time limit from now on.
+      room.destroyAll();
     },
     destroy() {
       isDraining = true;

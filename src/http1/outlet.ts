@@ -53,6 +53,11 @@ export class Outlet {
     this.#unwritten = this.#socket.writableLength;
   }
 
+  /** Whether bytes wait for the reader, and it is given time. */
+  get isAwaited(): boolean {
+    return this.#unwritten > 0;
+  }
+
   /** Whether it has taken some of what waited since then: it is slow, but reads. */
   get hasDrainedSome(): boolean {
     return this.#socket.writableLength < this.#unwritten;

@@ -38,8 +38,11 @@ export interface RequestHead {
   /** Bytes, or `CHUNKED`. */
   readonly bodyLength: number;
   readonly connection: ConnectionOptions;
-  /** The client waits for a 100 before it sends its body. */
-  readonly expectsContinue: boolean;
+  /**
+   * There are a body and an Expect line, whatever it says. A server that knows Expect badly may answer at once and take the body for
+   * the next request, as which it would be answered to somebody else (0.CL, https://portswigger.net/research/http1-must-die).
+   */
+  readonly hasExpectedBody: boolean;
 }
 
 /** RFC 9110 section 9.1 sets no bound; the longest registered method has 17 letters. */
@@ -99,7 +102,7 @@ function withFraming(lines: Lines): RequestHead | RequestRefusal {
   let host: string | undefined;
   let length: number | undefined;
   let isChunked = false;
-  let expectsContinue = false;
+  let hasExpectation = false;
   let connection: string[] | undefined;
   for (let index = 0; index < marks.length; index += MARK_SIZE) {
     switch (marks[index]) {
@@ -125,7 +128,7 @@ function withFraming(lines: Lines): RequestHead | RequestRefusal {
         (connection ??= []).push(fieldValue(text, marks, index));
         break;
       case FIELD.EXPECT:
-        expectsContinue ||= fieldValue(text, marks, index).toLowerCase() === "100-continue";
+        hasExpectation = true;
         break;
     }
   }
@@ -145,7 +148,7 @@ function withFraming(lines: Lines): RequestHead | RequestRefusal {
     host: host ?? "",
     bodyLength: isChunked ? CHUNKED : (length ?? 0),
     connection: options,
-    expectsContinue: expectsContinue && !isHttp10,
+    hasExpectedBody: hasExpectation && (isChunked || (length ?? 0) > 0),
   };
 }
 

@@ -34,6 +34,10 @@ export interface ResponseHead {
   readonly keepAliveSeconds: number | undefined;
 }
 
+const HEAD_START = "HTTP/1.";
+/** That, behind the empty lines that are let through (head-buffer.ts). */
+const BEGINNING_BYTES = HEAD_START.length + 4;
+
 /** The reason phrase may be missing with its space, as some servers send it (RFC 9112 section 4). */
 const RESPONSE_HEAD = new RegExp(
   `^HTTP/1\\.[01] [1-9][0-9]{2}(?: [\\t\\x20-\\x7e\\x80-\\xff]*)?\\r\\n${FIELD_LINES}$`,
@@ -96,6 +100,15 @@ export function parseResponseHead(
     connection: options,
     keepAliveSeconds,
   };
+}
+
+/**
+ * Whether what begins at `from` may yet become the head of a response. What speaks another protocol (a TLS alert, a greeting)
+ * never sends a head's end, and would hold its client until the time limit.
+ */
+export function mayBeResponseHead(bytes: Buffer, from: number): boolean {
+  const text = bytes.toString("latin1", from, from + BEGINNING_BYTES).replace(/^(?:\r\n)*\r?/, "");
+  return HEAD_START.startsWith(text.slice(0, HEAD_START.length));
 }
 
 /** RFC 9112 section 6.3, rule 1. */

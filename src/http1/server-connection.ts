@@ -179,6 +179,11 @@ export class ServerConnection implements DeadlineOwner {
     this.deadlineMs = this.#owner.deadlines.nowMs() + this.#owner.limits.bodyTimeoutMs;
   }
 
+  /** Where an answer's bytes wait for the client at the same time, that limit goes on: the upstream may be waiting for them. */
+  #expectNoBytes(): void {
+    if (!this.outlet.isAwaited) this.deadlineMs = NO_DEADLINE;
+  }
+
   #refuse(refusal: RequestRefusal): void {
     this.#incoming = undefined;
     this.#owner.onRefused(refusal, this);
@@ -201,14 +206,14 @@ export class ServerConnection implements DeadlineOwner {
     this.#consume(bytes, piece.end);
     if (piece.isDone) {
       this.#phase = "answer";
-      this.deadlineMs = NO_DEADLINE;
+      this.#expectNoBytes();
     } else {
       this.#expectBytes();
     }
     if (piece.passEnd > from) {
       const part = from === 0 && piece.passEnd === bytes.length ? bytes : bytes.subarray(from, piece.passEnd);
       if (!handler.onRequestBytes(part) && !piece.isDone) {
-        this.deadlineMs = NO_DEADLINE; // The wait is the upstream's, and has its own limit.
+        this.#expectNoBytes(); // The wait is the upstream's, and has its own limit.
         this.socket.pause();
       }
     }
@@ -237,10 +242,12 @@ export class ServerConnection implements DeadlineOwner {
   readonly #onDrain = (): void => {
     this.outlet.drained();
     if (this.#phase === "flush") {
-      this.#awaitRequest();
+      if (this.#owner.isDraining) this.close();
+      else this.#awaitRequest();
       return;
     }
-    if (this.#phase === "answer" && this.#isAnswering) this.deadlineMs = NO_DEADLINE;
+    const isBodyAwaited = this.#phase === "body" && !this.socket.isPaused();
+    if (this.#isAnswering && this.#phase !== "closing" && !isBodyAwaited) this.deadlineMs = NO_DEADLINE;
     this.#handler?.onClientDrain();
   };
 
@@ -300,6 +307,12 @@ export class ServerConnection implements DeadlineOwner {
     const isTcp = this.socket.remoteAddress !== undefined && !("encrypted" in this.socket);
     if (isTcp) this.socket.resetAndDestroy();
     else this.socket.destroy();
+  }
+
+  /** Ends it now, whatever it is doing: a request that has no answer yet is refused, an answer that has begun is broken off. */
+  cut(): void {
+    this.#lose("DRAINING", undefined);
+    this.socket.destroy();
   }
 
   /** Gives the socket away, with what was read ahead; nothing of this object touches it any more. */

@@ -17,14 +17,14 @@
 
 import { connect, type Socket } from "node:net";
 import type { ErrorCode } from "../core/errors.ts";
-import { BodyReader } from "./body-reader.ts";
+import { BodyReader, mayHaveMore } from "./body-reader.ts";
 import { type DeadlineOwner, type Deadlines, NO_DEADLINE } from "./deadlines.ts";
 import type { FieldTable } from "./fields.ts";
 import { UNTIL_CLOSE } from "./framing.ts";
 import { HeadBuffer } from "./head-buffer.ts";
 import type { ConnectionLimits } from "./limits.ts";
 import { Outlet } from "./outlet.ts";
-import { parseResponseHead, type ResponseHead } from "./response-head.ts";
+import { mayBeResponseHead, parseResponseHead, type ResponseHead } from "./response-head.ts";
 
 /** Where to connect: `key` names it in the pool, `host` is an IP address. */
 export type UpstreamAddress =
@@ -59,6 +59,9 @@ export interface UpstreamOwner {
   onAnswered(): void;
   /** A request got no response: the connection ended, or a time limit passed. Not told of an idle one that was closed. */
   onUnanswered(): void;
+  /** The client owes a part of its body; told again and again. */
+  onBodyAwaited(connection: UpstreamConnection): void;
+  onBodyDone(connection: UpstreamConnection): void;
   onReleased(connection: UpstreamConnection): void;
   /** Once, whatever became of it; for a detached one when its socket closes. */
   onClosed(connection: UpstreamConnection): void;
@@ -73,14 +76,6 @@ export interface UpstreamConnector {
 /** More interim responses than any server sends before its answer. */
 const INTERIM_MAX = 16;
 const STATUS_SWITCHING = 101;
-const STATUS_LINE_START = "HTTP/1.";
-/** That, behind the empty lines that are let through (head-buffer.ts). */
-const BEGINNING_BYTES = STATUS_LINE_START.length + 4;
-/**
- * libuv reads into buffers of 64 KiB. One that is full is followed by the next before anything else happens, so the next
- * request could be on its way before what stood behind the response is seen, and would be answered with it.
- */
-const READ_BYTES = 65_536;
 /** An idle connection is dropped this long before the upstream said it would, so that no request meets the end. */
 const KEEP_ALIVE_MARGIN_MS = 1000;
 
@@ -130,9 +125,13 @@ export class UpstreamConnection implements DeadlineOwner {
     return this.#phase !== "closed" && this.#phase !== "detached";
   }
 
-  /** After `onResponseEnd`: whether the framing and the upstream let another request follow. */
+  get address(): UpstreamAddress {
+    return this.#owner.address;
+  }
+
+  /** After `onResponseEnd`: whether the framing and the upstream, which may not have read all of this one, let a request follow. */
   get isReusable(): boolean {
-    return this.#isReusable && this.#phase === "idle";
+    return this.#isReusable && this.#phase === "idle" && this.socket.writableLength === 0;
   }
 
   /** Takes the connection for one exchange; the request itself is written to `outlet`. */
@@ -147,9 +146,15 @@ export class UpstreamConnection implements DeadlineOwner {
     this.deadlineMs = NO_DEADLINE;
   }
 
+  /** What came of the request's body is written, and its client owes the rest. */
+  awaitBody(): void {
+    this.#owner.onBodyAwaited(this);
+  }
+
   /** All of the request is written: the response has its time limit from now on. */
   expectResponse(): void {
     this.#isRequestWritten = true;
+    this.#owner.onBodyDone(this);
     this.#limitWait();
   }
 
@@ -207,10 +212,7 @@ export class UpstreamConnection implements DeadlineOwner {
     this.#hasAnswered = true;
     const isBeginning = !this.#head.isPartial;
     const found = this.#head.take(bytes, from);
-    if (found === "more") {
-      if (isBeginning && !mayBeStatusLine(bytes, from)) this.fail("UPSTREAM_MALFORMED");
-      return bytes.length;
-    }
+    if (found === "more" && !(isBeginning && !mayBeResponseHead(bytes, from))) return bytes.length;
     const isFault = typeof found === "string";
     const head = isFault
       ? undefined
@@ -275,7 +277,8 @@ export class UpstreamConnection implements DeadlineOwner {
       this.fail("UPSTREAM_MALFORMED");
       return bytes.length;
     }
-    if (!piece.isDone) this.#expectBytes();
+    // Bytes without their coding were passed on already, and may have met a client who has no room.
+    if (!piece.isDone && !this.socket.isPaused()) this.#expectBytes();
     if (piece.passEnd > from && this.#unframed === undefined) {
       const part = from === 0 && piece.passEnd === bytes.length ? bytes : bytes.subarray(from, piece.passEnd);
       if (this.#handler?.onResponseBytes(part) === false && !piece.isDone) this.#pause();
@@ -331,13 +334,21 @@ export class UpstreamConnection implements DeadlineOwner {
   };
 
   readonly #onEnd = (): void => {
-    if (this.#phase === "body" && this.#isUntilClose) {
+    if (this.#phase === "body" && this.#isUntilClose && !this.#wasReset()) {
       this.#finish("", false);
       this.destroy();
     } else {
       this.fail("UPSTREAM_CLOSED");
     }
   };
+
+  /**
+   * libuv tells of a reset as of an end where bytes came with it (uv__stream_io, POLLHUP): a body that was cut would pass for
+   * whole. A socket that was reset has no peer; node:net keeps the first answer, so nothing else may ask for it before.
+   */
+  #wasReset(): boolean {
+    return "host" in this.#owner.address && this.socket.remoteAddress === undefined;
+  }
 
   readonly #onError = (): void => {
     this.fail(this.#phase === "connecting" ? "UPSTREAM_REFUSED" : "UPSTREAM_CLOSED");
@@ -383,18 +394,4 @@ export class UpstreamConnection implements DeadlineOwner {
     this.socket.destroy();
     this.#owner.onClosed(this);
   }
-}
-
-/**
- * Whether what begins here may yet become the head of a response. What speaks another protocol (a TLS alert, a greeting)
- * never sends a head's end, and would hold its client until the time limit.
- */
-function mayBeStatusLine(bytes: Buffer, from: number): boolean {
-  const text = bytes.toString("latin1", from, from + BEGINNING_BYTES).replace(/^(?:\r?\n)*\r?/, "");
-  return STATUS_LINE_START.startsWith(text.slice(0, STATUS_LINE_START.length));
-}
-
-/** Whether anything stands, or could, behind a response that ends at `end` of what was read. */
-function mayHaveMore(bytes: Buffer, end: number): boolean {
-  return end < bytes.length || bytes.length >= READ_BYTES;
 }

@@ -3,8 +3,8 @@
  *
  * A request goes to the least busy address that is in (upstream-health.ts); among equals they take turns. Where all are
  * out it goes to the one whose trial is due soonest: no request is refused because of an opinion of ours. Where all that
- * are in have `limits.upstream_connections`, it waits, first in first out, at most `limits.connect_timeout` and beside at
- * most `limits.upstream_queue` others.
+ * are in have `limits.upstream_connections`, a client that is slow with its body loses its place (upstream-slow.ts), or the
+ * request waits, first in first out, at most `limits.connect_timeout` and beside at most `limits.upstream_queue` others.
  *
  * With one address and an idle connection nothing is allocated and nothing is searched: an array's pop.
  * Not here: where the addresses come from (proxy/upstream-names.ts; an outbound target has one, which was checked).
@@ -74,7 +74,7 @@ export class UpstreamGroup implements DeadlineOwner {
    */
   take(taker: UpstreamTaker, isFresh: boolean): UpstreamWait | undefined {
     // Whoever waits was offered each room as it came, so what is left is for the next to ask.
-    const member = this.#pool.isClosed ? undefined : this.pick(undefined);
+    const member = this.#pool.isClosed ? undefined : (this.pick(undefined) ?? this.#makeRoom());
     const idle = member === undefined || isFresh ? undefined : member.takeIdle();
     if (idle !== undefined) {
       taker.onUpstream(idle, 0);
@@ -129,6 +129,11 @@ export class UpstreamGroup implements DeadlineOwner {
       : (best ?? (isOneIn ? undefined : soonest));
   }
 
+  /** Those who wait are offered the room first. @returns the member that has room even so */
+  #makeRoom(): UpstreamMember | undefined {
+    return this.#members.some((member) => member.breakOffSlow()) ? this.pick(undefined) : undefined;
+  }
+
   #isTrialDue({ health }: UpstreamMember, outUntilMs: number): boolean {
     const nowMs = this.#pool.deadlines.nowMs();
     if (outUntilMs > nowMs) return false;
@@ -172,6 +177,7 @@ export class UpstreamGroup implements DeadlineOwner {
   }
 
   onDeadline(): void {
+    for (const member of this.#members) member.breakOffSlow(); // Whoever waits the longest gets the room.
     const limitMs = this.#pool.limits.connectTimeoutMs;
     const nowMs = this.#pool.deadlines.nowMs();
     for (const wait of this.#waiting) {

@@ -15,6 +15,7 @@ import {
   type UpstreamOwner,
 } from "./upstream-connection.ts";
 import { UpstreamHealth } from "./upstream-health.ts";
+import { SlowBodies } from "./upstream-slow.ts";
 
 /**
  * Idle connections kept for one address, and in all of a pool; more are closed when they come back. As many as exchanges
@@ -74,6 +75,7 @@ export class UpstreamMember implements UpstreamOwner {
   readonly #group: MemberOwner;
   readonly #pool: UpstreamPoolState;
   readonly #idle: UpstreamConnection[] = [];
+  readonly #slow = new SlowBodies();
   #isRetired = false;
 
   constructor(address: UpstreamAddress, group: MemberOwner, pool: UpstreamPoolState) {
@@ -122,6 +124,19 @@ export class UpstreamMember implements UpstreamOwner {
     for (const connection of this.#idle.slice()) connection.destroy(); // Each leaves the list.
   }
 
+  /** Makes room where a client is too slow with its body. @returns whether there is room now */
+  breakOffSlow(): boolean {
+    return this.#slow.breakOffOne(this.deadlines.nowMs());
+  }
+
+  onBodyAwaited(connection: UpstreamConnection): void {
+    this.#slow.await(connection, this.deadlines.nowMs());
+  }
+
+  onBodyDone(connection: UpstreamConnection): void {
+    this.#slow.done(connection);
+  }
+
   onReleased(connection: UpstreamConnection): void {
     const pool = this.#pool;
     const hasPlace =
@@ -138,6 +153,7 @@ export class UpstreamMember implements UpstreamOwner {
   }
 
   onClosed(connection: UpstreamConnection): void {
+    this.#slow.done(connection);
     const at = this.#idle.indexOf(connection);
     if (at === -1) {
       this.busy--;

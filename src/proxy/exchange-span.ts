@@ -1,8 +1,8 @@
 /** From what an exchange knows at its end to its span, made for sampled requests only, and to a line in the book of peers. */
 
-import type { Socket } from "node:net";
 import type { ErrorCode } from "../core/errors.ts";
 import type { RequestHead } from "../http1/request-head.ts";
+import type { UpstreamAddress } from "../http1/upstream-connection.ts";
 import type { Direction } from "../metrics/proxy-metrics.ts";
 import type { Meeting } from "../peer/peer-book.ts";
 import {
@@ -33,8 +33,8 @@ export interface ExchangeFacts {
   removed: number;
   status: number | undefined;
   error: ErrorCode | undefined;
-  /** The last connection that was tried. */
-  upstream: Socket | undefined;
+  /** Of the last connection that was opened. */
+  upstream: UpstreamAddress | undefined;
   resendCount: number;
 }
 
@@ -125,7 +125,8 @@ function borderFacts(crossing: Crossing, headersRemoved: number): BorderFacts {
   };
 }
 
-function remoteEnd(socket: Socket | undefined): Endpoint | undefined {
-  const address = socket?.remoteAddress;
-  return address === undefined ? undefined : { address, port: socket?.remotePort };
+/** As it was dialled: a socket that has failed no longer knows. */
+function remoteEnd(upstream: UpstreamAddress | undefined): Endpoint | undefined {
+  if (upstream === undefined || !("host" in upstream)) return undefined;
+  return { address: upstream.host, port: upstream.port };
 }

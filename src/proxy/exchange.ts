@@ -125,6 +125,7 @@ export function openExchange(
     if (typeof place === "string") exchange.answer({ code: place });
     else exchange.send(place, formatRequest(head, target.path, fields.cuts, added));
   });
+  exchange.isOpening = false;
   return exchange.isOver ? undefined : exchange;
 }
 
@@ -132,6 +133,8 @@ class Exchange implements RequestHandler, ResponseHandler, UpstreamTaker {
   readonly #context: ExchangeContext;
   readonly #connection: ServerConnection;
   readonly #facts: ExchangeFacts;
+  /** Within `openExchange`: the body may lie right behind the head, and then both leave in one write. */
+  isOpening = true;
   #place: UpstreamPlace | undefined;
   #wait: UpstreamWait | undefined;
   #upstream: UpstreamConnection | undefined;
@@ -178,7 +181,7 @@ class Exchange implements RequestHandler, ResponseHandler, UpstreamTaker {
     const hasRoom = early === undefined || this.onRequestBytes(early);
     if (this.#isRequestDone) this.onRequestEnd(this.#requestTrailers);
     else {
-      upstream.outlet.flush(); // The client may wait for a 100 before it sends any of its body.
+      if (!this.isOpening) this.onRequestPause(); // The client may wait for a 100 before it sends more.
       if (early !== undefined && hasRoom) this.#connection.resumeBody();
     }
   }
@@ -205,6 +208,7 @@ class Exchange implements RequestHandler, ResponseHandler, UpstreamTaker {
 
   onRequestPause(): void {
     this.#upstream?.outlet.flush();
+    this.#upstream?.awaitBody();
   }
 
   onRequestEnd(trailers: string): void {
@@ -287,8 +291,8 @@ class Exchange implements RequestHandler, ResponseHandler, UpstreamTaker {
     const upstream = this.#upstream;
     this.#end(undefined);
     if (upstream !== undefined) {
-      if (this.#isRequestDone) upstream.release();
-      else upstream.destroy(); // Its rest was never sent: nothing may follow on this connection.
+      if (this.#isRequestDone && !this.#facts.head.hasExpectedBody) upstream.release();
+      else upstream.destroy(); // Its rest was never sent, or may not have been read: nothing may follow here.
     }
     this.#connection.finish(this.#isClientReusable);
   }
@@ -308,13 +312,12 @@ class Exchange implements RequestHandler, ResponseHandler, UpstreamTaker {
       added: "connection: Upgrade\r\n",
     });
     this.#connection.outlet.flush();
-    const { socket } = this.#connection;
     const ahead = this.#connection.detach();
     spliceSockets(
-      { socket, ahead },
+      { socket: this.#connection.socket, ahead },
       { socket: upstream.socket, ahead: rest },
       this.#context.tunnelIdleMs,
-      () => this.#end(undefined),
+      (error) => this.#end(error),
     );
   }
 
@@ -364,7 +367,7 @@ class Exchange implements RequestHandler, ResponseHandler, UpstreamTaker {
     const facts = this.#facts;
     const { clock, metrics, peers, spans, log } = this.#context;
     facts.error = error;
-    facts.upstream = this.#upstream?.socket;
+    facts.upstream = this.#upstream?.address;
     const endUnixMs = facts.startUnixMs + clock.monotonicMs() - facts.startMs;
     if (facts.crossing.context.isSampled) spans.take(toSpanDraft(facts, endUnixMs));
     peers.note(facts.crossing.peer.name, toMeeting(facts, endUnixMs));

@@ -6,6 +6,7 @@
  */
 
 import type { Socket } from "node:net";
+import type { ErrorCode } from "../core/errors.ts";
 
 export interface SpliceEnd {
   readonly socket: Socket;
@@ -13,27 +14,42 @@ export interface SpliceEnd {
   readonly ahead: Buffer | undefined;
 }
 
+/** How long the other side may take none of what it was given before it is closed too: nobody waits for it any more. */
+const LAST_BYTES_MS = 2000;
+
 /**
  * @param idleMs without a byte either way before both are closed
- * @param onEnd called once, when both are closed
+ * @param onEnd called once, when the first of the two is closed; the other still sends what it was given. Told of a side that
+ *   broke off, and of silence; not of one that ended
  */
 export function spliceSockets(
   client: SpliceEnd,
   upstream: SpliceEnd,
   idleMs: number,
-  onEnd: () => void,
+  onEnd: (error: ErrorCode | undefined) => void,
 ): void {
-  let open = 2;
-  const ends = [client, upstream];
-  for (const [index, { socket, ahead }] of ends.entries()) {
-    const other = ends[1 - index]?.socket;
-    if (ahead !== undefined) other?.write(ahead);
-    socket.setTimeout(idleMs, () => socket.destroy());
-    socket.on("error", () => socket.destroy());
-    socket.once("close", () => {
-      other?.destroySoon();
-      if (--open === 0) onEnd();
+  let isOver = false;
+  let error: ErrorCode | undefined;
+  join(client, upstream.socket, "CLIENT_ABORTED");
+  join(upstream, client.socket, "UPSTREAM_CLOSED");
+
+  function join({ socket, ahead }: SpliceEnd, other: Socket, onBreak: ErrorCode): void {
+    if (ahead !== undefined) other.write(ahead);
+    socket.setTimeout(idleMs, () => {
+      error ??= "TUNNEL_IDLE";
+      socket.destroy();
     });
-    if (other !== undefined) socket.pipe(other);
+    socket.on("error", () => {
+      error ??= onBreak;
+      socket.destroy();
+    });
+    socket.once("close", () => {
+      other.setTimeout(Math.min(idleMs, LAST_BYTES_MS));
+      other.destroySoon();
+      if (isOver) return;
+      isOver = true;
+      onEnd(error);
+    });
+    socket.pipe(other);
   }
 }

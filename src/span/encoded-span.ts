@@ -16,7 +16,7 @@ import { decodeSpan, readOutline, type SpanOutline } from "./span-decode.ts";
 import { type SpanOrigin, SpanRecord } from "./record.ts";
 
 /** Some 90 spans: few enough pages to be no work, small enough that one is given back soon after its spans are. */
-const PAGE_BYTES = 64 * 1024;
+export const PAGE_BYTES = 64 * 1024;
 
 /** `ScopeSpans.spans`, length-delimited. */
 const SCOPE_SPANS_SPANS = 0x12;

@@ -11,8 +11,9 @@
  * Not here: searching (search.ts), metric names and defaults (given in), anything on disk.
  */
 
-import type { EndedSpan } from "../span/encoded-span.ts";
+import { type EndedSpan, PAGE_BYTES } from "../span/encoded-span.ts";
 import type { SpanSink } from "../span/record.ts";
+import { createHeldPages } from "./held-pages.ts";
 import { estimateSpanBytes, TRACE_BYTES } from "./span-bytes.ts";
 
 /**
@@ -22,10 +23,13 @@ import { estimateSpanBytes, TRACE_BYTES } from "./span-bytes.ts";
 const TRACE_SHARE = 4;
 const TRACE_SPANS_MAX = 5000;
 
+/** Beyond `bytesMax`: spans that come one after the other fill their pages, but for the first and the last. */
+const PARTIAL_PAGES = 2;
+
 export interface RecentStoreOptions {
   /** Spans; 0 keeps none. */
   readonly spansMax: number;
-  /** Bytes, as they are estimated (span-bytes.ts). */
+  /** Bytes, as they are estimated (span-bytes.ts); the pages that encoded spans stand in may take as much (held-pages.ts). */
   readonly bytesMax: number;
 }
 
@@ -68,7 +72,9 @@ export function createRecentStore(counters: StoreCounters, options: RecentStoreO
   const { spansMax, bytesMax } = options;
   const traceSpansMax = Math.min(TRACE_SPANS_MAX, Math.max(1, Math.floor(spansMax / TRACE_SHARE)));
   const traceBytesMax = bytesMax / TRACE_SHARE;
+  const pageBytesMax = bytesMax + PARTIAL_PAGES * PAGE_BYTES;
   const entries = new Map<string, Entry>();
+  const pages = createHeldPages();
   let oldest: Entry | undefined;
   let newest: Entry | undefined;
   let spanCount = 0;
@@ -82,9 +88,15 @@ export function createRecentStore(counters: StoreCounters, options: RecentStoreO
     oldest = entry.newer;
     if (oldest === undefined) newest = undefined;
     else oldest.older = undefined;
+    for (const span of entry.spans) pages.letGo(span);
     entry.spans = [];
     entry.newer = undefined;
     counters.evicted(spans);
+  }
+
+  function hasRoom(span: EndedSpan, bytes: number): boolean {
+    if (spanCount >= spansMax || byteCount + TRACE_BYTES + bytes > bytesMax) return false;
+    return pages.bytes + pages.growthBy(span) <= pageBytesMax;
   }
 
   function startTrace(traceId: string, span: EndedSpan, spanBytes: number): void {
@@ -108,9 +120,7 @@ export function createRecentStore(counters: StoreCounters, options: RecentStoreO
         (known?.spans.length ?? 0) >= traceSpansMax || (known?.bytes ?? TRACE_BYTES) + bytes > traceBytesMax;
       if (isTraceFull) return counters.dropped(1);
 
-      while (oldest !== undefined && (spanCount >= spansMax || byteCount + TRACE_BYTES + bytes > bytesMax)) {
-        evict(oldest);
-      }
+      while (oldest !== undefined && !hasRoom(span, bytes)) evict(oldest);
       const entry = entries.get(traceId); // Not `known`: it may have been the oldest.
       if (entry === undefined) startTrace(traceId, span, bytes);
       else {
@@ -118,6 +128,7 @@ export function createRecentStore(counters: StoreCounters, options: RecentStoreO
         entry.bytes += bytes;
         byteCount += bytes;
       }
+      pages.keep(span);
       spanCount += 1;
     },
     spans: () => spanCount,

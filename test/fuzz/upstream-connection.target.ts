@@ -71,6 +71,8 @@ const OWNER: Omit<UpstreamOwner, "address"> = {
   onConnectFailure: NOT_NOTED,
   onAnswered: NOT_NOTED,
   onUnanswered: NOT_NOTED,
+  onBodyAwaited: NOT_NOTED,
+  onBodyDone: NOT_NOTED,
   onReleased: NOT_NOTED,
   onClosed: NOT_NOTED,
 };

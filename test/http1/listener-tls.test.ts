@@ -248,6 +248,17 @@ it("gives a hello in very many pieces the main certificate, without a look at ea
   }
 });
 
+it("drains though the handshake of an adopted socket is not over, which nobody would time any more", async () => {
+  const { listener } = await startTls(MAIN, { limits: { headTimeoutMs: 60_000 } });
+  const accepted = createServer((socket) => listener.adopt(socket)).listen(0, "127.0.0.1");
+  onTestFinished(() => void accepted.close());
+  await once(accepted, "listening");
+  const client = await connectPeer((accepted.address() as AddressInfo).port);
+  await client.deliver(hello.slice(0, -1));
+  await listener.drain();
+  await client.ended();
+});
+
 describe("a client certificate", () => {
   it.each([
     { client: "client", expected: "DNS:hs2.example", why: "of an authority in ca" },
@@ -277,6 +288,25 @@ describe("a client certificate", () => {
         }
       }
     }
+  });
+
+  it("is the first handshake's: there is no second one, in which another could be shown", async () => {
+    const server = await startTls(WITH_CA);
+    const socket = connect({
+      ...pair("client"),
+      host: "127.0.0.1",
+      port: server.port,
+      rejectUnauthorized: false,
+      maxVersion: "TLSv1.2",
+    });
+    onTestFinished(() => void socket.destroy());
+    await once(socket, "secureConnect");
+    const failed = once(socket, "error").catch((thrown: unknown) => [thrown]);
+    const renegotiated = new Promise((resolve) => {
+      socket.renegotiate({ rejectUnauthorized: false }, (error) => resolve(error === null));
+    });
+    const refused = failed.then(([error]) => (error as NodeJS.ErrnoException).code);
+    expect(await Promise.race([refused, renegotiated])).toBe("ERR_SSL_NO_RENEGOTIATION");
   });
 
   it("is not asked for without ca", async () => {

@@ -53,6 +53,22 @@ it("is drained when the last connection was told its end, not before", async () 
   expect([listener.connections, request.events.waiting]).toEqual([0, 1]);
 });
 
+it("is drained when a client has read the answer that was written before", async () => {
+  const { requests, listener, connect } = await startServer(10);
+  const client = await connect();
+  client.socket.pause();
+  client.send(GET);
+  const length = 40_000_000;
+  // More than the kernel takes, so the connection waits for its client before it would read the next request.
+  (await requests.next()).answer(`HTTP/1.1 200 OK\r\ncontent-length: ${length}\r\n\r\n${"x".repeat(length)}`);
+  const drained = listener.drain();
+  client.socket.resume();
+  await client.ended();
+  client.socket.end();
+  await drained;
+  expect(client.received.endsWith("xxx")).toBe(true);
+});
+
 it("drains: idle connections go at once, open requests are answered, then all are gone", async () => {
   const { requests, listener, connect, untilOpen } = await startServer();
   const idle = await connect();

@@ -47,7 +47,7 @@ const ACCEPTED: readonly {
   {
     why: "the smallest request",
     text: withHost("a"),
-    read: { method: "GET", target: "/", isHttp10: false, host: "a", bodyLength: 0, expectsContinue: false },
+    read: { method: "GET", target: "/", isHttp10: false, host: "a", bodyLength: 0, hasExpectedBody: false },
   },
   {
     why: "HTTP/1.0 without Host (RFC 9112 3.2)",
@@ -126,16 +126,25 @@ const ACCEPTED: readonly {
   { why: "an empty value", text: withLines("X:\r\n"), read: { bodyLength: 0 } },
   { why: "obs-text in a value (RFC 9110 5.5)", text: withLines("X: \x80\xff\r\n"), read: { bodyLength: 0 } },
   { why: "a tab in a value", text: withLines("X: a\tb\r\n"), read: { bodyLength: 0 } },
-  { why: "100-continue", text: withLines("Expect: 100-Continue\r\n"), read: { expectsContinue: true } },
   {
-    why: "another expectation",
-    text: withLines("Expect: 200-maybe\r\n"),
-    read: { expectsContinue: false },
+    why: "an expectation with a body",
+    text: withLines("Expect: 100-Continue\r\nContent-Length: 1\r\n"),
+    read: { hasExpectedBody: true },
   },
   {
-    why: "100-continue in HTTP/1.0: ignored (RFC 9110 10.1.1)",
-    text: withLines("Expect: 100-continue\r\n", "POST / HTTP/1.0"),
-    read: { expectsContinue: false },
+    why: "another one, which a server may take for the one it knows, with chunks",
+    text: withLines("Expect: x 100-continue\r\nTransfer-Encoding: chunked\r\n"),
+    read: { hasExpectedBody: true },
+  },
+  {
+    why: "in HTTP/1.0, though it means nothing there (RFC 9110 10.1.1): it is passed on",
+    text: withLines("Content-Length: 1\r\nExpect: 100-continue\r\n", "POST / HTTP/1.0"),
+    read: { hasExpectedBody: true },
+  },
+  {
+    why: "an expectation without a body",
+    text: withLines("Expect: 100-continue\r\nContent-Length: 0\r\n"),
+    read: { hasExpectedBody: false },
   },
   {
     why: "Connection in two lines",

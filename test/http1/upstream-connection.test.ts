@@ -111,6 +111,16 @@ describe("a response", () => {
     await expectEvents(told, [...Array<string>(16).fill("head 102"), ...last]);
   });
 
+  it("before the request was taken ends the connection's use: what would follow may never be read", async () => {
+    const { open } = await startUpstream();
+    const { told, connection, peer } = await open();
+    peer.socket.pause();
+    while (connection.outlet.bytes(Buffer.alloc(1_000_000)));
+    peer.send(ANSWER);
+    await expectEvents(told, ["head 200", "end "]);
+    expect(connection.isReusable).toBe(false);
+  });
+
   it("of 101 gives the socket away with what came behind it", async () => {
     const { open, pass } = await startUpstream();
     const { told, connection, peer } = await open();

@@ -138,6 +138,27 @@ describe("connections", () => {
     client.socket.destroy();
   });
 
+  it.each([
+    { line: "Expect: 100-continue", body: "ab", isKept: false, why: "it may read the body next" },
+    { line: "Expect: x 100-continue", body: "ab", isKept: false, why: "it may read the line loosely" },
+    { line: "Expect: 100-continue", body: "", isKept: true, why: "there is no body" },
+    { line: "X: 100-continue", body: "ab", isKept: true, why: "nothing was expected" },
+  ])(
+    "to a server that answers '$line' at once are kept: $isKept, $why",
+    async ({ line, body, isKept, why }) => {
+      answer = OK_RESPONSE;
+      const path = `/${why.replaceAll(" ", "-")}`;
+      const head = [`POST ${path} HTTP/1.1`, "Host: own.test", `Content-Length: ${body.length}`, line, CLOSE];
+      await exchangeRaw(sidecar.port.inbound, `${head.join("\r\n")}\r\n\r\n${body}`);
+      await exchangeRaw(
+        sidecar.port.inbound,
+        `GET ${path}/next HTTP/1.1\r\nHost: own.test\r\n${CLOSE}\r\n\r\n`,
+      );
+      const first = upstream.connections.find(({ received }) => received.includes(`POST ${path} `));
+      expect(first?.received.includes(`GET ${path}/next`)).toBe(isKept);
+    },
+  );
+
   it("that end their side keep an answer that has begun, however long it takes", async () => {
     answer = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab";
     const client = await rawClient(sidecar.port.inbound);

@@ -324,6 +324,62 @@ describe("with limits.upstream_connections taken", () => {
     expect(await metric(sidecar, refused)).toBe(1);
   });
 
+  describe("by a client that is slow with its body", () => {
+    /** A byte of its body of 20,000 comes with the head, `sent` more after that, and nothing else. */
+    async function startSlow(sent: number) {
+      const open: Socket[] = [];
+      const upstream = await startUpstream((head, socket) => {
+        if (head.startsWith("GET")) return OK_RESPONSE;
+        open.push(socket);
+        return undefined;
+      });
+      const limits = { upstream_connections: 1, upstream_queue: 1 };
+      const sidecar = await startSidecar(upstream.url, { limits });
+      const slow = await rawClient(sidecar.port.inbound);
+      slow.send("PUT /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 20000\r\n\r\nx");
+      await expect.poll(() => upstream.received()).toMatch(/\r\n\r\nx$/);
+      slow.send("y".repeat(sent));
+      await expect
+        .poll(() => upstream.received().replaceAll(/[^y]/g, "").length)
+        .toBeGreaterThanOrEqual(sent);
+      return { sidecar, slow, finish: () => open[0]?.write(OK_RESPONSE) };
+    }
+
+    it.each([
+      { why: "late by all measures", sent: 0, afterMs: 10_001 },
+      { why: "late for what it has sent", sent: 5000, afterMs: 21_000 },
+    ])("that is $why: it is answered 408, and the request has its place", async ({ sent, afterMs }) => {
+      const { sidecar, slow } = await startSlow(sent);
+      sidecar.advance(afterMs);
+      expect(await get(sidecar)).toMatch(/ok$/);
+      expect((await slow.closed()).received).toMatch(/^HTTP\/1\.1 408 [^]*FEDTRACE_BODY_TIMEOUT/);
+      expect(await attributesOf(sidecar, 0)).toMatchObject({ "error.type": "BODY_TIMEOUT" });
+    });
+
+    it.each([
+      { why: "in its time of grace", sent: 0, afterMs: 9000 },
+      { why: "in time for what it has sent", sent: 5000, afterMs: 19_000 },
+    ])("that is $why: it stays", async ({ sent, afterMs }) => {
+      const { sidecar, slow, finish } = await startSlow(sent);
+      sidecar.advance(afterMs);
+      const second = get(sidecar);
+      await expect.poll(() => metric(sidecar, "fedtrace_upstream_queue")).toBe(1);
+      slow.send("x".repeat(19_999 - sent));
+      finish();
+      expect(await second).toMatch(/ok$/);
+    });
+
+    it("that becomes late while a request waits: it is told when the wait would end", async () => {
+      const { sidecar, slow } = await startSlow(0);
+      sidecar.advance(6000);
+      const second = get(sidecar);
+      await expect.poll(() => metric(sidecar, "fedtrace_upstream_queue")).toBe(1);
+      sidecar.advance(5001);
+      expect(await second).toMatch(/ok$/);
+      expect((await slow.closed()).received).toContain("408");
+    });
+  });
+
   it("a request waits for connect_timeout, then it is answered 503", async () => {
     const { sidecar, held, isQueued, answer } = await startFull(1);
     const second = get(sidecar);
@@ -396,10 +452,10 @@ describe("with limits.upstream_connections taken", () => {
     await isQueued(1);
     await sidecar.reload(documentOf(upstream.url, { ...limits, drain: "0s" }));
     await sidecar.sidecar.stop();
-    expect([await held, await second]).toEqual(["", ""]);
+    for (const refused of [await held, await second]) expect(refused).toContain("FEDTRACE_DRAINING");
     expect((await sidecar.spansOf(2)).map(({ attributes }) => attributes["error.type"])).toEqual([
-      "CLIENT_ABORTED",
-      "CLIENT_ABORTED",
+      "DRAINING",
+      "DRAINING",
     ]);
   });
 

@@ -114,10 +114,10 @@ it("stands in docs/conformance.md as it is", async () => {
   const text = await documentText();
   if (process.env["UPDATE_CONFORMANCE"] === "1") writeFileSync(DOCUMENT, text);
   const written = readFileSync(DOCUMENT, "utf8");
-  const versions = (document: string) => /^Versions: .*$/m.exec(document)?.[0];
-  // Another nginx or haproxy may do another thing; fedtrace's own column must be right in any case.
-  const comparable = versions(written) === versions(text) ? (all: string) => all : withoutOthers;
-  expect(comparable(written), "UPDATE_CONFORMANCE=1 npm run test:real -- conformance").toBe(comparable(text));
+  // Another nginx or haproxy may do another thing, and on a busy machine the same one may; fedtrace's own column must be right.
+  expect(withoutOthers(written), "UPDATE_CONFORMANCE=1 npm run test:real -- conformance").toBe(
+    withoutOthers(text),
+  );
 });
 
 function withoutOthers(document: string): string {

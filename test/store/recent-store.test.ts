@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createRecentStore, type RecentStore, type StoredTrace } from "../../src/store/recent-store.ts";
 import { estimateSpanBytes, TRACE_BYTES } from "../../src/store/span-bytes.ts";
+import { EncodedSpan, PAGE_BYTES } from "../../src/span/encoded-span.ts";
 import { spanOf } from "../admin/query-spans.ts";
 
 const ROOMY = 1e9;
@@ -162,6 +163,38 @@ it("keeps its bounds and its count whatever comes", () => {
       expect(store.bytes()).toBe(bytes);
     }),
   );
+});
+
+describe("pages of encoded spans", () => {
+  const MAX_PAGES = 4;
+  /** Bytes of them are never read. */
+  const inPage = (id: string, page: Buffer, bytes = 500): EncodedSpan =>
+    new EncodedSpan(spanOf(id, 0).origin, id.slice(0, 1).padEnd(32, "0"), page, 0, bytes);
+  const bytesMax = (MAX_PAGES - 2) * PAGE_BYTES;
+
+  it("are let go with their oldest traces where each is held by one small span", () => {
+    const { store, counts } = createCounted(1000, bytesMax);
+    for (const id of "abcd") store.onEnd(inPage(id, Buffer.alloc(PAGE_BYTES)));
+    expect([kept(store), counts.evicted]).toEqual([["d:1", "c:1", "b:1", "a:1"], 0]);
+    store.onEnd(inPage("e", Buffer.alloc(PAGE_BYTES)));
+    expect([kept(store), counts.evicted]).toEqual([["e:1", "d:1", "c:1", "b:1"], 1]);
+  });
+
+  it("are counted once for all spans in them, and no longer than one is kept", () => {
+    const { store, counts } = createCounted(1000, bytesMax);
+    const shared = Buffer.alloc(PAGE_BYTES);
+    for (const id of "abcdefgh") store.onEnd(inPage(id, shared));
+    for (const id of "ijk") store.onEnd(inPage(id, Buffer.alloc(PAGE_BYTES)));
+    expect(counts.evicted).toBe(0);
+    store.onEnd(inPage("l", Buffer.alloc(PAGE_BYTES)));
+    expect([kept(store), counts.evicted]).toEqual([["l:1", "k:1", "j:1", "i:1"], 8]);
+  });
+
+  it("count for one trace too, which goes where it holds them all", () => {
+    const { store, counts } = createCounted(1000, bytesMax);
+    for (let spans = 0; spans <= MAX_PAGES; spans++) store.onEnd(inPage("a", Buffer.alloc(PAGE_BYTES)));
+    expect([kept(store), counts.evicted]).toEqual([["a:1"], MAX_PAGES]);
+  });
 });
 
 describe("a trace that goes while somebody holds it", () => {

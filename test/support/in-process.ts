@@ -19,6 +19,8 @@ export interface TestSidecar {
   reload(document: Readonly<Record<string, unknown>>): Promise<readonly string[]>;
   /** Puts the sidecar's clock forward, so that its time limits pass without waiting. */
   advance(ms: number): void;
+  /** Drops the spans and log lines that came so far. */
+  forget(): void;
   /** Resolves with the spans once there are so many. */
   spansOf(count: number): Promise<readonly SpanRecord[]>;
 }
@@ -64,6 +66,10 @@ export async function startInProcess(
     reload: (next) => sidecar.reload(configOf(next)),
     advance(ms) {
       aheadMs += ms;
+    },
+    forget() {
+      spans.length = 0;
+      logged.length = 0;
     },
     spansOf: (count) =>
       new Promise((fulfil) => {
