@@ -13,13 +13,13 @@ import { ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
 import { bench, describe } from "vitest";
 import { createOtlpEncoder } from "../src/export/otlp-encode.ts";
 import { encodeOtlpJson } from "../src/export/otlp-json.ts";
-import { type ServerFacts, serverAttributes } from "../src/span/conventions.ts";
+import { serverAttributes } from "../src/span/conventions.ts";
 import { MATRIX_ROUTES } from "../src/span/matrix-routes.ts";
 import { SpanRecord } from "../src/span/record.ts";
 import { createRouter } from "../src/span/routes.ts";
 import { spanName } from "../src/span/span-name.ts";
 import { canonicalRequest } from "../test/export/canonical-protobuf.ts";
-import { exampleFields, exampleSpan, ORIGIN } from "../test/export/spans.ts";
+import { EXAMPLE_FACTS, exampleFields, exampleSpan, ORIGIN } from "../test/export/spans.ts";
 
 const SPANS = 512;
 
@@ -29,29 +29,6 @@ const spans = Array.from({ length: SPANS }, (_, index) => {
   const userAgent = index % 10 === 0 ? "Synapse/1.163.2 (é)" : "Synapse/1.163.2";
   return exampleSpan({ attributes: { ...attributes, "url.path": path, "user_agent.original": userAgent } });
 });
-
-const facts: ServerFacts = {
-  method: "PUT",
-  scheme: "https",
-  path: "/_matrix/federation/v1/send/1795355008288",
-  query: undefined,
-  protocolVersion: "1.1",
-  status: 200,
-  error: undefined,
-  peer: { address: "192.0.2.17", port: 51234 },
-  server: { address: "hs1.example", port: 8448 },
-  border: {
-    peerName: "hs2.example:8448",
-    proof: "claimed",
-    isWhitelisted: true,
-    context: "extracted",
-    headersRemoved: 1,
-  },
-  route: "/_matrix/federation/v1/send/{txnId}",
-  clientAddress: "192.0.2.17",
-  userAgent: "Synapse/1.163.2",
-  resendCount: 0,
-};
 
 const encode = createOtlpEncoder();
 const matchRoute = createRouter(MATRIX_ROUTES);
@@ -65,11 +42,11 @@ const made: unknown[] = [];
 describe(`${SPANS} spans`, () => {
   bench("match the route and name the span", () => {
     for (let index = 0; index < SPANS; index++) {
-      made[index] = spanName(facts.method, matchRoute(facts.method, facts.path));
+      made[index] = spanName(EXAMPLE_FACTS.method, matchRoute(EXAMPLE_FACTS.method, EXAMPLE_FACTS.path));
     }
   });
   bench("make the attributes", () => {
-    for (let index = 0; index < SPANS; index++) made[index] = serverAttributes(facts);
+    for (let index = 0; index < SPANS; index++) made[index] = serverAttributes(EXAMPLE_FACTS);
   });
   bench("make the records", () => {
     for (let index = 0; index < SPANS; index++) made[index] = new SpanRecord(ORIGIN, exampleFields());

@@ -6,11 +6,9 @@
  * anew on the other side, so whatever foreign code does to one, ours stays as it was.
  */
 
-import type { Attributes } from "@opentelemetry/api";
-import type { InstrumentationScope } from "@opentelemetry/core";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
+import { addOrigins, numberOf, type PlainOrigin, toPlainOrigins } from "../span/plain-origin.ts";
 import { type SpanFields, type SpanOrigin, SpanRecord } from "../span/record.ts";
-import { createResource } from "../span/resource.ts";
 
 /** As the config has it; what a thread is started with. */
 export interface ExporterModule {
@@ -20,13 +18,6 @@ export interface ExporterModule {
   readonly exporter: string | undefined;
   /** For the constructor. Values may be secrets. */
   readonly options: Readonly<Record<string, unknown>>;
-}
-
-/** An origin without its methods. */
-interface PlainOrigin {
-  readonly attributes: Attributes;
-  readonly schemaUrl: string | undefined;
-  readonly scope: InstrumentationScope;
 }
 
 interface PlainBatch {
@@ -63,20 +54,14 @@ export function toPlainBatch(spans: readonly ReadableSpan[], known: SpanOrigin[]
   const plain = spans.flatMap((span) => {
     if (!(span instanceof SpanRecord)) return []; // A queue has nothing else.
     const { origin, fields } = span;
-    const index = known.indexOf(origin);
-    return [{ origin: index === -1 ? known.push(origin) - 1 : index, fields }];
+    return [{ origin: numberOf(origin, known), fields }];
   });
-  const origins = known.slice(before).map(({ resource, scope }) => {
-    return { attributes: resource.attributes, schemaUrl: resource.schemaUrl, scope };
-  });
-  return { origins, spans: plain };
+  return { origins: toPlainOrigins(known, before), spans: plain };
 }
 
 /** @param known the other side's list; exporters group by the identity of a resource, so each is built once */
 export function fromPlainBatch({ origins, spans }: PlainBatch, known: SpanOrigin[]): SpanRecord[] {
-  for (const { attributes, schemaUrl, scope } of origins) {
-    known.push({ resource: createResource(attributes, schemaUrl), scope });
-  }
+  addOrigins(origins, known);
   return spans.flatMap(({ origin: index, fields }) => {
     const origin = known[index];
     return origin === undefined ? [] : [new SpanRecord(origin, fields)];

@@ -5,18 +5,9 @@
  * Their bytes are copied, not read. What many share, their origin, goes over once.
  */
 
-import type { Attributes } from "@opentelemetry/api";
-import type { InstrumentationScope } from "@opentelemetry/core";
 import { EncodedSpan } from "./encoded-span.ts";
+import { addOrigins, numberOf, type PlainOrigin, toPlainOrigins } from "./plain-origin.ts";
 import type { SpanOrigin } from "./record.ts";
-import { createResource } from "./resource.ts";
-
-/** An origin without its methods. */
-interface PlainOrigin {
-  readonly attributes: Attributes;
-  readonly schemaUrl: string | undefined;
-  readonly scope: InstrumentationScope;
-}
 
 export interface EncodedBatch {
   /** Those that the other side doesn't know yet, in the order of their numbers. */
@@ -30,14 +21,10 @@ export interface EncodedBatch {
 export function toEncodedBatch(spans: readonly EncodedSpan[], known: SpanOrigin[]): EncodedBatch {
   const before = known.length;
   const plain = spans.map(({ origin, traceId, start, end }) => {
-    const index = known.indexOf(origin);
-    return { origin: index === -1 ? known.push(origin) - 1 : index, traceId, bytes: end - start };
-  });
-  const origins = known.slice(before).map(({ resource, scope }) => {
-    return { attributes: resource.attributes, schemaUrl: resource.schemaUrl, scope };
+    return { origin: numberOf(origin, known), traceId, bytes: end - start };
   });
   const bytes = Buffer.concat(spans.map(({ page, start, end }) => page.subarray(start, end)));
-  return { origins, spans: plain, bytes };
+  return { origins: toPlainOrigins(known, before), spans: plain, bytes };
 }
 
 /** @param known the other side's list; readers group by the identity of an origin, so each is built once */
@@ -45,9 +32,7 @@ export function fromEncodedBatch(
   { origins, spans, bytes }: EncodedBatch,
   known: SpanOrigin[],
 ): EncodedSpan[] {
-  for (const { attributes, schemaUrl, scope } of origins) {
-    known.push({ resource: createResource(attributes, schemaUrl), scope });
-  }
+  addOrigins(origins, known);
   const page = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let start = 0;
   return spans.flatMap(({ origin: index, traceId, bytes: length }) => {

@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import type { TraceContext } from "../../src/propagation/context.ts";
+import type { ServerFacts } from "../../src/span/conventions.ts";
 import {
   type Attributes,
   SPAN_KIND_CLIENT,
@@ -23,6 +24,30 @@ export const CONTEXT: TraceContext = {
   isSampled: true,
   isRandom: true,
   traceState: "",
+};
+
+/** What the proxy knows of the request behind `exampleFields`. */
+export const EXAMPLE_FACTS: ServerFacts = {
+  method: "PUT",
+  scheme: "https",
+  path: "/_matrix/federation/v1/send/1795355008288",
+  query: undefined,
+  protocolVersion: "1.1",
+  status: 200,
+  error: undefined,
+  peer: { address: "192.0.2.17", port: 51234 },
+  server: { address: "hs1.example", port: 8448 },
+  border: {
+    peerName: "hs2.example:8448",
+    proof: "claimed",
+    isWhitelisted: true,
+    context: "extracted",
+    headersRemoved: 1,
+  },
+  route: "/_matrix/federation/v1/send/{txnId}",
+  clientAddress: "192.0.2.17",
+  userAgent: "Synapse/1.163.2",
+  resendCount: 0,
 };
 
 /** As the proxy ends an ordinary inbound request; 18 attributes. */

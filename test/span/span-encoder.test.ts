@@ -13,30 +13,7 @@ import { EncodedSpan } from "../../src/span/encoded-span.ts";
 import { SpanRecord } from "../../src/span/record.ts";
 import { draftToRecord, type SpanDraft } from "../../src/span/span-draft.ts";
 import { createSpanEncoder } from "../../src/span/span-encoder.ts";
-import { CONTEXT, ORIGIN } from "../export/spans.ts";
-
-const SERVER: ServerFacts = {
-  method: "PUT",
-  scheme: "https",
-  path: "/_matrix/federation/v1/send/1795355008288",
-  query: undefined,
-  protocolVersion: "1.1",
-  status: 200,
-  error: undefined,
-  peer: { address: "192.0.2.17", port: 51_234 },
-  server: { address: "hs1.example", port: 8448 },
-  border: {
-    peerName: "hs2.example:8448",
-    proof: "claimed",
-    isWhitelisted: true,
-    context: "extracted",
-    headersRemoved: 1,
-  },
-  route: "/_matrix/federation/v1/send/{txnId}",
-  clientAddress: "192.0.2.17",
-  userAgent: "Synapse/1.163.2",
-  resendCount: 0,
-};
+import { CONTEXT, EXAMPLE_FACTS as SERVER, ORIGIN } from "../export/spans.ts";
 
 function draftOf(server: ServerFacts, changes: Partial<SpanDraft> = {}): SpanDraft {
   return {
