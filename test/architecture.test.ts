@@ -16,6 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   peer: ["core"],
   metrics: ["core"],
   http1: ["core"],
+  discovery: ["core", "peer"],
   propagation: ["core"],
   sampling: ["core", "propagation"],
   span: ["core", "propagation"],
