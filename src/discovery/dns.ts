@@ -72,27 +72,28 @@ export function createDns(options: DnsOptions): Dns {
   const load = (): Promise<Loaded> => (loading ??= loadDns(options));
 
   return {
-    addresses: (host) =>
-      within(timeoutMs, async () => {
-        const { lookup, resolver } = await load();
-        if (options.resolver === undefined) {
-          const found = await lookup(host, { all: true, verbatim: true });
-          return toAnswer(found, SYSTEM_TTL_MS);
-        }
-        return joinFamilies(
-          await Promise.allSettled([
-            resolver.resolve6(host, { ttl: true }),
-            resolver.resolve4(host, { ttl: true }),
-          ]),
-        );
-      }),
-    services: (name) =>
-      within(timeoutMs, async () => {
-        const { resolver } = await load();
-        // The target "." says that there is no such service (RFC 2782); c-ares shows it as an empty name.
-        const services = (await resolver.resolveSrv(name)).filter((service) => !/^\.?$/.test(service.name));
-        return services.length === 0 ? "none" : { services, ttlMs: SERVICE_TTL_MS };
-      }),
+    async addresses(host) {
+      if (options.resolver === undefined) {
+        const found = await within(timeoutMs, async () => {
+          const { lookup } = await load();
+          return lookup(host, { all: true, verbatim: true });
+        });
+        return typeof found === "string" ? found : toAnswer(found, SYSTEM_TTL_MS);
+      }
+      return joinFamilies(
+        await Promise.all([
+          within(timeoutMs, async () => (await load()).resolver.resolve6(host, { ttl: true })),
+          within(timeoutMs, async () => (await load()).resolver.resolve4(host, { ttl: true })),
+        ]),
+      );
+    },
+    async services(name) {
+      const found = await within(timeoutMs, async () => (await load()).resolver.resolveSrv(name));
+      if (typeof found === "string") return found;
+      // The target "." says that there is no such service (RFC 2782); c-ares shows it as an empty name.
+      const services = found.filter((service) => !/^\.?$/.test(service.name));
+      return services.length === 0 ? "none" : { services, ttlMs: SERVICE_TTL_MS };
+    },
   };
 }
 
@@ -113,16 +114,13 @@ interface AddressRecord {
 }
 
 /** One family may fail where the other answers; nothing of either is "none" only where neither failed. */
-function joinFamilies(
-  families: readonly PromiseSettledResult<readonly AddressRecord[]>[],
-): AddressAnswer | DnsFault {
-  const records = families.flatMap((family) => (family.status === "fulfilled" ? family.value : []));
+function joinFamilies(families: readonly (readonly AddressRecord[] | DnsFault)[]): AddressAnswer | DnsFault {
+  const records = families.flatMap((family) => (typeof family === "string" ? [] : family));
   if (records.length > 0) {
     const ttlMs = Math.min(...records.map((record) => record.ttl)) * 1000;
     return toAnswer(records, Math.min(Math.max(ttlMs, TTL_MIN_MS), TTL_MAX_MS));
   }
-  const faults = families.map((family) => (family.status === "rejected" ? faultOf(family.reason) : "none"));
-  return faults.find((fault) => fault !== "none") ?? "none";
+  return families.find((family) => family === "failed" || family === "timeout") ?? "none";
 }
 
 function toAnswer(found: readonly { readonly address: string }[], ttlMs: number): AddressAnswer | DnsFault {
@@ -136,13 +134,15 @@ function faultOf(error: unknown): DnsFault {
 }
 
 /** The limit is kept here as well: c-ares keeps one a server and query, getaddrinfo none at all. */
-async function within<T>(timeoutMs: number, ask: () => Promise<T | DnsFault>): Promise<T | DnsFault> {
+async function within<T>(timeoutMs: number, ask: () => Promise<T>): Promise<T | DnsFault> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<DnsFault>((resolve) => {
     timer = setTimeout(() => resolve("timeout"), timeoutMs).unref();
   });
   try {
-    return await Promise.race([ask().catch(faultOf), late]);
+    return await Promise.race([ask(), late]);
+  } catch (error) {
+    return faultOf(error);
   } finally {
     clearTimeout(timer);
   }
