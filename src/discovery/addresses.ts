@@ -11,12 +11,12 @@ import { ADDRESS_REFUSED, DNS_FAILED, DNS_TIMEOUT, type Fault, NO_ADDRESS } from
 import type { Dns, DnsFault } from "./dns.ts";
 
 /** Of one host. Public hosts show up to four of a family; nobody tries more before giving up. */
-export const ADDRESSES_MAX = 8;
+const ADDRESSES_MAX = 8;
 
 /** A refused name, or one that isn't there: long enough to make a flood cheap, short enough to correct a mistake. */
 export const REFUSED_TTL_MS = 30_000;
 /** A DNS server that failed is asked again soon: a whole federation may hang on it. */
-export const DNS_FAILED_TTL_MS = 5000;
+const DNS_FAILED_TTL_MS = 5000;
 
 const FAULT_OF: Readonly<Record<DnsFault, Fault>> = {
   none: NO_ADDRESS,

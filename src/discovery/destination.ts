@@ -36,7 +36,7 @@ export interface Destination {
 }
 
 /** The target must not be reached: an address or a port of it is not allowed. One such address refuses all of them. */
-export interface Refusal {
+interface Refusal {
   readonly code: "TARGET_REFUSED";
   readonly reason: "address" | "port";
 }
@@ -45,7 +45,7 @@ export interface Refusal {
  * The target could not be found. "no-address": the name has none; "dns": a DNS server failed or refused; "timeout": it
  * was silent; "busy": too many look-ups were under way.
  */
-export interface Failure {
+interface Failure {
   readonly code: "DISCOVERY_FAILED";
   readonly reason: "no-address" | "dns" | "timeout" | "busy";
 }

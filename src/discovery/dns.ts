@@ -12,7 +12,7 @@ import type { promises, SrvRecord } from "node:dns";
 /** "none": no such name, or no record of the kind. "failed", "timeout": not known. */
 export type DnsFault = "none" | "failed" | "timeout";
 
-export interface AddressAnswer {
+interface AddressAnswer {
   /** At least one, IPv4 and IPv6 as they came, not checked. */
   readonly addresses: readonly string[];
   /** From 10 s to 10 min. */
@@ -22,7 +22,7 @@ export interface AddressAnswer {
 /** Of an SRV record: `name` is its target, not checked in any way. */
 export type Service = Pick<SrvRecord, "name" | "port" | "priority" | "weight">;
 
-export interface ServiceAnswer {
+interface ServiceAnswer {
   /** At least one; none with the target ".". */
   readonly services: readonly Service[];
   readonly ttlMs: number;
@@ -38,12 +38,12 @@ export interface Dns {
 export interface DnsOptions {
   /** `host` is an IP address. Undefined: the system's resolver for addresses (with its hosts file), its DNS servers for SRV. */
   readonly resolver: { readonly host: string; readonly port: number } | undefined;
-  /** Of one look-up with all its queries and repetitions. */
-  readonly timeoutMs: number;
+  /** Of one look-up with all its queries and repetitions; 5 s. */
+  readonly timeoutMs?: number;
 }
 
 /** A user waits for it, and glibc's resolver gives a server as long. */
-export const DNS_TIMEOUT_MS = 5000;
+const TIMEOUT_MS = 5000;
 
 /** Under this a name is asked for with almost every request; above it a server that moved is out of reach for too long. */
 const TTL_MIN_MS = 10_000;
@@ -67,13 +67,13 @@ interface Loaded {
 }
 
 export function createDns(options: DnsOptions): Dns {
-  const { timeoutMs } = options;
+  const { resolver, timeoutMs = TIMEOUT_MS } = options;
   let loading: Promise<Loaded> | undefined;
-  const load = (): Promise<Loaded> => (loading ??= loadDns(options));
+  const load = (): Promise<Loaded> => (loading ??= loadDns(resolver, timeoutMs));
 
   return {
     async addresses(host) {
-      if (options.resolver === undefined) {
+      if (resolver === undefined) {
         const found = await within(timeoutMs, async () => {
           const { lookup } = await load();
           return lookup(host, { all: true, verbatim: true });
@@ -97,7 +97,7 @@ export function createDns(options: DnsOptions): Dns {
   };
 }
 
-async function loadDns({ resolver, timeoutMs }: DnsOptions): Promise<Loaded> {
+async function loadDns(resolver: DnsOptions["resolver"], timeoutMs: number): Promise<Loaded> {
   const { promises: dns } = await import("node:dns");
   const own = new dns.Resolver({ timeout: Math.max(1, Math.floor(timeoutMs / TRIES_WAIT)), tries: TRIES });
   if (resolver !== undefined) {

@@ -47,7 +47,8 @@ export interface Discovery {
   /** Where a homeserver is. Never rejects; at once where it is known. At worst 25 s: .well-known 10 s, three times DNS 5 s. */
   server(name: ServerName): Found | Promise<Found>;
   /**
-   * Where a plain host is, for targets that name their port. Never rejects; at once where it is known.
+   * Where a plain host is, for targets that name their port (URLs, CONNECT). Never rejects; at once where it is known. The
+   * Host header has the port, always: a URL without one has its own authority for it.
    *
    * @param host in lower case, as parseServerName gives it
    */
@@ -56,7 +57,7 @@ export interface Discovery {
 }
 
 /** `servers` and `hosts` are what was asked for, the others what it took. */
-export type DiscoveryCounters = Readonly<
+type DiscoveryCounters = Readonly<
   Record<"servers" | "hosts" | "delegations" | "services" | "addresses", LookupCounters>
 >;
 
@@ -65,7 +66,7 @@ export const ENTRIES_MAX = 8192;
 /** Servers, and hosts, looked up at a time: a restart after a long outage sends to hundreds at once. */
 export const IN_FLIGHT_MAX = 256;
 /** Targets that are used of one SRV answer; each is a look-up, and an answer may hold hundreds. */
-export const SERVICES_MAX = 8;
+const SERVICES_MAX = 8;
 const DEFAULT_PORT = 8448;
 /** That there is no SRV record is the usual answer, not a fault: kept as long as a record is. */
 const NO_SERVICE_TTL_MS = 300_000;

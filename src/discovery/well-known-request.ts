@@ -11,7 +11,7 @@ import type * as Https from "node:https";
 import { isIP, isIPv6, type LookupFunction } from "node:net";
 
 /** A .well-known has about 40 bytes; Synapse's bound as well. */
-export const BODY_BYTES_MAX = 50 * 1024;
+const BODY_BYTES_MAX = 50 * 1024;
 
 const HTTPS_PORT = 443;
 

@@ -17,7 +17,7 @@ import { readLifetime } from "./well-known-lifetime.ts";
 import { get, type Reply } from "./well-known-request.ts";
 
 /** The host delegates to `server`. */
-export interface Delegated {
+interface Delegated {
   readonly server: ServerName;
   /** As the headers say, from 5 min to 48 h; undefined where they say nothing. */
   readonly lifetimeMs: number | undefined;
@@ -31,7 +31,7 @@ export interface Delegated {
  * `m.server` that is a server name; "too-large": more than 50 KiB; "redirect": to http, to a port that is not allowed,
  * to no host at all, or more than 5 of them.
  */
-export interface NotDelegated {
+interface NotDelegated {
   readonly reason:
     "address" | "dns" | "connect" | "status" | "timeout" | "missing" | "invalid" | "too-large" | "redirect";
   readonly isLasting: boolean;

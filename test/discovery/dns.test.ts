@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterEach(() => server.takeQueries());
 afterAll(() => server.stop());
 
-const { isAllowed } = createAllowedTargets([]);
+const allowed = createAllowedTargets([]);
 
 describe("addresses", () => {
   it.each<{ why: string; records: DnsRecords; expected: unknown }>([
@@ -175,7 +175,7 @@ describe("resolveChecked", () => {
     },
   ])("$why", async ({ records, expected }) => {
     server.setZone({ "a.example": records, "inside.example": { A: ["192.168.0.1"] } });
-    const { value } = await resolveChecked(dns, "a.example", isAllowed);
+    const { value } = await resolveChecked(dns, "a.example", (address) => allowed.isAllowed(address));
     expect(value).toEqual(expected);
   });
 });

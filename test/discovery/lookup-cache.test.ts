@@ -68,10 +68,10 @@ describe("a value", () => {
 
   it("is looked up once for a hundred askers", async () => {
     const it = bench();
-    const askers = Array.from({ length: 100 }, () => it.cache.get("a", "a"));
+    const askers = Array.from({ length: 100 }, async () => it.cache.get("a", "a"));
     expect(it.asked).toHaveLength(1);
     await it.answer("1");
-    expect(new Set(await Promise.all(askers))).toEqual(new Set([{ ...(await askers[0]) }]));
+    expect(new Set(await Promise.all(askers)).size).toBe(1);
     expect(it.cache.counters()).toEqual({
       hits: 0,
       misses: 100,

@@ -29,7 +29,8 @@ let dnsServer: DnsServer;
 let dns: Dns;
 let web: Web;
 let forger: Web;
-const { isAllowed } = createAllowedTargets(["127.0.0.0/8"]);
+const allowed = createAllowedTargets(["127.0.0.0/8"]);
+const isAllowed = (address: string): boolean => allowed.isAllowed(address);
 
 beforeAll(async () => {
   dnsServer = await startDnsServer();
