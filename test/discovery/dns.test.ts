@@ -115,6 +115,14 @@ describe("the time limit", () => {
     expect(await hasty.services("a.example")).toBe("timeout");
   });
 
+  it("is kept here, not by c-ares, which would try again first", async () => {
+    server.setZone({ "a.example": silent });
+    server.takeQueries();
+    const hasty = createDns({ resolver: server.resolver, timeoutMs: 50 });
+    expect(await hasty.addresses("a.example")).toBe("timeout");
+    expect(server.takeQueries().toSorted()).toEqual(["A a.example", "AAAA a.example"]);
+  });
+
   it("waits for one family while the other answers, and takes what came", async () => {
     server.setZone({ "a.example": { A: ["192.0.2.1"], fails: { AAAA: "silent" } } });
     const hasty = createDns({ resolver: server.resolver, timeoutMs: 300 });

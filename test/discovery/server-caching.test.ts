@@ -244,7 +244,7 @@ describe("bounds", () => {
     }
     expect(atOnce(discovery.server(serverName("s19999.example")))).toMatchObject({ step: "srv" });
     expect(atOnce(discovery.server(serverName("s0.example")))).toBe("(a promise)");
-  });
+  }, 60_000); // Two seconds on an idle machine.
 
   it("hold for look-ups at the same time; who comes later is told so, and may come again", async () => {
     let release = (): void => undefined;
