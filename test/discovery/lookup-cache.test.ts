@@ -156,6 +156,39 @@ describe("a refresh", () => {
 });
 
 describe("failures", () => {
+  it("are told to who waits, however good the old value was", async () => {
+    const it = bench();
+    get(it);
+    await it.answer("1");
+    it.clock.advance(TTL_MS);
+    const waiting = it.cache.get("a", "a");
+    await it.answer("failed", { isFailure: true });
+    expect((await waiting).value).toBe("failed");
+  });
+
+  it("are told too where the old value ended during the refresh", async () => {
+    const it = bench();
+    get(it);
+    await it.answer("1");
+    it.clock.advance(TTL_MS * 0.8);
+    const renewed = it.cache.renew("a", "a");
+    it.clock.advance(TTL_MS * 0.2);
+    await it.answer("failed", { isFailure: true });
+    expect((await renewed).value).toBe("failed");
+  });
+
+  it("replace failures, with their longer time to live", async () => {
+    const it = bench();
+    get(it);
+    await it.answer("failed", { isFailure: true });
+    it.clock.advance(TTL_MS * 0.8);
+    expect(get(it)).toBe("failed");
+    await it.answer("failed again", { isFailure: true, ttlMs: 2 * TTL_MS });
+    it.clock.advance(2 * TTL_MS * 0.8 - 1);
+    expect(get(it)).toBe("failed again");
+    expect(it.asked).toHaveLength(2);
+  });
+
   it("are kept, counted for the back-off, and forgotten with a success", async () => {
     const it = bench();
     for (const failuresBefore of [0, 1, 2]) {
