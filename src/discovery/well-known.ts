@@ -71,14 +71,14 @@ export function createFetchWellKnown(options: WellKnownOptions): FetchWellKnown 
   return async (host) => {
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(), options.timeoutMs ?? TIMEOUT_MS).unref();
-    // DNS has its own limit, and no signal.
+    // First to hear of it, so that what the abort breaks off is no fault of the host's. DNS has no signal.
     const aborted = new Promise<NotDelegated>((resolve) => {
       late.signal.addEventListener("abort", () => resolve(passing("timeout")), { once: true });
     });
     try {
       return await Promise.race([follow(host, options, late.signal), aborted]);
     } catch {
-      return passing(late.signal.aborted ? "timeout" : "connect");
+      return passing("connect");
     } finally {
       clearTimeout(timer);
     }

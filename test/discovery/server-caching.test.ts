@@ -103,6 +103,19 @@ describe("what is known", () => {
     expect([...takeQueries(), ...bench.web.takeRequests()]).toEqual(ADDRESSES);
   });
 
+  it("ends with the .well-known where that is the shortest", async () => {
+    const { discovery, clock } = startAt({ "a.example": { ...HOME, ttl: 600 } });
+    bench.web.answer((_request, response) =>
+      response.writeHead(200, { "cache-control": "max-age=300" }).end('{"m.server":"a.example:1"}'),
+    );
+    await discovery.server(A_NAME);
+    bench.web.takeRequests();
+    clock.advance(300_000);
+    expect(atOnce(discovery.server(A_NAME))).toBe("(a promise)");
+    await settled(discovery);
+    expect(bench.web.takeRequests()).toHaveLength(1);
+  });
+
   it("of a plain host is shared with nothing but the addresses", async () => {
     const { discovery } = startAt({ "a.example": HOME });
     await discovery.host("a.example", 80);

@@ -22,7 +22,6 @@ const ZONE = {
   "private.example": { A: ["10.0.0.1"] },
   "mixed.example": { A: ["127.0.0.1", "10.0.0.1"] },
   "failing.example": { fails: { A: "SERVFAIL", AAAA: "SERVFAIL" } },
-  "silent.example": { fails: { A: "silent", AAAA: "silent" } },
 } as const;
 
 let dnsServer: DnsServer;
@@ -213,25 +212,43 @@ describe("no answer", () => {
   });
 
   it.each([
-    { why: "the head", host: "a.example", answer: () => undefined },
+    { why: "the head", answer: () => undefined },
     {
       why: "the rest of the body",
-      host: "a.example",
+
       answer: (_request: IncomingMessage, response: ServerResponse) => void response.write("{"),
     },
     {
       why: "an end of interim answers",
-      host: "a.example",
+
       answer: (_request: IncomingMessage, response: ServerResponse) => {
         const more = setInterval(() => response.writeProcessing(), 5);
         response.on("close", () => clearInterval(more));
       },
     },
-    { why: "DNS", host: "silent.example", answer: () => undefined },
-  ])("in time: $why", async ({ host, answer }) => {
+  ])("in time: $why", async ({ answer }) => {
     web.answer(answer);
-    expect(await fetchFrom(host, { timeoutMs: 200 })).toEqual(passing("timeout"));
+    expect(await fetchFrom("a.example", { timeoutMs: 200 })).toEqual(passing("timeout"));
   });
+});
+
+it("is no answer in time: DNS", async () => {
+  // A server of its own, since c-ares goes on asking it after the end.
+  const silent = await startDnsServer({ "a.example": { fails: { A: "silent", AAAA: "silent" } } });
+  const asking = createDns({ resolver: silent.resolver });
+  expect(await fetchFrom("a.example", { timeoutMs: 200, dns: asking })).toEqual({
+    reason: "timeout",
+    isLasting: false,
+  });
+  silent.stop();
+});
+
+it("closes the connection when the time is up", async () => {
+  const closed = new Promise((resolve) => {
+    web.answer((request) => request.socket.on("close", resolve));
+  });
+  expect(await fetchFrom("a.example", { timeoutMs: 200 })).toEqual({ reason: "timeout", isLasting: false });
+  await closed;
 });
 
 describe("addresses", () => {
