@@ -116,6 +116,19 @@ describe("what is known", () => {
     expect(bench.web.takeRequests()).toHaveLength(1);
   });
 
+  it.each([
+    { why: "the SRV record", zone: { "_matrix-fed._tcp.a.example": srv(1, "a.example") } },
+    { why: "that there is no SRV record", zone: {} },
+  ])("ends with $why where that is the shortest", async ({ zone }) => {
+    const { discovery, clock } = startAt({ "a.example": { ...HOME, ttl: 600 }, ...zone });
+    await discovery.server(A_NAME);
+    takeQueries();
+    clock.advance(300_000);
+    expect(atOnce(discovery.server(A_NAME))).toBe("(a promise)");
+    await settled(discovery);
+    expect(takeQueries()).toContain(FED("a.example"));
+  });
+
   it("of a plain host is shared with nothing but the addresses", async () => {
     const { discovery } = startAt({ "a.example": HOME });
     await discovery.host("a.example", 80);
