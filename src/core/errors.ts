@@ -29,6 +29,8 @@ export const ERROR_STATUS = {
   UPSTREAM_MALFORMED: 502,
   UPSTREAM_REFUSED: 502,
   UPSTREAM_TIMEOUT: 504,
+  UPSTREAM_TLS_FAILED: 502,
+  UPSTREAM_UNTRUSTED: 502,
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_STATUS;

@@ -37,6 +37,8 @@ const SENTENCE: Partial<Record<ErrorCode, string>> = {
   UPSTREAM_MALFORMED: "the upstream's answer is not valid HTTP/1.1",
   UPSTREAM_REFUSED: "the upstream can't be reached",
   UPSTREAM_TIMEOUT: "the upstream did not answer in time",
+  UPSTREAM_TLS_FAILED: "no TLS connection to the target could be made",
+  UPSTREAM_UNTRUSTED: "the target's certificate is not trusted or not for its name",
 };
 
 /** Room is a matter of moments; a client that is told so need not guess. */
