@@ -1,10 +1,8 @@
 /**
  * TLS on accepted sockets: which versions, suites and certificate, and sessions that are resumed.
  *
- * Versions and suites are those of Mozilla's "intermediate" profile, version 5.7
- * (https://wiki.mozilla.org/Security/Server_Side_TLS), where the client chooses among them, without its DHE suites: they
- * need parameters of their own, and every client with TLS 1.2 and a DHE suite has an ECDHE one. Curves are OpenSSL's
- * own choice, so that a newer one brings its hybrid key exchange along.
+ * Versions and suites (tls-suites.ts) are those of Mozilla's "intermediate" profile, where the client chooses among them.
+ * Curves are OpenSSL's own choice, so that a newer one brings its hybrid key exchange along.
  *
  * Sessions are resumed by tickets alone (RFC 5077; RFC 8446, section 2.2): nothing is kept here, and whoever holds the
  * keys can resume, other processes too. A ticket carries the client's certificate and what came of its verification, so
@@ -19,6 +17,7 @@
 import type { Socket } from "node:net";
 import type { Server, TlsOptions, TLSSocket } from "node:tls";
 import { readHello } from "./listener-hello.ts";
+import { CIPHERS } from "./tls-suites.ts";
 
 /** PEM texts: a certificate, then its intermediates; and its key. */
 interface ListenerCertificate {
@@ -57,19 +56,6 @@ const FAILURES = {
   ERR_SSL_WRONG_VERSION_NUMBER: "not-tls",
   ERR_TLS_HANDSHAKE_TIMEOUT: "timeout",
 } as const;
-
-/** TLS 1.3's suites are all good ones; the three that OpenSSL offers stand first. */
-const CIPHERS = [
-  "TLS_AES_128_GCM_SHA256",
-  "TLS_AES_256_GCM_SHA384",
-  "TLS_CHACHA20_POLY1305_SHA256",
-  "ECDHE-ECDSA-AES128-GCM-SHA256",
-  "ECDHE-RSA-AES128-GCM-SHA256",
-  "ECDHE-ECDSA-AES256-GCM-SHA384",
-  "ECDHE-RSA-AES256-GCM-SHA384",
-  "ECDHE-ECDSA-CHACHA20-POLY1305",
-  "ECDHE-RSA-CHACHA20-POLY1305",
-].join(":");
 
 /** `sessionIdContext` is the same in every process, or none could resume another's sessions. */
 const SHARED = {
