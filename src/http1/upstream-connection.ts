@@ -4,31 +4,35 @@
  *
  * ```
  *   connecting ──► idle ──► head ──► body ──► idle     failed: told once, the socket is gone
- *                             └─ detach() (101: an upgrade)
+ *                    │        └─ detach() (101: an upgrade)
+ *                    └─ takeSocket() (a tunnel)
  * ```
- * Nothing is written before it is open, so a request whose connection could not be opened may go anywhere else.
+ * It is open once it is connected or, with TLS, once the handshake is done and the certificate verified. Nothing is written
+ * before that, so a request whose connection could not be opened may go anywhere else.
  *
  * A response that comes when none is open, or bytes after a complete one, poison the connection: the next
  * client would get them as his answer (CWE-444, response queue poisoning). It is destroyed.
  *
- * Source: RFC 9112 sections 6.3, 8 (incomplete messages) and 9.3. Not here: which address (upstream-group.ts), and
- * how many of them (upstream-member.ts).
+ * Source: RFC 9112 sections 6.3, 8 (incomplete messages) and 9.3. Not here: which address (upstream-group.ts), how many of
+ * them (upstream-member.ts), and what opens and ends their sockets (upstream-socket.ts).
  */
 
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import type { ErrorCode } from "../core/errors.ts";
 import { BodyReader, mayHaveMore } from "./body-reader.ts";
-import { type DeadlineOwner, type Deadlines, NO_DEADLINE } from "./deadlines.ts";
-import type { FieldTable } from "./fields.ts";
+import { type DeadlineOwner, NO_DEADLINE } from "./deadlines.ts";
 import { UNTIL_CLOSE } from "./framing.ts";
 import { HeadBuffer } from "./head-buffer.ts";
-import type { ConnectionLimits } from "./limits.ts";
 import { Outlet } from "./outlet.ts";
 import { mayBeResponseHead, parseResponseHead, type ResponseHead } from "./response-head.ts";
+import type { UpstreamConnector, UpstreamOwner } from "./upstream-owner.ts";
+import { openingFailure, openSocket, wasReset } from "./upstream-socket.ts";
+import type { UpstreamTls } from "./upstream-tls.ts";
 
-/** Where to connect: `key` names it in the pool, `host` is an IP address. */
+/** Where to connect: `key` names it in the pool, together with the name that TLS asks for, if any; `host` is an IP address. */
 export type UpstreamAddress =
-  | { readonly key: string; readonly host: string; readonly port: number }
+  | { readonly key: string; readonly host: string; readonly port: number; readonly tls?: UpstreamTls }
   | { readonly key: string; readonly path: string };
 
 /** A response as it comes. Nothing is called after `onResponseEnd` or `onUpstreamFailure`. */
@@ -48,31 +52,6 @@ export interface ResponseHandler {
   onUpstreamFailure(code: ErrorCode, hasAnswered: boolean): void;
 }
 
-/** Whose connection it is (upstream-member.ts). */
-export interface UpstreamOwner {
-  readonly address: UpstreamAddress;
-  readonly limits: ConnectionLimits;
-  readonly fields: FieldTable;
-  readonly deadlines: Deadlines;
-  onConnectFailure(code: ErrorCode): void;
-  /** The head of a response came. */
-  onAnswered(): void;
-  /** A request got no response: the connection ended, or a time limit passed. Not told of an idle one that was closed. */
-  onUnanswered(): void;
-  /** The client owes a part of its body; told again and again. */
-  onBodyAwaited(connection: UpstreamConnection): void;
-  onBodyDone(connection: UpstreamConnection): void;
-  onReleased(connection: UpstreamConnection): void;
-  /** Once, whatever became of it; for a detached one when its socket closes. */
-  onClosed(connection: UpstreamConnection): void;
-}
-
-/** Who waits for it to open. One of the two is called, once, unless it is destroyed before. */
-export interface UpstreamConnector {
-  onConnect(connection: UpstreamConnection): void;
-  onConnectFailure(code: ErrorCode): void;
-}
-
 /** More interim responses than any server sends before its answer. */
 const INTERIM_MAX = 16;
 const STATUS_SWITCHING = 101;
@@ -82,10 +61,16 @@ const KEEP_ALIVE_MARGIN_MS = 1000;
 export class UpstreamConnection implements DeadlineOwner {
   readonly socket: Socket;
   readonly outlet: Outlet;
+  /** When it began, was connected, and was secured (never, without TLS); on the monotonic clock. */
+  readonly beganMs: number;
+  connectedMs: number | undefined;
+  securedMs: number | undefined;
   deadlineMs: number;
   /** Requests begun on it; above 1 it was taken from the pool. */
   requests = 0;
   readonly #owner: UpstreamOwner;
+  /** The socket, where it speaks TLS. */
+  readonly #tls: TLSSocket | undefined;
   readonly #head: HeadBuffer;
   #phase: "connecting" | "idle" | "head" | "body" | "closed" | "detached" = "connecting";
   #connector: UpstreamConnector | undefined;
@@ -101,19 +86,19 @@ export class UpstreamConnection implements DeadlineOwner {
 
   /** @param deadlineMs until when it must be open */
   constructor(owner: UpstreamOwner, connector: UpstreamConnector, deadlineMs: number) {
-    const { address } = owner;
     this.#owner = owner;
     this.#connector = connector;
     this.#head = new HeadBuffer(owner.limits.headBytes);
     this.#idleMs = owner.limits.idleMs;
     this.deadlineMs = deadlineMs;
-    this.socket =
-      "path" in address
-        ? connect({ path: address.path })
-        : connect({ host: address.host, port: address.port, noDelay: true });
+    this.beganMs = owner.deadlines.nowMs();
+    const { socket, tls } = openSocket(owner.address);
+    this.socket = socket;
+    this.#tls = tls;
     this.outlet = new Outlet(this.socket);
     owner.deadlines.add(this);
     this.socket.on("connect", this.#onConnect);
+    this.#tls?.on("secureConnect", this.#onSecure);
     this.socket.on("data", this.#onData);
     this.socket.on("end", this.#onEnd);
     this.socket.on("drain", this.#onDrain);
@@ -188,12 +173,23 @@ export class UpstreamConnection implements DeadlineOwner {
   }
 
   readonly #onConnect = (): void => {
+    this.connectedMs = this.#owner.deadlines.nowMs();
+    if (this.#tls === undefined) this.#open();
+  };
+
+  readonly #onSecure = (): void => {
+    if (this.socket.destroyed) return; // Its certificate is none of those pinned.
+    this.securedMs = this.#owner.deadlines.nowMs();
+    this.#open();
+  };
+
+  #open(): void {
     const connector = this.#connector;
     this.#connector = undefined;
     this.#phase = "idle";
     this.deadlineMs = NO_DEADLINE;
     connector?.onConnect(this);
-  };
+  }
 
   readonly #onData = (bytes: Buffer): void => {
     let at = 0;
@@ -315,6 +311,13 @@ export class UpstreamConnection implements DeadlineOwner {
     handler?.onResponseEnd(trailers);
   }
 
+  /** Gives away an open connection on which nothing was sent, for good: for a tunnel. @returns its socket, paused */
+  takeSocket(): Socket {
+    if (this.#phase !== "idle" || this.requests > 0) throw new Error("only a new socket can be given away");
+    this.#detach();
+    return this.socket;
+  }
+
   /** Gives the socket away: nothing of this object touches it any more. */
   #detach(): void {
     this.#phase = "detached";
@@ -334,7 +337,8 @@ export class UpstreamConnection implements DeadlineOwner {
   };
 
   readonly #onEnd = (): void => {
-    if (this.#phase === "body" && this.#isUntilClose && !this.#wasReset()) {
+    if (this.#phase === "connecting") return; // node:tls makes an error of it.
+    if (this.#phase === "body" && this.#isUntilClose && !wasReset(this.socket, this.#owner.address)) {
       this.#finish("", false);
       this.destroy();
     } else {
@@ -342,16 +346,10 @@ export class UpstreamConnection implements DeadlineOwner {
     }
   };
 
-  /**
-   * libuv tells of a reset as of an end where bytes came with it (uv__stream_io, POLLHUP): a body that was cut would pass for
-   * whole. A socket that was reset has no peer; node:net keeps the first answer, so nothing else may ask for it before.
-   */
-  #wasReset(): boolean {
-    return "host" in this.#owner.address && this.socket.remoteAddress === undefined;
-  }
-
-  readonly #onError = (): void => {
-    this.fail(this.#phase === "connecting" ? "UPSTREAM_REFUSED" : "UPSTREAM_CLOSED");
+  readonly #onError = ({ code }: NodeJS.ErrnoException): void => {
+    const isConnected = this.connectedMs !== undefined;
+    if (this.#phase !== "connecting") this.fail("UPSTREAM_CLOSED");
+    else this.fail(openingFailure(isConnected ? this.#tls : undefined, code), code);
   };
 
   readonly #onClose = (): void => {
@@ -365,14 +363,14 @@ export class UpstreamConnection implements DeadlineOwner {
     this.fail(this.#phase === "idle" ? "UPSTREAM_CLOSED" : "UPSTREAM_TIMEOUT");
   }
 
-  /** Ends the connection and tells who waits for it, or the open exchange, why. */
-  fail(code: ErrorCode): void {
+  /** Ends the connection and tells who waits for it, or the open exchange, why. @param detail see UpstreamConnector */
+  fail(code: ErrorCode, detail?: string): void {
     const handler = this.#handler;
     const connector = this.#connector;
     if (this.#phase === "connecting") this.#owner.onConnectFailure(code);
     else if (this.#phase === "head") this.#noteUnanswered(code);
     this.destroy();
-    connector?.onConnectFailure(code);
+    connector?.onConnectFailure(this, code, detail);
     handler?.onUpstreamFailure(code, this.#hasAnswered);
   }
 

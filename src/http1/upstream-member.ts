@@ -8,13 +8,9 @@ import type { ErrorCode } from "../core/errors.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { FieldTable } from "./fields.ts";
 import type { ConnectionLimits } from "./limits.ts";
-import {
-  type UpstreamAddress,
-  UpstreamConnection,
-  type UpstreamConnector,
-  type UpstreamOwner,
-} from "./upstream-connection.ts";
+import { type UpstreamAddress, UpstreamConnection } from "./upstream-connection.ts";
 import { UpstreamHealth } from "./upstream-health.ts";
+import type { UpstreamConnector, UpstreamOwner } from "./upstream-owner.ts";
 import { SlowBodies } from "./upstream-slow.ts";
 
 /**

@@ -8,14 +8,16 @@
  */
 
 import type { ErrorCode } from "../core/errors.ts";
-import type { UpstreamConnection, UpstreamConnector } from "./upstream-connection.ts";
+import type { UpstreamConnection } from "./upstream-connection.ts";
 import type { UpstreamMember, UpstreamPoolState } from "./upstream-member.ts";
+import type { UpstreamConnector } from "./upstream-owner.ts";
 
 /** Who wants a connection. One of the two is called, once, unless it is cancelled before. */
 export interface UpstreamTaker {
   /** @param retries addresses that were tried before in vain */
   onUpstream(connection: UpstreamConnection, retries: number): void;
-  onNoUpstream(code: ErrorCode, retries: number): void;
+  /** @param detail the system's or OpenSSL's word for the last failure, for the log */
+  onNoUpstream(code: ErrorCode, retries: number, detail?: string): void;
 }
 
 /** What a wait asks of its group. */
@@ -77,7 +79,7 @@ export class UpstreamWait implements UpstreamConnector {
     this.#taker.onUpstream(connection, this.#retries);
   }
 
-  onConnectFailure(code: ErrorCode): void {
+  onConnectFailure(_connection: UpstreamConnection, code: ErrorCode, detail: string | undefined): void {
     this.#connection = undefined;
     this.#tried ??= new Set();
     if (this.#member !== undefined) this.#tried.add(this.#member);
@@ -88,12 +90,12 @@ export class UpstreamWait implements UpstreamConnector {
       return;
     }
     this.#retries--;
-    this.refuse(code);
+    this.refuse(code, detail);
   }
 
   /** Tells the taker that there is none. */
-  refuse(code: ErrorCode): void {
-    this.#taker.onNoUpstream(code, this.#retries);
+  refuse(code: ErrorCode, detail?: string): void {
+    this.#taker.onNoUpstream(code, this.#retries, detail);
   }
 
   /** Nobody waits any more. */

@@ -10,11 +10,8 @@ import { createServer, type Socket } from "node:net";
 import fc from "fast-check";
 import { CHUNKED, UNTIL_CLOSE } from "../../src/http1/framing.ts";
 import { parseResponseHead } from "../../src/http1/response-head.ts";
-import {
-  type ResponseHandler,
-  UpstreamConnection,
-  type UpstreamOwner,
-} from "../../src/http1/upstream-connection.ts";
+import { type ResponseHandler, UpstreamConnection } from "../../src/http1/upstream-connection.ts";
+import type { UpstreamOwner } from "../../src/http1/upstream-owner.ts";
 import { createProxyFields } from "../../src/proxy/field-tags.ts";
 import { responseTexts } from "./heads.ts";
 import { decodeChunks } from "./reference-chunks.ts";
