@@ -1,18 +1,20 @@
 /**
  * The addresses of one upstream, and the requests that wait for a connection to any of them.
  *
- * A request goes to the least busy address that is in (upstream-health.ts); among equals they take turns. Where all are
- * out it goes to the one whose trial is due soonest: no request is refused because of an opinion of ours. Where all that
+ * A request goes to the least busy address that is in (upstream-health.ts), among equals they take turns; a target elsewhere has
+ * an order of its own, and the first that is in is taken. Where all are out it goes to the one whose trial is due soonest: no
+ * request is refused because of an opinion of ours. Where it takes long to connect, addresses race (upstream-wait.ts). Where all that
  * are in have `limits.upstream_connections`, a client that is slow with its body loses its place (upstream-slow.ts), or the
  * request waits, first in first out, at most `limits.connect_timeout` and beside at most `limits.upstream_queue` others.
  *
  * With one address and an idle connection nothing is allocated and nothing is searched: an array's pop.
- * Not here: where the addresses come from (proxy/upstream-names.ts; an outbound target has one, which was checked).
+ * Not here: where the addresses come from (proxy/upstream-names.ts; those of an outbound target were checked).
  */
 
 import type { ErrorCode } from "../core/errors.ts";
 import { type DeadlineOwner, NO_DEADLINE } from "./deadlines.ts";
-import type { UpstreamAddress } from "./upstream-connection.ts";
+import type { UpstreamAddress, UpstreamConnection } from "./upstream-connection.ts";
+import type { UpstreamTls } from "./upstream-tls.ts";
 import { UpstreamMember, type UpstreamPoolState } from "./upstream-member.ts";
 import { type UpstreamTaker, UpstreamWait } from "./upstream-wait.ts";
 
@@ -25,6 +27,9 @@ export interface UpstreamGroupOwner {
   onEmpty(): void;
 }
 
+/** Which address comes first: the least busy one, or the first as they were given; a connection that rests then comes before any. */
+export type UpstreamOrder = "least-busy" | "given";
+
 export class UpstreamGroup implements DeadlineOwner {
   /** When the first of the queue has waited for long enough. */
   deadlineMs = NO_DEADLINE;
@@ -32,15 +37,20 @@ export class UpstreamGroup implements DeadlineOwner {
   readonly #owner: UpstreamGroupOwner;
   /** A Set keeps the order of arrival, and lets whoever goes away leave at once. */
   readonly #waiting = new Set<UpstreamWait>();
+  readonly #order: UpstreamOrder;
   #members: readonly UpstreamMember[] = [];
+  /** Requests that are neither served nor refused: those who wait, and those for whom connections are being opened. */
+  #waits = 0;
   /** Where the next look at the members begins. */
   #turn = 0;
 
-  constructor(pool: UpstreamPoolState, owner: UpstreamGroupOwner) {
+  constructor(pool: UpstreamPoolState, owner: UpstreamGroupOwner, order: UpstreamOrder) {
     this.#pool = pool;
     this.#owner = owner;
+    this.#order = order;
   }
 
+  /** How many addresses it has. */
   get size(): number {
     return this.#members.length;
   }
@@ -54,13 +64,19 @@ export class UpstreamGroup implements DeadlineOwner {
     return this.#waiting.size > 0;
   }
 
-  /** Replaces the addresses: new ones are used at once, connections to gone ones end with their exchanges. */
+  /**
+   * Replaces the addresses: new ones are used at once, connections to gone ones end with their exchanges. One whose TLS trusts
+   * others than before is a new one.
+   */
   use(addresses: readonly UpstreamAddress[]): void {
     const known = new Map(this.#members.map((member) => [member.address.key, member]));
     this.#members = addresses.map((address) => {
       const member = known.get(address.key);
+      if (member === undefined || tlsOf(member.address) !== tlsOf(address)) {
+        return new UpstreamMember(address, this, this.#pool);
+      }
       known.delete(address.key);
-      return member ?? new UpstreamMember(address, this, this.#pool);
+      return member;
     });
     for (const gone of known.values()) gone.retire();
     this.dispatch();
@@ -73,40 +89,38 @@ export class UpstreamGroup implements DeadlineOwner {
    * @returns what can be cancelled; undefined where the taker was told already
    */
   take(taker: UpstreamTaker, isFresh: boolean): UpstreamWait | undefined {
+    const { isClosed } = this.#pool;
+    const resting = this.#order === "given" && !isClosed && !isFresh ? this.#takeIdle() : undefined;
     // Whoever waits was offered each room as it came, so what is left is for the next to ask.
-    const member = this.#pool.isClosed ? undefined : (this.pick(undefined) ?? this.#makeRoom());
-    const idle = member === undefined || isFresh ? undefined : member.takeIdle();
+    const member = isClosed || resting !== undefined ? undefined : (this.pick(undefined) ?? this.#makeRoom());
+    const idle = member === undefined || isFresh ? resting : member.takeIdle();
     if (idle !== undefined) {
       taker.onUpstream(idle, 0);
       return undefined;
     }
-    if (member === undefined && !this.#hasPlace()) {
-      taker.onNoUpstream(this.#pool.isClosed ? "DRAINING" : "UPSTREAM_FULL", 0);
+    const wait = new UpstreamWait(this, this.#pool, taker, isFresh);
+    this.#waits++;
+    if (member !== undefined) wait.proceed(member);
+    else if (!this.enqueue(wait)) {
+      wait.refuse(isClosed ? "DRAINING" : "UPSTREAM_FULL");
       return undefined;
     }
-    const wait = new UpstreamWait(this, this.#pool, taker, isFresh);
-    if (member === undefined) this.#enqueue(wait);
-    else wait.proceed(member);
     return wait;
-  }
-
-  /** For a request that could not reach a member: goes on to the next, or waits for it. @returns false where all were tried */
-  goOn(wait: UpstreamWait, tried: ReadonlySet<UpstreamMember>): boolean {
-    const member = this.pick(tried);
-    if (member !== undefined) wait.proceed(member);
-    else if (this.#members.every((known) => tried.has(known)) || !this.#hasPlace()) return false;
-    else this.#enqueue(wait);
-    return true;
   }
 
   /**
    * @param tried members to leave out
-   * @returns the least busy member with room; undefined where there is none
+   * @returns the member with room that is next; undefined where there is none
    */
   pick(tried: ReadonlySet<UpstreamMember> | undefined): UpstreamMember | undefined {
     const members = this.#members;
     const [only] = members;
     if (members.length === 1 && tried === undefined) return only?.hasRoom === true ? only : undefined;
+    return this.#order === "given" ? this.#pickFirst(tried) : this.#pickLeastBusy(tried);
+  }
+
+  #pickLeastBusy(tried: ReadonlySet<UpstreamMember> | undefined): UpstreamMember | undefined {
+    const members = this.#members;
     let best: UpstreamMember | undefined;
     let soonest: UpstreamMember | undefined;
     let soonestMs = NO_DEADLINE;
@@ -129,6 +143,37 @@ export class UpstreamGroup implements DeadlineOwner {
       : (best ?? (isOneIn ? undefined : soonest));
   }
 
+  /** The first that is in or due for a trial; where all are out, the one whose trial is due soonest. */
+  #pickFirst(tried: ReadonlySet<UpstreamMember> | undefined): UpstreamMember | undefined {
+    let soonest: UpstreamMember | undefined;
+    let soonestMs = NO_DEADLINE;
+    let isOneIn = false;
+    for (const member of this.#members) {
+      if (tried?.has(member) === true) continue;
+      const { outUntilMs } = member.health;
+      isOneIn ||= outUntilMs === undefined;
+      if (!member.hasRoom) continue;
+      if (outUntilMs === undefined || this.#isTrialDue(member, outUntilMs)) return member;
+      if (outUntilMs >= soonestMs) continue;
+      soonest = member;
+      soonestMs = outUntilMs;
+    }
+    return isOneIn ? undefined : soonest;
+  }
+
+  /** A connection that rests at any member that is in and has room. */
+  #takeIdle(): UpstreamConnection | undefined {
+    for (const member of this.#members) {
+      const idle = member.hasRoom && member.health.outUntilMs === undefined ? member.takeIdle() : undefined;
+      if (idle !== undefined) return idle;
+    }
+    return undefined;
+  }
+
+  isAllTried(tried: ReadonlySet<UpstreamMember>): boolean {
+    return this.#members.every((member) => tried.has(member));
+  }
+
   /** Those who wait are offered the room first. @returns the member that has room even so */
   #makeRoom(): UpstreamMember | undefined {
     return this.#members.some((member) => member.breakOffSlow()) ? this.pick(undefined) : undefined;
@@ -148,7 +193,9 @@ export class UpstreamGroup implements DeadlineOwner {
     return false;
   }
 
-  #enqueue(wait: UpstreamWait): void {
+  /** The last of those who wait. @returns false where no more may */
+  enqueue(wait: UpstreamWait): boolean {
+    if (!this.#hasPlace()) return false;
     wait.sinceMs = this.#pool.deadlines.nowMs();
     if (this.#waiting.size === 0) {
       this.deadlineMs = wait.sinceMs + this.#pool.limits.connectTimeoutMs;
@@ -157,6 +204,7 @@ export class UpstreamGroup implements DeadlineOwner {
     this.#waiting.add(wait);
     this.#pool.waiting++;
     if (this.#members.length === 0) this.#owner.onAddressesWanted();
+    return true;
   }
 
   leave(wait: UpstreamWait): void {
@@ -209,8 +257,13 @@ export class UpstreamGroup implements DeadlineOwner {
     this.#owner.onHealth(address, isIn);
   }
 
+  onWaitOver(): void {
+    this.#waits--;
+    this.onMemberEmpty();
+  }
+
   onMemberEmpty(): void {
-    if (this.#waiting.size === 0) this.#owner.onEmpty();
+    if (this.#waits === 0 && this.#members.every(({ isEmpty }) => isEmpty)) this.#owner.onEmpty();
   }
 
   /** Closes idle connections; those of open exchanges close when they come back. Whoever waits is told. */
@@ -218,4 +271,8 @@ export class UpstreamGroup implements DeadlineOwner {
     for (const member of this.#members) member.retire();
     this.refuseWaiting("DRAINING");
   }
+}
+
+function tlsOf(address: UpstreamAddress): UpstreamTls | undefined {
+  return "tls" in address ? address.tls : undefined;
 }

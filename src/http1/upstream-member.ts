@@ -97,6 +97,11 @@ export class UpstreamMember implements UpstreamOwner {
     return this.busy < this.#pool.limits.upstreamConnections;
   }
 
+  /** Whether it has no connection at all. */
+  get isEmpty(): boolean {
+    return this.busy === 0 && this.#idle.length === 0;
+  }
+
   /** An idle connection, which then is the taker's. */
   takeIdle(): UpstreamConnection | undefined {
     const connection = this.#idle.pop();
@@ -158,7 +163,7 @@ export class UpstreamMember implements UpstreamOwner {
       this.#pool.idle--;
     }
     this.#pool.open--;
-    if (this.busy === 0 && this.#idle.length === 0) this.#group.onMemberEmpty();
+    if (this.isEmpty) this.#group.onMemberEmpty();
     if (this.#group.isWaiting) this.#group.dispatch();
   }
 

@@ -107,7 +107,8 @@ export interface RawPeer {
   closed(): Promise<void>;
 }
 
-function wrapPeer(socket: Socket): RawPeer {
+/** Notes all that comes on a socket. */
+export function wrapPeer(socket: Socket): RawPeer {
   let received = "";
   let isEnded = false;
   let isClosed = false;

@@ -4,23 +4,18 @@
  */
 
 import { describe, expect, it } from "vitest";
-import type { DeadlineOwner, Deadlines } from "../../src/http1/deadlines.ts";
 import type { UpstreamAddress, UpstreamConnection } from "../../src/http1/upstream-connection.ts";
 import type { UpstreamLimits } from "../../src/http1/upstream-member.ts";
-import { createUpstreamPool } from "../../src/http1/upstream-pool.ts";
 import { LIMITS, startRawServer } from "./sockets.ts";
 import {
   addressOf,
   ANSWER,
-  createEvents,
   createHandler,
   createTaker,
   expectEvents,
-  FIELDS,
   REQUEST,
   startUpstream,
   take,
-  UPSTREAM_LIMITS,
 } from "./upstream.ts";
 
 const NOBODY = addressOf(1);
@@ -148,33 +143,6 @@ describe("a request goes", () => {
     }
     expect(group.healthy).toBe(0);
     expect(events.told.filter((event) => event === "connect")).toHaveLength(2 * group.size);
-  });
-
-  it.each([
-    { why: "a third each", servers: 3, shares: [3000, 3000, 3000] },
-    { why: "two seconds at least, as far as it goes", servers: 9, shares: [2000, 2000, 2000, 2000, 1000] },
-  ])("on after its share of connect_timeout where an address swallows everything: $why", async (row) => {
-    const owners: DeadlineOwner[] = [];
-    let nowMs = 0;
-    const deadlines: Deadlines = {
-      nowMs: () => nowMs,
-      add: (owner) => void owners.push(owner),
-      delete: (owner) => void owners.splice(owners.indexOf(owner), 1),
-      stop: () => undefined,
-    };
-    const limits = { ...UPSTREAM_LIMITS, connectTimeoutMs: 9000 };
-    const pool = createUpstreamPool({ limits, fields: FIELDS, deadlines, events: createEvents() });
-    const group = pool.createGroup({ onAddressesWanted: () => undefined, onHealth: () => undefined });
-    group.use(await startServers(row.servers));
-    const taken = take(pool, group);
-    const shares = [];
-    for (let [connecting] = owners; connecting !== undefined; [connecting] = owners) {
-      shares.push(connecting.deadlineMs - nowMs);
-      nowMs = connecting.deadlineMs;
-      connecting.onDeadline(); // In this turn: the connection can't be there yet.
-    }
-    expect(shares).toEqual(row.shares);
-    expect([await taken.refusals.next(), taken.retries]).toEqual(["UPSTREAM_TIMEOUT", shares.length - 1]);
   });
 
   it("not to an address that is out where others are only full: it waits for those", async () => {
