@@ -98,7 +98,7 @@ export class UpstreamConnection implements DeadlineOwner {
     this.outlet = new Outlet(this.socket);
     owner.deadlines.add(this);
     this.socket.on("connect", this.#onConnect);
-    this.#tls?.on("secureConnect", this.#onSecure);
+    this.#tls?.once("secureConnect", this.#onSecure); // Told again when the peer asks for another handshake, and is refused it.
     this.socket.on("data", this.#onData);
     this.socket.on("end", this.#onEnd);
     this.socket.on("drain", this.#onDrain);

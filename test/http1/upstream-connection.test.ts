@@ -221,7 +221,7 @@ describe("a failure", () => {
   it("is told when nobody listens", async () => {
     const { pool } = await startUpstream();
     const { refusals } = take(pool, addressOf(1)); // tcpmux: no test listens there, nor does a machine of this century.
-    expect(await refusals.next()).toBe("UPSTREAM_REFUSED");
+    expect(await refusals.next()).toBe("UPSTREAM_REFUSED ECONNREFUSED");
   });
 
   it("is not told of a connection that its owner destroyed", async () => {

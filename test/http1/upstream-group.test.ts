@@ -126,7 +126,7 @@ describe("a request goes", () => {
     const { group, pool, events } = await startGroup();
     group.use([NOBODY, NOBODY_TOO]);
     const taken = take(pool, group);
-    expect(await taken.refusals.next()).toBe("UPSTREAM_REFUSED");
+    expect(await taken.refusals.next()).toBe("UPSTREAM_REFUSED ECONNREFUSED");
     expect([taken.retries, events.told.filter((event) => event === "connect").length]).toEqual([1, 2]);
     expect([pool.open, pool.waiting]).toEqual([0, 0]);
   });
@@ -139,7 +139,7 @@ describe("a request goes", () => {
     const { group, pool, events } = started;
     group.use([NOBODY, ...more]);
     for (let count = 0; count < 2; count++) {
-      expect(await take(pool, group).refusals.next()).toBe("UPSTREAM_REFUSED");
+      expect(await take(pool, group).refusals.next()).toBe("UPSTREAM_REFUSED ECONNREFUSED");
     }
     expect(group.healthy).toBe(0);
     expect(events.told.filter((event) => event === "connect")).toHaveLength(2 * group.size);

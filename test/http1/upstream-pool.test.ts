@@ -3,7 +3,9 @@
  * Method: as in upstream-connection.test.ts. Advisories: response queue poisoning (CWE-444).
  */
 
+import { once } from "node:events";
 import { describe, expect, it } from "vitest";
+import type { UpstreamConnection } from "../../src/http1/upstream-connection.ts";
 import { LIMITS, type RawPeer } from "./sockets.ts";
 import {
   addressOf,
@@ -159,6 +161,56 @@ describe("a poisoned connection", () => {
     await closed;
     expect(pool.idle).toBe(0);
     expect(told.events.waiting).toBe(0);
+  });
+});
+
+describe("a connection for a tunnel", () => {
+  it("is a new one, which is no retry, and its socket is given away for good", async () => {
+    const { rest, pool, port, peers, events, pass } = await startUpstream();
+    await rest();
+    const taker = createTaker();
+    pool.takeNew(addressOf(port), taker);
+    const connection = await taker.connections.next();
+    expect([pool.idle, pool.open, taker.retries, events.told]).toEqual([1, 2, 0, ["connect", "connect"]]);
+    const socket = connection.takeSocket();
+    expect([connection.isOpen, socket.isPaused()]).toEqual([false, true]);
+    await pass(LIMITS.idleMs - 1);
+    connection.destroy(); // Nothing of it touches the socket any more.
+    connection.fail("UPSTREAM_TIMEOUT");
+    const peer = await peers.next();
+    peer.send(STRAY);
+    const [bytes] = (await once(socket.resume(), "data")) as [Buffer];
+    expect(bytes.toString()).toBe(STRAY);
+    socket.write("ping");
+    await peer.until("ping");
+    expect(pool.open).toBe(2);
+    socket.destroy();
+    await peer.ended();
+    await expect.poll(() => pool.open).toBe(1);
+  });
+
+  it("has its place until it closes", async () => {
+    const { pool, port } = await startUpstream({ upstreamConnections: 1 });
+    const socket = (await take(pool, addressOf(port)).connections.next()).takeSocket();
+    const waiting = take(pool, addressOf(port));
+    expect(pool.waiting).toBe(1);
+    socket.destroy();
+    await waiting.connections.next();
+  });
+
+  it.each([
+    {
+      why: "an exchange began on it",
+      act: (connection: UpstreamConnection) => connection.begin("GET", createHandler()),
+    },
+    { why: "it is closed", act: (connection: UpstreamConnection) => connection.destroy() },
+    { why: "it was given away", act: (connection: UpstreamConnection) => void connection.takeSocket() },
+  ])("can't be had once $why: that is a fault of ours", async ({ act }) => {
+    const { pool, port } = await startUpstream();
+    const connection = await take(pool, addressOf(port)).connections.next();
+    act(connection);
+    expect(() => connection.takeSocket()).toThrow("only a new socket");
+    connection.socket.destroy();
   });
 });
 

@@ -4,10 +4,10 @@
  * everything: it is connected and not open, for as long as a test likes. Time is moved by hand.
  */
 
-import { once } from "node:events";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { UpstreamAddress } from "../../src/http1/upstream-connection.ts";
 import type { UpstreamLimits } from "../../src/http1/upstream-member.ts";
+import type { UpstreamTarget } from "../../src/http1/upstream-pool.ts";
 import { createUpstreamTls, type UpstreamTls } from "../../src/http1/upstream-tls.ts";
 import { LIMITS, startRawServer } from "./sockets.ts";
 import { CA, startHeldServer, startTlsServer } from "./tls-server.ts";
@@ -39,7 +39,7 @@ async function startRace(letters: string, limits: Partial<UpstreamLimits> = {}) 
         : secured(port, `${addresses.length}`),
     );
   }
-  const place = { key: "target", addresses };
+  const place: UpstreamTarget = { key: "target", addresses };
   const connects = (): number => upstream.events.told.filter((event) => event === "connect").length;
   return { ...upstream, good, silent, place, addresses, connects, ask: () => take(upstream.pool, place) };
 }
@@ -158,8 +158,7 @@ describe("the first that is open", () => {
     answers.push(await slow.held.next());
     for (const answer of answers) answer();
     const winner = await taken.connections.next();
-    const closed = slow.sockets.map((socket) => socket.closed || once(socket, "close"));
-    await Promise.race(closed);
+    await expect.poll(() => slow.sockets.filter(({ closed }) => closed)).toHaveLength(1);
     expect([pool.open, winner.isOpen, taken.connections.waiting]).toEqual([1, true, 0]);
   });
 
@@ -181,7 +180,7 @@ describe("the first that is open", () => {
 
 describe("where all fail", () => {
   it.each([
-    { why: "nobody listens", letters: "nnn", passMs: 0, code: "UPSTREAM_REFUSED", retries: 2 },
+    { why: "nobody listens", letters: "nnn", passMs: 0, code: "UPSTREAM_REFUSED ECONNREFUSED", retries: 2 },
     { why: "all swallow everything", letters: "ss", passMs: 500, code: "UPSTREAM_TIMEOUT", retries: 1 },
     { why: "the last one is silent", letters: "ns", passMs: 500, code: "UPSTREAM_TIMEOUT", retries: 1 },
   ])("the taker is told once: $why", async ({ letters, passMs, code, retries }) => {
@@ -279,7 +278,7 @@ describe("a target", () => {
     const { pool, connects } = await startRace("");
     const addresses = Array.from({ length: 20 }, (_, index) => ({ ...NOBODY, key: `${index}` }));
     const taken = take(pool, { key: "many", addresses });
-    expect([await taken.refusals.next(), connects()]).toEqual(["UPSTREAM_REFUSED", 16]);
+    expect([await taken.refusals.next(), connects()]).toEqual(["UPSTREAM_REFUSED ECONNREFUSED", 16]);
   });
 
   it("without an address is refused when connect_timeout is over", async () => {
@@ -294,7 +293,10 @@ describe("a target", () => {
     const before = await take(pool, secured(good.port, "one")).connections.next();
     const other = (await createUpstreamTls({ ca: [], pins: {} }))("target.example");
     const after = take(pool, { ...addressOf(good.port), key: "one", tls: other });
-    expect([await after.refusals.next(), before.isOpen]).toEqual(["UPSTREAM_UNTRUSTED", true]);
+    expect([await after.refusals.next(), before.isOpen]).toEqual([
+      "UPSTREAM_UNTRUSTED UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+      true,
+    ]);
   });
 });
 

@@ -69,7 +69,7 @@ export function createHandler(react: (event: string) => void = () => undefined):
   return told;
 }
 
-/** A taker that writes down what it was told: a connection, or "CODE retries". */
+/** A taker that writes down what it was told: a connection, or "CODE DETAIL". */
 export interface Taken extends UpstreamTaker {
   readonly connections: Queue<UpstreamConnection>;
   readonly refusals: Queue<string>;
@@ -90,9 +90,9 @@ export function createTaker(): Taken {
       taken.retries = retries;
       connections.push(connection);
     },
-    onNoUpstream(code: ErrorCode, retries) {
+    onNoUpstream(code: ErrorCode, retries, detail) {
       taken.retries = retries;
-      refusals.push(code);
+      refusals.push(detail === undefined ? code : `${code} ${detail}`);
     },
   };
   return taken;
@@ -168,7 +168,7 @@ export async function startUpstream(limits: Partial<UpstreamLimits> = {}) {
     opened.connection.release();
     return opened;
   }
-  return { pass, port, peers, pool, events, options, open, rest };
+  return { pass, deadlines, port, peers, pool, events, options, open, rest };
 }
 
 /** Waits for each event in turn; others fail. */
