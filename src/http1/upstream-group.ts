@@ -132,7 +132,7 @@ export class UpstreamGroup implements DeadlineOwner {
       const { outUntilMs } = member.health;
       if (outUntilMs === undefined) {
         isOneIn = true;
-        if (member.hasRoom && (best === undefined || member.busy < best.busy)) best = member;
+        if (member.hasRoom && (best === undefined || isBetter(member, best))) best = member;
       } else if (member.hasRoom && outUntilMs < soonestMs) {
         soonest = member;
         soonestMs = outUntilMs;
@@ -271,6 +271,12 @@ export class UpstreamGroup implements DeadlineOwner {
     for (const member of this.#members) member.retire();
     this.refuseWaiting("DRAINING");
   }
+}
+
+/** The least busy one is what swallows all connects: nothing ever comes of those. */
+function isBetter(member: UpstreamMember, best: UpstreamMember): boolean {
+  const { isOutrun } = member;
+  return isOutrun === best.isOutrun ? member.busy < best.busy : !isOutrun;
 }
 
 function tlsOf(address: UpstreamAddress): UpstreamTls | undefined {

@@ -20,6 +20,9 @@ import { SlowBodies } from "./upstream-slow.ts";
 const IDLE_PER_ADDRESS_MAX = 1024;
 const IDLE_MAX = 2048;
 
+/** The longest back-off of upstream-health.ts: one request in as long a time waits for a rival. */
+const OUTRUN_MS = 30_000;
+
 export type UpstreamLimits = ConnectionLimits & {
   /** Connections that exchanges may hold to one address at a time. */
   readonly upstreamConnections: number;
@@ -72,6 +75,7 @@ export class UpstreamMember implements UpstreamOwner {
   readonly #pool: UpstreamPoolState;
   readonly #idle: UpstreamConnection[] = [];
   readonly #slow = new SlowBodies();
+  #outrunUntilMs = 0;
   #isRetired = false;
 
   constructor(address: UpstreamAddress, group: MemberOwner, pool: UpstreamPoolState) {
@@ -95,6 +99,16 @@ export class UpstreamMember implements UpstreamOwner {
   /** Whether an exchange more may have a connection. */
   get hasRoom(): boolean {
     return this.busy < this.#pool.limits.upstreamConnections;
+  }
+
+  /** Whether another was open before it, though that one began later: it may swallow all that is sent there. */
+  get isOutrun(): boolean {
+    return this.#outrunUntilMs > 0 && this.#outrunUntilMs > this.deadlines.nowMs();
+  }
+
+  /** No failure, but where others are as good it is left alone for a while. */
+  noteOutrun(): void {
+    this.#outrunUntilMs = this.deadlines.nowMs() + OUTRUN_MS;
   }
 
   /** Whether it has no connection at all. */

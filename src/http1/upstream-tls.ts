@@ -8,7 +8,9 @@
  *
  * All connections share one context, which takes milliseconds to make; another trust is another context. The server name is sent
  * for DNS names alone (RFC 6066, section 3). No renegotiation (RFC 9325, section 3.5), so what was verified stays so.
- * Sessions are not resumed. Measured on 127.0.0.1: see docs of the commit; connections are kept alive, which saves more.
+ * Sessions are not resumed: measured on loopback (Node 20, P-256, a chain of one) that saves 0.5 ms of the 1.8 ms of CPU that a new
+ * connection costs, and no round trip with TLS 1.3; connections are kept, and a store of sessions by name and address is a
+ * store of secrets and of verdicts that may be out of date.
  * Not here: which name that is (discovery), where authorities and pins come from (app), when a connection counts as open
  * (upstream-connection.ts).
  */

@@ -46,8 +46,8 @@ export class UpstreamWait implements UpstreamConnector, DeadlineOwner {
   readonly #pool: UpstreamPoolState;
   readonly #taker: UpstreamTaker;
   readonly #isFresh: boolean;
-  /** Connections that are being opened: bounded by the group's addresses. */
-  #attempts: UpstreamConnection[] = [];
+  /** Connections that are being opened, in the order in which they began: bounded by the group's addresses. */
+  readonly #attempts = new Map<UpstreamConnection, UpstreamMember>();
   #connectUntilMs: number | undefined;
   #tried: Set<UpstreamMember> | undefined;
   #retries = 0;
@@ -74,7 +74,7 @@ export class UpstreamWait implements UpstreamConnector, DeadlineOwner {
     this.#connectUntilMs ??= nowMs + this.#pool.limits.connectTimeoutMs;
     this.#tried ??= new Set();
     this.#tried.add(member);
-    this.#attempts.push(member.connect(this, this.#connectUntilMs));
+    this.#attempts.set(member.connect(this, this.#connectUntilMs), member);
     this.#awaitDelay(this.#tried, nowMs);
   }
 
@@ -105,7 +105,7 @@ export class UpstreamWait implements UpstreamConnector, DeadlineOwner {
   }
 
   onConnectFailure(connection: UpstreamConnection, code: ErrorCode, detail: string | undefined): void {
-    this.#attempts = this.#attempts.filter((attempt) => attempt !== connection);
+    this.#attempts.delete(connection);
     this.#retries++; // Before it goes on, which may end at once with a connection that rests.
     if (this.#goOn()) {
       this.#pool.events.onRetry("connect");
@@ -124,7 +124,7 @@ export class UpstreamWait implements UpstreamConnector, DeadlineOwner {
       this.proceed(member);
       return true;
     }
-    if (this.#attempts.length > 0) return true;
+    if (this.#attempts.size > 0) return true;
     this.#endDelay();
     return hasTime && tried !== undefined && !this.#group.isAllTried(tried) && this.#group.enqueue(this);
   }
@@ -146,9 +146,16 @@ export class UpstreamWait implements UpstreamConnector, DeadlineOwner {
   #end(winner: UpstreamConnection | undefined): void {
     this.#isOver = true;
     this.#endDelay();
-    const attempts = this.#attempts;
-    this.#attempts = [];
-    for (const attempt of attempts) if (attempt !== winner) attempt.destroy();
+    let isAhead = winner !== undefined;
+    for (const [attempt, member] of this.#attempts) {
+      this.#attempts.delete(attempt);
+      if (attempt === winner) {
+        isAhead = false;
+        continue;
+      }
+      if (isAhead) member.noteOutrun(); // It began before the winner.
+      attempt.destroy();
+    }
     this.#group.onWaitOver();
   }
 }

@@ -402,7 +402,9 @@ it("an address that was checked is forgotten with its last connection", async ()
   const { pool, port } = await startUpstream();
   const [other] = await startServers(1);
   const first = take(pool, { ...addressOf(port), key: "one" });
-  (await first.connections.next()).destroy();
+  const connection = await first.connections.next();
+  first.wait?.cancel(); // It is over, so this changes nothing.
+  connection.destroy();
   const second = take(pool, { ...addressOf(Number(other?.key)), key: "one" });
   expect(portOf(await second.connections.next())).toBe(other?.key);
 });

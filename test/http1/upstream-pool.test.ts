@@ -212,6 +212,12 @@ describe("a connection for a tunnel", () => {
     expect(() => connection.takeSocket()).toThrow("only a new socket");
     connection.socket.destroy();
   });
+
+  it("can't be one on which an exchange has ended", async () => {
+    const { rest } = await startUpstream();
+    const { connection } = await rest();
+    expect(() => connection.takeSocket()).toThrow("only a new socket");
+  });
 });
 
 it.each([

@@ -77,6 +77,14 @@ describe("the next address is tried", () => {
     expect(connects()).toBe(3);
   });
 
+  it("not once the time is over, if only just now", async () => {
+    const { ask, pass, connects } = await startRace("nss");
+    const taken = ask();
+    await expect.poll(connects).toBe(2);
+    await pass(LIMITS.connectTimeoutMs);
+    expect([await taken.refusals.next(), connects()]).toEqual(["UPSTREAM_TIMEOUT", 2]);
+  });
+
   it("not once the time is over", async () => {
     const { ask, pass, connects } = await startRace("ss", { connectTimeoutMs: DELAY_MS });
     const taken = ask();
@@ -308,4 +316,24 @@ it("a group of the own server races too", async () => {
   await pass(DELAY_MS);
   for (const taken of takings) expect((await taken.connections.next()).address.key).toBe("1");
   expect([group.healthy, pool.open]).toEqual([2, 2]);
+});
+
+it("an address of the own server that was outrun is left alone for 30 s, though it is the least busy one", async () => {
+  const { pool, addresses, pass, connects } = await startRace("sg", { connectTimeoutMs: 5000 });
+  const group = pool.createGroup({ onAddressesWanted: () => undefined, onHealth: () => undefined });
+  group.use(addresses);
+  const ask = async (): Promise<string> => (await take(pool, group).connections.next()).address.key;
+  expect(await ask()).toBe("1"); // They take turns, and this is whose it is.
+  const second = take(pool, group);
+  await pass(DELAY_MS);
+  expect([(await second.connections.next()).address.key, connects()]).toEqual(["1", 3]);
+  expect([await ask(), await ask(), connects(), group.healthy]).toEqual(["1", "1", 5, 2]);
+  await pass(30_000 - 1);
+  expect([await ask(), connects()]).toEqual(["1", 6]);
+  await pass(1);
+  const late = take(pool, group);
+  expect([late.connections.waiting, connects()]).toEqual([0, 7]);
+  await pass(DELAY_MS);
+  await late.connections.next();
+  expect(connects()).toBe(8);
 });

@@ -351,6 +351,7 @@ describe("an exchange over TLS", () => {
     // node:tls tells both alike, so this can't be refused (upstream-socket.ts).
     { why: "an end of TCP alone", act: endBelow, last: "end " },
     { why: "a reset", act: resetBelow, last: "failed UPSTREAM_CLOSED answered" },
+    { why: "a reset behind bytes", act: resetBehindBytes, last: "failed UPSTREAM_CLOSED answered" },
   ])("with a body that runs until the end: $why is told as '$last'", async ({ act, last }) => {
     const { connect, target } = await startSecure();
     const { connection, peer } = await connect();
@@ -430,9 +431,35 @@ describe("an exchange over TLS", () => {
   });
 });
 
+it("no socket is left, whatever became of the connections", async () => {
+  const { pool } = await startUpstream();
+  const good = await startTlsServer({ ...pair("target"), allowHalfOpen: false });
+  const bad = await startTlsServer({ ...pair("target-expired"), allowHalfOpen: false });
+  const [trusted, expired] = [await addressFor(good.port), await addressFor(bad.port)];
+  const sockets = (): number =>
+    process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
+  for (let round = 0; round < 30; round++) {
+    take(pool, trusted).wait?.cancel();
+    const cancelled = take(pool, trusted);
+    await expect.poll(() => good.sockets.length).toBeGreaterThan(round);
+    cancelled.wait?.cancel();
+    if (cancelled.connections.waiting > 0) (await cancelled.connections.next()).destroy(); // It was open already.
+    const won = take(pool, { key: "both", addresses: [expired, trusted] });
+    (await won.connections.next()).destroy();
+    expect(await take(pool, expired).refusals.next()).toContain("CERT_HAS_EXPIRED");
+  }
+  expect(pool.open).toBe(0);
+  await expect.poll(sockets).toBe(0);
+});
+
 /** Ends the TCP connection without a word of TLS. */
 function endBelow(_peer: RawPeer, socket: Socket | undefined): void {
   socket?.end();
+}
+
+function resetBehindBytes(peer: RawPeer, socket: Socket | undefined): void {
+  peer.send("more of it");
+  socket?.resetAndDestroy();
 }
 
 function resetBelow(_peer: RawPeer, socket: Socket | undefined): void {
