@@ -115,7 +115,7 @@ describe("a response", () => {
     const { open } = await startUpstream();
     const { told, connection, peer } = await open();
     peer.socket.pause();
-    while (connection.outlet.bytes(Buffer.alloc(1_000_000)));
+    connection.outlet.bytes(Buffer.alloc(16_000_000)); // More than the buffers of two sockets take.
     peer.send(ANSWER);
     await expectEvents(told, ["head 200", "end "]);
     expect(connection.isReusable).toBe(false);
