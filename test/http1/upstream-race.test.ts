@@ -282,6 +282,19 @@ describe("a target", () => {
     first.wait?.cancel();
   });
 
+  it("keeps its bounds when the last connection to an address of before ends", async () => {
+    const { pool, good } = await startRace("", { upstreamConnections: 1, upstreamQueue: 0 });
+    const placeAt = (key: string): UpstreamTarget => ({
+      key: "target",
+      addresses: [secured(good.port, key)],
+    });
+    const old = await take(pool, placeAt("old")).connections.next();
+    (await take(pool, placeAt("new")).connections.next()).destroy(); // No address of it has a connection any more.
+    await take(pool, placeAt("new")).connections.next();
+    old.destroy();
+    expect(await take(pool, placeAt("new")).refusals.next()).toBe("UPSTREAM_FULL");
+  });
+
   it("has at most 16 addresses", async () => {
     const { pool, connects } = await startRace("");
     const addresses = Array.from({ length: 20 }, (_, index) => ({ ...NOBODY, key: `${index}` }));
@@ -316,6 +329,21 @@ it("a group of the own server races too", async () => {
   await pass(DELAY_MS);
   for (const taken of takings) expect((await taken.connections.next()).address.key).toBe("1");
   expect([group.healthy, pool.open]).toEqual([2, 2]);
+});
+
+it("an address of the own server that lost to one that began before it is no worse for it", async () => {
+  const { pool, addresses, pass, silent } = await startRace("s");
+  const slow = await startHeldServer();
+  const group = pool.createGroup({ onAddressesWanted: () => undefined, onHealth: () => undefined });
+  group.use([...addresses, secured(slow.port)]);
+  const taken = take(pool, group);
+  const answer = await slow.held.next();
+  await pass(DELAY_MS);
+  await silent[0]?.peers.next();
+  answer();
+  await taken.connections.next();
+  take(pool, group); // The less busy one.
+  await silent[0]?.peers.next();
 });
 
 it("an address of the own server that was outrun is left alone for 30 s, though it is the least busy one", async () => {
