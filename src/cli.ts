@@ -6,6 +6,7 @@
 
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { caInitCommand, parseCaInit } from "./commands/ca-init.ts";
 import { checkCommand } from "./commands/check.ts";
 import { decideCommand } from "./commands/decide.ts";
 import { demoServerCommand, parseDemoServer } from "./commands/demo-server.ts";
@@ -23,6 +24,8 @@ const USAGE = `usage: fedtrace COMMAND
   check --config FILE                                  tells everything that is wrong or doubtful in a config
   decide --config FILE --direction in|out --host NAME  says whether a host is whitelisted, and why
   init [--from-synapse homeserver.yaml]                prints a commented config; on a terminal it asks first
+  ca init [--out DIR] [--permit NAME]... [--name TEXT] [--days N]
+                                                       makes an authority for looking into tunnels: ca.pem and ca.key
   demo [--requests N]                                  two federating servers and their sidecars, in this process
   demo-server --name NAME --listen ADDR --proxy ADDR [--send-to NAME [--every 1s]]
                                                        the demo's small server alone, for trying a deployment
@@ -40,11 +43,14 @@ const OPTIONS = {
   proxy: { type: "string" },
   "send-to": { type: "string" },
   every: { type: "string" },
+  out: { type: "string" },
+  permit: { type: "string", multiple: true },
+  days: { type: "string" },
   version: { type: "boolean" },
   help: { type: "boolean", short: "h" },
 } as const;
 
-type Values = { readonly [K in keyof typeof OPTIONS]?: string | boolean | undefined };
+type Values = { readonly [K in keyof typeof OPTIONS]?: string | boolean | string[] | undefined };
 
 // Whoever reads our lines may stop (`fedtrace run | head`); the sidecar goes on.
 process.stdout.on("error", () => undefined);
@@ -103,6 +109,18 @@ function textOf(values: Values, name: keyof typeof OPTIONS): string {
   return value;
 }
 
+/** An option that may be left out, but not empty. */
+function textIfGiven(values: Values, name: keyof typeof OPTIONS): string | undefined {
+  return values[name] === undefined ? undefined : textOf(values, name);
+}
+
+/** As it stands, for a command that tells all that is wrong at once. */
+function wordOf(values: Values, name: keyof typeof OPTIONS): string | undefined {
+  const value = values[name];
+  return typeof value === "string" ? value : undefined;
+}
+
+/** By the words that name them. */
 const COMMANDS: Readonly<Record<string, (values: Values) => Promise<ExitStatus>>> = {
   run: (values) =>
     runCommand(textOf(values, "config"), { output, signals: signals(), pageDirectory, programPath }),
@@ -115,16 +133,26 @@ const COMMANDS: Readonly<Record<string, (values: Values) => Promise<ExitStatus>>
     return decideCommand(asked, output);
   },
   init(values) {
-    const fromSynapse = values["from-synapse"] === undefined ? undefined : textOf(values, "from-synapse");
+    const fromSynapse = textIfGiven(values, "from-synapse");
     return initCommand({ fromSynapse, schemaPath: SCHEMA_PATH, openDialogue: terminal() }, output);
+  },
+  "ca init"(values) {
+    const parsed = parseCaInit({
+      out: wordOf(values, "out"),
+      permit: Array.isArray(values.permit) ? values.permit : [],
+      name: wordOf(values, "name"),
+      days: wordOf(values, "days"),
+    });
+    if ("refused" in parsed) throw new UsageError(parsed.refused.join("\n"));
+    return caInitCommand(parsed.value, output);
   },
   "demo-server"(values) {
     const parsed = parseDemoServer({
       name: textOf(values, "name"),
       listen: textOf(values, "listen"),
       proxy: textOf(values, "proxy"),
-      sendTo: values["send-to"] === undefined ? undefined : textOf(values, "send-to"),
-      every: values.every === undefined ? undefined : textOf(values, "every"),
+      sendTo: textIfGiven(values, "send-to"),
+      every: textIfGiven(values, "every"),
     });
     if ("refused" in parsed) throw new UsageError(parsed.refused);
     return demoServerCommand(parsed.value, output, signals());
@@ -148,10 +176,10 @@ async function main(): Promise<ExitStatus> {
     output.line(USAGE);
     return EXIT.OK;
   }
-  const [name = "", ...more] = positionals;
+  const name = positionals.join(" ");
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (command === undefined || more.length > 0) {
-    throw new UsageError(name === "" ? "a command is needed" : `no such command: ${positionals.join(" ")}`);
+  if (command === undefined) {
+    throw new UsageError(name === "" ? "a command is needed" : `no such command: ${name}`);
   }
   return command(values);
 }
