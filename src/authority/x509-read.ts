@@ -30,6 +30,8 @@ export interface AuthorityFacts {
   readonly subject: Name;
   readonly notBeforeUnixMs: number;
   readonly notAfterUnixMs: number;
+  /** By basicConstraints. node:crypto's `ca` is false for a keyUsage without keyCertSign too. */
+  readonly isAuthority: boolean;
   /** False only where a keyUsage says so. */
   readonly maySign: boolean;
   /** Certificates that may stand between this one and the server's; undefined: any number. */
@@ -46,18 +48,19 @@ export function readAuthorityFacts(certificate: X509Certificate): AuthorityFacts
       tbsCertificate.extensions?.map(({ extnID, extnValue }) => [extnID, extnValue.buffer]),
     );
     const usage = extensions.get(id_ce_keyUsage);
-    const basic = extensions.get(id_ce_basicConstraints);
+    const basicDer = extensions.get(id_ce_basicConstraints);
+    const basic = basicDer === undefined ? undefined : AsnConvert.parse(basicDer, BasicConstraints);
     const constraints = extensions.get(id_ce_nameConstraints);
     const identifier = extensions.get(id_ce_subjectKeyIdentifier);
     return {
       subject: tbsCertificate.subject,
       notBeforeUnixMs: tbsCertificate.validity.notBefore.getTime().getTime(),
       notAfterUnixMs: tbsCertificate.validity.notAfter.getTime().getTime(),
+      isAuthority: basic?.cA ?? false,
       maySign:
         usage === undefined ||
         (AsnConvert.parse(usage, KeyUsage).toNumber() & KeyUsageFlags.keyCertSign) !== 0,
-      pathLength:
-        basic === undefined ? undefined : AsnConvert.parse(basic, BasicConstraints).pathLenConstraint,
+      pathLength: basic?.pathLenConstraint,
       constraints: constraints === undefined ? undefined : readConstraints(constraints),
       keyIdentifier:
         identifier === undefined

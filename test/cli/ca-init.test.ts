@@ -1,0 +1,137 @@
+/** `ca init`: two files, what is said of them, and that nothing is ever overwritten. */
+
+import { X509Certificate } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { loadAuthority } from "../../src/authority/authority.ts";
+import { createSystemClock } from "../../src/core/clock.ts";
+import { runCli, temporaryDirectory } from "../support/cli.ts";
+
+function modeOf(path: string): number {
+  return statSync(path).mode & 0o777;
+}
+
+it("makes an authority that can be used, its key for nobody else", async () => {
+  const directory = temporaryDirectory();
+  const args = ["ca", "init", "--out", "a/b", "--permit", "example.net", "--permit", "10.0.0.0/8"];
+  const { status, stdout, stderr } = await runCli(args, { directory });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+
+  const [pem, key] = [join(directory, "a/b/ca.pem"), join(directory, "a/b/ca.key")];
+  expect([modeOf(pem), modeOf(key)]).toEqual([0o644, 0o600]);
+  const files = { certificatePem: readFileSync(pem, "utf8"), privateKeyPem: readFileSync(key, "utf8") };
+  const loaded = await loadAuthority(files, createSystemClock());
+  if ("faults" in loaded) throw new Error(JSON.stringify(loaded.faults));
+  const outcomes = ["hs.example.net", "10.1.2.3", "example.org", "::1"].map(async (name) => {
+    const leaf = await loaded.value.issueLeaf(name);
+    return "refused" in leaf ? leaf.refused : "issued";
+  });
+  expect(await Promise.all(outcomes)).toEqual([
+    "issued",
+    "issued",
+    "outside-constraints",
+    "outside-constraints",
+  ]);
+
+  const certificate = new X509Certificate(files.certificatePem);
+  expect(certificate.subject).toBe("CN=fedtrace interception CA");
+  const daysLeft = (Date.parse(certificate.validTo) - Date.now()) / 86_400_000;
+  expect(Math.round(daysLeft)).toBe(825);
+  expect(stdout).toContain(`SHA-256 fingerprint: ${certificate.fingerprint256}\n`);
+  expect(stdout).toContain("limited to: example.net and all names below, 10.0.0.0/8\n");
+  expect(stdout).not.toContain("PRIVATE KEY");
+  for (const line of files.privateKeyPem.split("\n").slice(1, -2)) expect(stdout).not.toContain(line);
+});
+
+it("prints lines for both configs, whatever the path", async () => {
+  const directory = join(temporaryDirectory(), "it's # a: path");
+  const { status, stdout } = await runCli(["ca", "init", "--out", directory]);
+  expect(status).toBe(0);
+  const [, ours = ""] = /^(outbound:\n(?: .*\n)+)/m.exec(stdout) ?? [];
+  expect(parse(ours)).toEqual({
+    outbound: {
+      intercept: {
+        ca_certificate: join(directory, "ca.pem"),
+        ca_private_key: join(directory, "ca.key"),
+      },
+    },
+  });
+  const [, theirs = ""] = /^(federation_custom_ca_list:\n(?: .*\n)+)/m.exec(stdout) ?? [];
+  expect(parse(theirs)).toEqual({ federation_custom_ca_list: [join(directory, "ca.pem")] });
+  expect(stdout).toContain("SSL_CERT_FILE");
+  expect(stdout).toMatch(/^limited to: nothing; /m);
+});
+
+it("takes a name and days, and the working directory if none is given", async () => {
+  const directory = temporaryDirectory();
+  const { status } = await runCli(["ca", "init", "--name", "Our CA", "--days", "2"], { directory });
+  expect(status).toBe(0);
+  const certificate = new X509Certificate(readFileSync(join(directory, "ca.pem")));
+  expect(certificate.subject).toBe("CN=Our CA");
+  expect(Math.round((Date.parse(certificate.validTo) - Date.now()) / 86_400_000)).toBe(2);
+});
+
+describe("overwrites nothing, and makes both files or none", () => {
+  it.each([
+    { there: "ca.pem", why: "a certificate is there" },
+    { there: "ca.key", why: "a key is there" },
+  ])("where $why", async ({ there }) => {
+    const directory = temporaryDirectory();
+    writeFileSync(join(directory, there), "kept");
+    const { status, stdout, stderr } = await runCli(["ca", "init", "--out", directory]);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+    expect(stderr).toContain(`ca init: nothing was made: ${join(directory, there)} exists; `);
+    expect(readdirSync(directory)).toEqual([there]);
+    expect(readFileSync(join(directory, there), "utf8")).toBe("kept");
+  });
+
+  it("where there can be no such directory", async () => {
+    const directory = temporaryDirectory();
+    writeFileSync(join(directory, "file"), "");
+    const { status, stdout, stderr } = await runCli(["ca", "init", "--out", "file/below"], { directory });
+    expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+    expect(stderr).toMatch(/^ca init: nothing was made: ENOTDIR/);
+  });
+
+  it("where a directory has the name of one of them", async () => {
+    const directory = temporaryDirectory();
+    mkdirSync(join(directory, "ca.pem"));
+    expect(await runCli(["ca", "init", "--out", directory])).toMatchObject({ status: 1, stdout: "" });
+    expect(existsSync(join(directory, "ca.key"))).toBe(false);
+  });
+});
+
+describe("tells everything that is wrong with the command line, with the usage, and makes nothing", () => {
+  it.each([
+    { args: ["--days", "0"], faults: ["--days"], why: "no day" },
+    { args: ["--days", "0x10"], faults: ["--days"], why: "a number in another form" },
+    { args: ["--days", ""], faults: ["--days"], why: "an empty number" },
+    { args: ["--name", ""], faults: ["--name"], why: "an empty name" },
+    { args: ["--out", ""], faults: ["--out"], why: "an empty directory" },
+    { args: ["--permit", ""], faults: ["--permit"], why: "an empty permitted name: it would permit all" },
+    {
+      args: ["--permit", "*.a.test", "--permit", "ok.test", "--permit", "b c", "--days", "x", "--name", ""],
+      faults: ["--name", "--days", "--permit", "--permit"],
+      why: "four words at once",
+    },
+  ])("$args: $why", async ({ args, faults }) => {
+    const directory = temporaryDirectory();
+    const { status, stdout, stderr } = await runCli(["ca", "init", ...args], { directory });
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    const [told = ""] = stderr.split("\n\nusage: fedtrace COMMAND\n");
+    expect(told.split("\n").map((line) => line.split(" ")[0])).toEqual(faults);
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
+  it.each([
+    { args: ["ca"], why: "half of the command" },
+    { args: ["ca", "init", "more"], why: "a word too many" },
+    { args: ["init", "ca"], why: "the other way round" },
+  ])("$args: $why", async ({ args }) => {
+    const { status, stdout, stderr } = await runCli(args);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(stderr).toMatch(/^no such command: /);
+  });
+});
