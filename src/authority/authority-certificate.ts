@@ -30,9 +30,9 @@ export interface NewAuthority {
 }
 
 /** RFC 5280, appendix A.1: ub-common-name. */
-export const COMMON_NAME_LENGTH_MAX = 64;
+const COMMON_NAME_LENGTH_MAX = 64;
 /** Ten years. The public web's roots have 15, but nobody hands those out by hand. */
-export const AUTHORITY_DAYS_MAX = 3650;
+const AUTHORITY_DAYS_MAX = 3650;
 
 const COMMON_NAME = new RegExp(`^\\P{C}{1,${COMMON_NAME_LENGTH_MAX}}$`, "u");
 const DAY_MS = 24 * 3_600_000;
