@@ -2,7 +2,7 @@
  * Question: how long does a client wait for a certificate that is made for its name, how much of that is OpenSSL's
  *           context, and does a flood of names leave memory as it is?
  * Decision it feeds: certificates are written by a library and made when they are asked for, in the main thread, while
- *           one takes less than 5 ms with its context; contexts are kept, a thousand of them, while they take less than 20 MB.
+ *           one takes less than 5 ms with its context; contexts are kept, a thousand of them, while they take less than 50 MB.
  * Input:    authorities on P-256, P-384 and of RSA with 2048 bits (test/fixtures/authority); names that are asked for once.
  * Checked:  each first leaf is verified by node:crypto, for its name and by its issuer.
  * Run:      npx vitest bench --run bench/leaf.bench.ts   (alone on the machine, 5 times)

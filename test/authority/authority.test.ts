@@ -91,6 +91,12 @@ describe("names its issuer as OpenSSL reads the name, whatever it is written in"
   });
 });
 
+it("names RSA with NULL for parameters, twice: strict readers take nothing else (RFC 4055, section 5)", async () => {
+  const { certificatePem } = await issue(await load(fixture("rsa")), "hs1.example");
+  const der = new X509Certificate(certificatePem).raw.toString("hex");
+  expect(der.split("300d06092a864886f70d01010b0500")).toHaveLength(3);
+});
+
 it("gives every certificate a positive serial number of 16 bytes that no other has", async () => {
   const authority = await load(fixture("p256"));
   const serials = new Set<string>();
