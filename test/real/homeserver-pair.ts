@@ -15,9 +15,9 @@ import { poll } from "../support/poll.ts";
 import type { Homeserver } from "./synapse.ts";
 import type { MatrixUser, RoomEvent } from "./synapse-client.ts";
 
-interface ScenarioTimings {
+export interface ScenarioTimings {
   readonly totalMs: number;
-  /** From the send on one side to the arrival in the other's sync: the median of MESSAGES. */
+  /** From the send on one side to the arrival in the other's sync: the median. */
   readonly aToBMs: number;
   readonly bToAMs: number;
 }
@@ -25,12 +25,14 @@ interface ScenarioTimings {
 /** Installing Synapse, where there is none, takes minutes; it happens once. */
 export const INSTALL_TIMEOUT_MS = 15 * 60_000;
 
+/** Enough for a median; each takes about a tenth of a second. */
+export const TIMED_MESSAGES = 20;
+
 /** Path of one of the files that test/fixtures/synapse/make.sh makes. */
 export function fixture(name: string): string {
   return resolve("test/fixtures/synapse", name);
 }
 
-const MESSAGES = 20;
 /** Written before b is in the room: enough that no join brings them by the way. */
 const EARLIER_MESSAGES = 5;
 /** Several reads, and not text. */
@@ -55,8 +57,11 @@ export function federationRequestsTo(homeserver: Homeserver): readonly Federatio
   }));
 }
 
-/** @param a and b, users of two different servers */
-export async function federate(a: MatrixUser, b: MatrixUser): Promise<ScenarioTimings> {
+/**
+ * @param a and b, users of two different servers
+ * @param messages so many each way, timed
+ */
+export async function federate(a: MatrixUser, b: MatrixUser, messages: number): Promise<ScenarioTimings> {
   const startMs = performance.now();
   const roomId = await a.createRoom([]);
   const earlier = await sendEarlier(a, roomId);
@@ -65,8 +70,8 @@ export async function federate(a: MatrixUser, b: MatrixUser): Promise<ScenarioTi
   expect([...(await b.joinedMembers(roomId))].sort()).toEqual([a.id, b.id].sort());
   await untilJoined(a, roomId, b.id);
 
-  const aToB = await timeMessages(a, b, roomId);
-  const bToA = await timeMessages(b, a, roomId);
+  const aToB = await timeMessages(a, b, roomId, messages);
+  const bToA = await timeMessages(b, a, roomId, messages);
   await findInPast(b, roomId, earlier);
   await exchangeMedia(a, b);
 
@@ -100,9 +105,14 @@ function isJoinOf({ type, state_key: member, content }: RoomEvent, user: string)
   return type === "m.room.member" && member === user && content["membership"] === "join";
 }
 
-async function timeMessages(from: MatrixUser, to: MatrixUser, roomId: string): Promise<readonly number[]> {
+async function timeMessages(
+  from: MatrixUser,
+  to: MatrixUser,
+  roomId: string,
+  messages: number,
+): Promise<readonly number[]> {
   const times: number[] = [];
-  for (let count = 0; count < MESSAGES; count++) times.push(await timeMessage(from, to, roomId));
+  for (let count = 0; count < messages; count++) times.push(await timeMessage(from, to, roomId));
   return times;
 }
 

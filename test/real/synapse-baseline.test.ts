@@ -7,7 +7,13 @@
 
 import { beforeAll, expect, it, onTestFinished } from "vitest";
 import { freePorts } from "./free-ports.ts";
-import { federate, federationRequestsTo, fixture, INSTALL_TIMEOUT_MS } from "./homeserver-pair.ts";
+import {
+  federate,
+  federationRequestsTo,
+  fixture,
+  INSTALL_TIMEOUT_MS,
+  TIMED_MESSAGES,
+} from "./homeserver-pair.ts";
 import { type Homeserver, startHomeserver } from "./synapse.ts";
 import { createUser } from "./synapse-client.ts";
 import { findSynapse, type SynapsePython } from "./synapse-python.ts";
@@ -24,7 +30,7 @@ it("federate: rooms, invites and messages both ways, the past, and media", async
   const startedMs = performance.now() - startMs;
   const [anna, bert] = await Promise.all([createUser(hs1, "anna"), createUser(hs2, "bert")]);
 
-  const timings = await federate(anna, bert);
+  const timings = await federate(anna, bert, TIMED_MESSAGES);
   for (const homeserver of [hs1, hs2]) {
     const requests = federationRequestsTo(homeserver);
     expect(requests.filter(({ status }) => status !== 200)).toEqual([]);
