@@ -9,7 +9,7 @@ import { createSocket } from "node:dgram";
 
 export interface TestDns {
   readonly port: number;
-  /** Names that were asked for so far. */
+  /** Names that were asked for so far, in lower case: some resolvers mix the case of what they ask. */
   readonly asked: readonly string[];
   stop(): void;
 }
@@ -25,7 +25,7 @@ export async function startTestDns(): Promise<TestDns> {
   const socket = createSocket("udp4");
   socket.on("message", (query, from) => {
     const question = readQuestion(query);
-    asked.push(question.name);
+    asked.push(question.name.toLowerCase());
     socket.send(answerTo(query, question), from.port, from.address);
   });
   await new Promise<void>((resolve) => void socket.bind(0, "127.0.0.1", resolve));
