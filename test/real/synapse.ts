@@ -168,7 +168,7 @@ function tracingConfig(tracing: NonNullable<HomeserverOptions["tracing"]>): Yaml
       sampler: { type: "const", param: 1 },
       local_agent: { reporting_host: "127.0.0.1", reporting_port: tracing.agentPort },
       logging: false,
-      // By default it holds 100 spans and drops the rest (a join makes more), and sends once a second.
+      // By default it holds 100 spans and drops the rest, and sends once a second; a run of the scenario makes thousands.
       reporter_queue_size: 100_000,
       reporter_flush_interval: 0.1,
     },
