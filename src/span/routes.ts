@@ -15,7 +15,7 @@ export interface RouteTemplate {
   readonly template: string;
 }
 
-/** @returns the template, one of those given; undefined where none fits. Never throws. */
+/** @param path with its query, if it has one @returns the template, one of those given; undefined where none fits. Never throws. */
 export type MatchRoute = (method: string, path: string) => string | undefined;
 
 interface Node {
@@ -43,7 +43,8 @@ export function createRouter(templates: readonly RouteTemplate[]): MatchRoute {
   for (const route of templates) add(root, route);
   return (method, path) => {
     if (!path.startsWith("/")) return undefined; // "*" and authority-form have no route.
-    return find(root, method === "HEAD" ? "GET" : method, path, 1);
+    const query = path.indexOf("?");
+    return find(root, method === "HEAD" ? "GET" : method, query === -1 ? path : path.slice(0, query), 1);
   };
 }
 

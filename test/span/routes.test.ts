@@ -24,6 +24,7 @@ it("has the 48 templates of Matrix", () => {
 it.each([...MATRIX_ROUTES, ...ACTIVITYPUB_ROUTES])("finds $method $template", ({ method, template }) => {
   const path = template.replaceAll(/\{[^}]*\}/g, "%21x%3Ahs1.example");
   expect(builtIn(method ?? "GET", path)).toBe(template);
+  expect(builtIn(method ?? "GET", `${path}?user_id=%40a/b?c`)).toBe(template);
 });
 
 it("has no template twice", () => {
