@@ -8,6 +8,7 @@
  */
 
 import { isIP } from "node:net";
+import type { SecureContext } from "node:tls";
 import type { Clock } from "../core/clock.ts";
 import { parseServerName, type ServerName } from "../peer/server-name.ts";
 import { resolveChecked } from "./addresses.ts";
@@ -47,8 +48,8 @@ export interface WellKnownOptions {
   readonly isAllowed: (address: string) => boolean;
   /** For the ports of redirects; 443 needs no leave. */
   readonly isPortAllowed: (port: number) => boolean;
-  /** PEM of the roots, in place of the system's; undefined: the system's. */
-  readonly ca: readonly string[] | undefined;
+  /** Whom to trust; loaded with the first request, or before. A failure rejects. */
+  readonly trust: () => SecureContext | Promise<SecureContext>;
   readonly clock: Clock;
   /** The port of a URL without one, 443; tests have another. */
   readonly wellKnownPort?: number;
@@ -101,18 +102,19 @@ async function request(
   options: WellKnownOptions,
   signal: AbortSignal,
 ): Promise<Reply | NotDelegated> {
-  const { dns, isAllowed, ca } = options;
+  const { dns, isAllowed } = options;
   const name = url.hostname.replace(/^\[|\]$/g, "");
   const resolved =
     isIP(name) === 0 ? (await resolveChecked(dns, name, isAllowed)).value : isAllowed(name) && [name];
   if (resolved === false) return passing("address");
   if (isFault(resolved)) return passing(resolved.code === "TARGET_REFUSED" ? "address" : "dns");
+  const trust = await options.trust();
   if (signal.aborted) return passing("timeout");
 
   const defaultPort = options.wellKnownPort ?? HTTPS_PORT;
   const port = url.port === "" ? defaultPort : Number(url.port);
   const path = url.pathname + url.search;
-  return get({ host: url.hostname, port, defaultPort, path, addresses: resolved, ca, signal });
+  return get({ host: url.hostname, port, defaultPort, path, addresses: resolved, trust, signal });
 }
 
 /**

@@ -16,7 +16,7 @@
  */
 
 import { isIP } from "node:net";
-import type { ConnectionOptions, TLSSocket } from "node:tls";
+import type { ConnectionOptions, SecureContext, TLSSocket } from "node:tls";
 import { CIPHERS } from "./tls-suites.ts";
 
 /** How one name is spoken to. The same object for the same name, so that connections made with another trust can be told apart. */
@@ -31,8 +31,8 @@ export interface UpstreamTls {
 }
 
 export interface UpstreamTlsOptions {
-  /** PEM: all roots to trust; with none, only pinned certificates are. */
-  readonly ca: readonly string[];
+  /** Of `createTrust`. */
+  readonly trust: SecureContext;
   /** Name → SHA-256 fingerprints of the certificates that may be shown for it: hex without colons, in either case. */
   readonly pins: Readonly<Record<string, readonly string[]>>;
 }
@@ -43,19 +43,30 @@ const NAMES_MAX = 4096;
 /** The error's code where the certificate is none of those pinned. */
 export const NOT_PINNED = "CERT_NOT_PINNED";
 
-/** @returns how to speak to a name. @throws what OpenSSL says of an authority that it can't read */
-export async function createUpstreamTls(options: UpstreamTlsOptions): Promise<(name: string) => UpstreamTls> {
-  // node:tls takes its share of the start-up time, so only those pay who use it.
-  const [{ checkServerIdentity, connect, createSecureContext }, { constants }] = await Promise.all([
+/**
+ * Whom to trust, as every connection to others shares it: reading a system's roots takes 40 ms, and a megabyte.
+ *
+ * @param ca PEM: all roots to trust; with none, only pinned certificates are
+ * @throws what OpenSSL says of an authority that it can't read
+ */
+export async function createTrust(ca: readonly string[]): Promise<SecureContext> {
+  const [{ createSecureContext }, { constants }] = await Promise.all([
     import("node:tls"),
     import("node:crypto"),
   ]);
-  const secureContext = createSecureContext({
-    ca: [...options.ca],
+  return createSecureContext({
+    ca: [...ca],
     ciphers: CIPHERS,
     minVersion: "TLSv1.2",
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
   });
+}
+
+/** @returns how to speak to a name */
+export async function createUpstreamTls(options: UpstreamTlsOptions): Promise<(name: string) => UpstreamTls> {
+  // node:tls takes its share of the start-up time, so only those pay who use it.
+  const { checkServerIdentity, connect } = await import("node:tls");
+  const secureContext = options.trust;
   const pins = new Map(
     Object.entries(options.pins).map(([name, prints]) => [
       normalise(name),

@@ -3,6 +3,7 @@
  * what a name must lead to and what it may ask on the way.
  */
 
+import { createSecureContext } from "node:tls";
 import { expect } from "vitest";
 import type { Destination, Found } from "../../src/discovery/destination.ts";
 import { createDns, type Dns } from "../../src/discovery/dns.ts";
@@ -34,6 +35,8 @@ export interface Bench {
   stop(): void;
 }
 
+const TRUST = createSecureContext({ ca: CA });
+
 export async function startBench(): Promise<Bench> {
   const dnsServer = await startDnsServer();
   const dns = createDns({ resolver: dnsServer.resolver, timeoutMs: 5000 });
@@ -45,7 +48,14 @@ export async function startBench(): Promise<Bench> {
     const wellKnownPort = web.port;
     return createDiscovery({
       dns,
-      fetchWellKnown: createFetchWellKnown({ dns, isAllowed, isPortAllowed, ca: [CA], clock, wellKnownPort }),
+      fetchWellKnown: createFetchWellKnown({
+        dns,
+        isAllowed,
+        isPortAllowed,
+        trust: () => TRUST,
+        clock,
+        wellKnownPort,
+      }),
       isAllowed,
       isPortAllowed,
       clock,

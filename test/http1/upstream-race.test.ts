@@ -8,7 +8,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { UpstreamAddress } from "../../src/http1/upstream-connection.ts";
 import type { UpstreamLimits } from "../../src/http1/upstream-member.ts";
 import type { UpstreamTarget } from "../../src/http1/upstream-pool.ts";
-import { createUpstreamTls, type UpstreamTls } from "../../src/http1/upstream-tls.ts";
+import { createTrust, createUpstreamTls, type UpstreamTls } from "../../src/http1/upstream-tls.ts";
 import { LIMITS, startRawServer } from "./sockets.ts";
 import { CA, startHeldServer, startTlsServer } from "./tls-server.ts";
 import { addressOf, ANSWER, createHandler, expectEvents, REQUEST, startUpstream, take } from "./upstream.ts";
@@ -19,7 +19,7 @@ const NOBODY: UpstreamAddress = addressOf(1);
 
 let tls: UpstreamTls;
 beforeAll(async () => {
-  tls = (await createUpstreamTls({ ca: [CA], pins: {} }))("target.example");
+  tls = (await createUpstreamTls({ trust: await createTrust([CA]), pins: {} }))("target.example");
 });
 
 const secured = (port: number, key = `${port}`): UpstreamAddress => ({ ...addressOf(port), key, tls });
@@ -312,7 +312,7 @@ describe("a target", () => {
   it("that trusts others than before speaks anew with everybody", async () => {
     const { pool, good } = await startRace("");
     const before = await take(pool, secured(good.port, "one")).connections.next();
-    const other = (await createUpstreamTls({ ca: [], pins: {} }))("target.example");
+    const other = (await createUpstreamTls({ trust: await createTrust([]), pins: {} }))("target.example");
     const after = take(pool, { ...addressOf(good.port), key: "one", tls: other });
     expect([await after.refusals.next(), before.isOpen]).toEqual([
       "UPSTREAM_UNTRUSTED UNABLE_TO_VERIFY_LEAF_SIGNATURE",

@@ -11,7 +11,7 @@ import type { TLSSocket, TlsOptions } from "node:tls";
 import { describe, expect, it, vi } from "vitest";
 import type { UpstreamAddress, UpstreamConnection } from "../../src/http1/upstream-connection.ts";
 import type { UpstreamLimits } from "../../src/http1/upstream-member.ts";
-import { createUpstreamTls, type UpstreamTlsOptions } from "../../src/http1/upstream-tls.ts";
+import { createTrust, createUpstreamTls } from "../../src/http1/upstream-tls.ts";
 import { LIMITS, type RawPeer } from "./sockets.ts";
 import { CA, pair, startHeldServer, startTlsServer } from "./tls-server.ts";
 import {
@@ -26,7 +26,12 @@ import {
 } from "./upstream.ts";
 
 const NAME = "target.example";
-const TRUST: UpstreamTlsOptions = { ca: [CA], pins: {} };
+interface Trusted {
+  readonly ca: readonly string[];
+  readonly pins: Readonly<Record<string, readonly string[]>>;
+}
+
+const TRUST: Trusted = { ca: [CA], pins: {} };
 const HEAD = "HTTP/1.1 200 OK\r\n";
 
 /** As in a config: hex without colons. */
@@ -35,7 +40,8 @@ function pinOf(certificate: string): string {
 }
 
 async function addressFor(port: number, name = NAME, trust = TRUST): Promise<UpstreamAddress> {
-  const tls = (await createUpstreamTls(trust))(name);
+  const { ca, pins } = trust;
+  const tls = (await createUpstreamTls({ trust: await createTrust(ca), pins }))(name);
   return { key: `${port} ${name}`, host: "127.0.0.1", port, tls };
 }
 
@@ -198,7 +204,7 @@ describe("a certificate", () => {
   });
 
   it("of the same name is asked for by the same object, of another by another", async () => {
-    const tlsOf = await createUpstreamTls(TRUST);
+    const tlsOf = await createUpstreamTls({ trust: await createTrust(TRUST.ca), pins: TRUST.pins });
     expect([tlsOf("a.example") === tlsOf("A.example."), tlsOf("a.example") === tlsOf("b.example")]).toEqual([
       true,
       false,
