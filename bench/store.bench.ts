@@ -86,8 +86,15 @@ function makeSpan(index: number, traceId: string): SpanRecord {
           clientAddress: shared.peer.address,
           userAgent: cut("Synapse/1.163.2 (b=matrix-org-hotfixes)"),
           resendCount: 0,
+          bodyContexts: 0,
         })
-      : clientAttributes({ ...shared, authority: `${host}:8448`, resendCount: 0 }),
+      : clientAttributes({
+          ...shared,
+          authority: `${host}:8448`,
+          resendCount: 0,
+          tunnel: undefined,
+          bodyContexts: 0,
+        }),
     links: [],
     events: [],
     error: index % 100 === 0 ? "502" : undefined,

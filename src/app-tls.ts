@@ -1,5 +1,5 @@
 /**
- * The inbound listener's certificates and session tickets: read at the start, read again when they are renewed.
+ * A listener's certificates and session tickets: read at the start, read again when they are renewed.
  *
  * The directories are watched, not the files (config/watch.ts says why), and once a minute the files are read anyway:
  * a link further up may be swapped, and network file systems tell of nothing. What counts is whether their bytes differ.
@@ -41,7 +41,7 @@ export function rotateTicketKeys(use: (ticketKeys: Uint8Array) => void): () => v
   return () => clearInterval(rotations);
 }
 
-export interface InboundTlsTools {
+export interface ListenerTlsTools {
   readonly clock: Clock;
   readonly log: Log;
   /** Of several processes: the same for all, and renewed by whoever gives them. Without them it makes and renews its own. */
@@ -49,7 +49,7 @@ export interface InboundTlsTools {
 }
 
 /** The certificates of one listener, before it is there. */
-export interface InboundTls {
+export interface ListenerTlsStart {
   /** What the listener starts with. */
   readonly initial: ListenerTls;
   /** Watches for `listener` until `stop()`. */
@@ -62,11 +62,11 @@ export interface RunningTls {
   stop(): void;
 }
 
-/** @throws FedtraceError CONFIG_INVALID when the files can't be used */
-export function createInboundTls(files: TlsFiles, tools: InboundTlsTools): InboundTls {
+/** @param key of the config, for the fault @throws FedtraceError CONFIG_INVALID when the files can't be used */
+export function createListenerTls(files: TlsFiles, key: string, tools: ListenerTlsTools): ListenerTlsStart {
   const material = readTlsFiles(files);
   if ("reason" in material) {
-    throw new FedtraceError("CONFIG_INVALID", `inbound.tls: ${material.file}: ${material.reason}`);
+    throw new FedtraceError("CONFIG_INVALID", `${key}: ${material.file}: ${material.reason}`);
   }
   return {
     initial: { ...toCertificates(material), ticketKeys: tools.ticketKeys ?? createTicketKeys() },
@@ -82,7 +82,7 @@ interface Watched {
 
 function startWatching(
   { listener, ...started }: Watched,
-  { clock, log, ticketKeys }: InboundTlsTools,
+  { clock, log, ticketKeys }: ListenerTlsTools,
 ): RunningTls {
   let { files, material } = started;
   let taken = digestOf(material);

@@ -14,20 +14,19 @@ import { startAdminListener } from "./app-admin.ts";
 import { drain } from "./app-drain.ts";
 import { type Exporters, startExporters } from "./app-export.ts";
 import { mergeFaults } from "./app-faults.ts";
-import { createInboundTls, type RunningTls } from "./app-tls.ts";
+import { createWayOut, type LiveOutbound, type WayOut } from "./app-outbound.ts";
+import { startSide, tlsFilesOf } from "./app-side.ts";
 import { createUpstreams, type Upstreams } from "./app-upstreams.ts";
-import type { Listen } from "./config/addresses.ts";
 import type { Config } from "./config/merge.ts";
 import { findRestartKeys } from "./config/reload.ts";
 import type { Clock } from "./core/clock.ts";
-import { FedtraceError } from "./core/errors.ts";
 import { createThrottledLog, type Log } from "./core/log.ts";
 import type { Random } from "./core/random.ts";
 import { VERSION } from "./core/version.ts";
 import { type Deadlines, startDeadlines } from "./http1/deadlines.ts";
+import type { Dns } from "./discovery/dns.ts";
 import type { FieldTable } from "./http1/fields.ts";
-import { type Listener, type ListenerLimits, startListener } from "./http1/listener.ts";
-import { peerKeyOf } from "./http1/listener-peers.ts";
+import type { ListenerLimits } from "./http1/listener.ts";
 import type { UpstreamLimits } from "./http1/upstream-member.ts";
 import { createStoreMetrics } from "./metrics/export-metrics.ts";
 import {
@@ -41,13 +40,10 @@ import { createIdentify } from "./peer/identify.ts";
 import { createNetworks } from "./peer/networks.ts";
 import { createPeerBook, type PeerBook } from "./peer/peer-book.ts";
 import { createWhitelist } from "./peer/whitelist.ts";
-import { createAllowedTargets } from "./proxy/allowed-targets.ts";
 import type { BorderPolicy } from "./proxy/border.ts";
-import { type ExchangeContext, openExchange } from "./proxy/exchange.ts";
 import { createProxyFields } from "./proxy/field-tags.ts";
 import { createInbound } from "./proxy/inbound.ts";
-import { createOutbound } from "./proxy/outbound.ts";
-import { refuseConnection } from "./proxy/refuse-connection.ts";
+import { createResends, type Resends } from "./proxy/resends.ts";
 import type { Side } from "./proxy/side.ts";
 import { createForcedBudget, type ForcedBudget } from "./sampling/forced.ts";
 import { createSampler } from "./sampling/samplers.ts";
@@ -63,8 +59,10 @@ export interface SidecarTools {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  /** All addresses of a name, of the own server or an outbound target; rejects where there are none. */
+  /** All addresses of the own server's name; rejects where there are none. */
   readonly resolve: (name: string) => Promise<readonly string[]>;
+  /** For outbound targets, in the place of the resolver that the config names. */
+  readonly dns?: Dns;
   /** One more place for spans, beside `export` and the built-in store. */
   readonly spans?: SpanSink;
   /** The admin listener's trace page: the directory that the build made. */
@@ -99,17 +97,19 @@ export interface Sidecar {
 const FLUSH_MS = 5000;
 
 /** What a reload replaces, all of it at once. */
-interface Live {
+export interface Live {
   readonly config: Config;
   readonly limits: ListenerLimits & UpstreamLimits;
   readonly policy: BorderPolicy;
   readonly fields: FieldTable;
   readonly matchRoute: MatchRoute;
   readonly sides: Readonly<Partial<Record<Direction, Side>>>;
+  /** From a target of the way out to its addresses. */
+  readonly locate: LiveOutbound["locate"] | undefined;
 }
 
 /** What stays as long as the process. */
-interface Fixed {
+export interface Fixed {
   readonly tools: SidecarTools;
   readonly throttledLog: Log;
   readonly registry: Registry;
@@ -120,6 +120,10 @@ interface Fixed {
   readonly upstreams: Upstreams;
   readonly exporters: Exporters;
   readonly store: RecentStore | undefined;
+  readonly wayOut: WayOut | undefined;
+  readonly resends: Resends;
+  /** `host:port` of the outbound listener, once it is there. */
+  outboundAddress: string | undefined;
 }
 
 /**
@@ -148,12 +152,18 @@ export async function startSidecar(config: Config, tools: SidecarTools): Promise
   );
 
   async function rereadCertificates(): Promise<void> {
-    for (const { tls } of running) await tls?.reread(live.config.inbound?.tls);
+    for (const [index, { tls }] of running.entries()) {
+      const direction = sides[index];
+      await tls?.reread(direction && tlsFilesOf(live.config, direction));
+    }
   }
 
   async function stop(drainMs: number): Promise<void> {
     state.isReady = false;
-    for (const { tls } of running) tls?.stop();
+    for (const { tls, interceptor } of running) {
+      tls?.stop();
+      interceptor?.drain();
+    }
     await drain(
       running.map(({ listener }) => listener),
       drainMs,
@@ -173,7 +183,10 @@ export async function startSidecar(config: Config, tools: SidecarTools): Promise
   }
   state.isReady = true;
   // The first verdict compiles the whitelist; better now than within the first request.
-  setImmediate(() => live.policy.whitelist.decide(config.serverName));
+  setImmediate(() => {
+    live.policy.whitelist.decide(config.serverName);
+    fixed.wayOut?.warmUp();
+  });
   return {
     store: fixed.store,
     registry: fixed.registry,
@@ -209,11 +222,12 @@ function createFixed(config: Config, tools: SidecarTools, live: () => Live): Fix
   const store = config.admin === undefined ? undefined : createStore(config, registry);
   const throttledLog = createThrottledLog(tools.log, tools.clock);
   const deadlines = startDeadlines(tools.clock, deadlineResolutionMs(config));
-  return {
+  const metrics = createProxyMetrics(registry);
+  const fixed: Fixed = {
     tools,
     throttledLog,
     registry,
-    metrics: createProxyMetrics(registry),
+    metrics,
     peers: createPeerBook(),
     forced: createForcedBudget(tools.clock),
     deadlines,
@@ -226,7 +240,19 @@ function createFixed(config: Config, tools: SidecarTools, live: () => Live): Fix
       observer: tools.spans,
     }),
     store,
+    wayOut:
+      config.outbound &&
+      createWayOut(config.outbound, config.systemRootsFile, {
+        ...tools,
+        dns: tools.dns,
+        metrics,
+        registry,
+        ownAddress: () => fixed.outboundAddress,
+      }),
+    resends: createResends(() => tools.clock.monotonicMs()),
+    outboundAddress: undefined,
   };
+  return fixed;
 }
 
 function createStore({ store }: Config, registry: Registry): RecentStore {
@@ -264,7 +290,7 @@ async function createLive(config: Config, fixed: Fixed): Promise<Live> {
       ...MATRIX_ROUTES,
       ...ACTIVITYPUB_ROUTES,
     ]),
-    sides: await createSides(config, fixed),
+    ...(await createSides(config, fixed)),
   };
 }
 
@@ -278,9 +304,10 @@ function samplerOptions({ sampling }: Config): {
 
 async function createSides(
   { inbound, outbound }: Config,
-  { tools, upstreams }: Fixed,
-): Promise<Live["sides"]> {
-  return {
+  { wayOut, upstreams }: Fixed,
+): Promise<Pick<Live, "sides" | "locate">> {
+  const liveOutbound = outbound && (await wayOut?.createLive(outbound));
+  const sides = {
     ...(inbound && {
       inbound: createInbound({
         upstream: upstreams.own,
@@ -292,85 +319,9 @@ async function createSides(
         }),
       }),
     }),
-    ...(outbound && {
-      outbound: await createOutbound({
-        sharedSecret: outbound.sharedSecret,
-        allowed: createAllowedTargets(outbound.allowNetworks),
-        resolve: tools.resolve,
-        clock: tools.clock,
-      }),
-    }),
+    ...(liveOutbound && { outbound: liveOutbound.side }),
   };
-}
-
-interface RunningSide {
-  readonly listener: Listener;
-  readonly tls: RunningTls | undefined;
-}
-
-async function startSide(direction: Direction, live: () => Live, fixed: Fixed): Promise<RunningSide> {
-  const { tools, metrics, deadlines } = fixed;
-  let known: { readonly live: Live; readonly context: ExchangeContext } | undefined;
-  let listener: Listener | undefined;
-
-  function context(): ExchangeContext {
-    const now = live();
-    if (known?.live === now) return known.context;
-    const side = now.sides[direction];
-    if (side === undefined) throw new FedtraceError("INTERNAL", `${direction} has no side after a reload`);
-    const made: ExchangeContext = {
-      side,
-      policy: now.policy,
-      matchRoute: now.matchRoute,
-      fields: now.fields,
-      pool: fixed.upstreams.pools[direction],
-      random: tools.random,
-      clock: tools.clock,
-      metrics,
-      peers: fixed.peers,
-      spans: fixed.exporters.intake,
-      log: fixed.throttledLog,
-      isDraining: () => listener?.isDraining ?? false,
-      tunnelIdleMs: now.config.limits.idleMs,
-    };
-    known = { live: now, context: made };
-    return made;
-  }
-
-  const { config } = live();
-  const files = direction === "inbound" ? config.inbound?.tls : undefined;
-  const tls = files && createInboundTls(files, { ...tools, ticketKeys: tools.worker?.ticketKeys });
-  listener = await startListener({
-    address: tools.worker === undefined ? addressOf(config, direction) : undefined,
-    tls: tls?.initial,
-    get limits() {
-      return live().limits;
-    },
-    get fields() {
-      return live().fields;
-    },
-    deadlines,
-    // The outbound listener's one client is the own server.
-    peerKeyOf: direction === "inbound" ? peerKeyOf : undefined,
-    counts: {
-      connectionEvicted: () => metrics.connectionEvicted(direction),
-      connectionDropped: (reason) => metrics.connectionDropped(direction, reason),
-      handshakeFailed: (reason) => metrics.handshakeFailed(reason),
-    },
-    onRequest: (head, connection) => openExchange(context(), head, connection),
-    onRefused(reason, connection) {
-      metrics.requestRefused(direction, reason);
-      refuseConnection(reason, connection);
-    },
-  });
-  if (tools.worker === undefined) tools.onListening?.(direction, listener.address);
-  return { listener, tls: tls?.start(listener) };
-}
-
-function addressOf(config: Config, direction: Direction): Listen {
-  const listen = config[direction]?.listen;
-  if (listen === undefined) throw new FedtraceError("INTERNAL", `${direction} has no listen address`);
-  return listen;
+  return { sides, locate: liveOutbound?.locate };
 }
 
 async function startAdminFor(

@@ -56,6 +56,8 @@ export interface Authority {
   readonly notAfterUnixMs: number;
   /** By the clock, at the moment of the call. */
   warning(): AuthorityWarning | undefined;
+  /** Whether it may vouch for a name: one that is none it may not. Its own dates are not looked at. */
+  permits(name: string): boolean;
   /** @param name what a client asked for: a DNS name or an IP address without brackets, or anything else */
   issueLeaf(name: string): Promise<{ readonly value: Leaf } | { readonly refused: LeafRefusal }>;
 }
@@ -135,6 +137,10 @@ function createAuthority(links: readonly Link[], { write, privateKeyPem, clock }
       if (nowMs < notBeforeUnixMs) return "not-yet-valid";
       if (nowMs >= notAfterUnixMs) return "expired";
       return nowMs >= notAfterUnixMs - SOON_MS ? "expires-soon" : undefined;
+    },
+    permits(text) {
+      const name = parseLeafName(text);
+      return "value" in name && areAllowing(constraints, name.value);
     },
     async issueLeaf(text) {
       const name = parseLeafName(text);

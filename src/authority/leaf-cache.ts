@@ -54,8 +54,8 @@ export interface LeafCache {
   counters(): LeafCounters;
 }
 
-/** For the store's bound: a homeserver federates with some hundreds at a time. A context has about 36 kB outside V8's heap, so 36 MB. */
-export const LEAFS_MAX = 1000;
+/** For the store's bound: a homeserver federates with some hundreds at a time. A context has about 36 kB outside V8's heap, so 18 MB. */
+export const LEAFS_MAX = 512;
 /** Names that are being issued at once: a quarter of a second of one core, and who comes then has no use for waiting. */
 const ISSUING_MAX = 100;
 

@@ -248,21 +248,20 @@ function exportsOf({ client = {}, isEnabled }: Tracing, note: AddNote): readonly
   return [];
 }
 
-/** How Synapse's own requests come by the sidecar, and whether they can today. */
+/** How Synapse's own requests come by the sidecar. */
 function tellOutbound(document: Mapping, note: AddNote, remarks: string[]): void {
   const key = "outbound_federation_restricted_to";
   if (document[key] !== undefined) {
     note(
       [key],
-      "names the workers that federate for this Synapse. The sidecar would take their place in instance_map; as yet it can't, because they are asked for matrix-federation:// targets",
+      "names the workers that federate for this Synapse. The sidecar takes their place: name it there and in instance_map instead",
     );
   }
   const [host, port] = OUTBOUND_LISTEN.split(":");
   remarks.push(
-    "For what Synapse itself sends, it needs three lines in homeserver.yaml:",
+    "For what Synapse itself sends, take the # away below, and give homeserver.yaml three lines:",
     `  worker_replication_secret: … ${document["worker_replication_secret"] === undefined ? "# the same as shared_secret below" : "# is there already: the same as shared_secret below"}`,
     `  instance_map: { fedtrace: { host: ${host}, port: ${port} } }`,
     "  outbound_federation_restricted_to: [fedtrace]",
-    "Leave them out as yet: with them Synapse asks for matrix-federation:// targets, which the way out answers 501 in this version. It takes http:// targets.",
   );
 }

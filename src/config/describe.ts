@@ -72,14 +72,20 @@ function describeOutbound(outbound: Config["outbound"]): Json | undefined {
   const { intercept, resolver } = outbound;
   return {
     listen: formatListen(outbound.listen),
+    tls: outbound.tls && {
+      certificate: outbound.tls.certificateFile,
+      private_key: outbound.tls.privateKeyFile,
+    },
     shared_secret: outbound.sharedSecret && HIDDEN,
     ca_file: outbound.caFile,
+    pins: outbound.pins,
     intercept: intercept && {
       ca_certificate: intercept.caCertificateFile,
       ca_private_key: intercept.caPrivateKeyFile,
       hosts: intercept.hosts,
     },
     allow_networks: outbound.allowNetworks,
+    allow_ports: outbound.allowPorts,
     resolver: resolver && hostPort(resolver),
   };
 }

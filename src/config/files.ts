@@ -22,6 +22,8 @@ const FILES: readonly { readonly key: string; readonly content: Content | undefi
   { key: "inbound.tls.client_ca", content: "certificates" },
   { key: "inbound.tls.certificates[].certificate", content: "certificates" },
   { key: "inbound.tls.certificates[].private_key", content: "private key" },
+  { key: "outbound.tls.certificate", content: "certificates" },
+  { key: "outbound.tls.private_key", content: "private key" },
   { key: "outbound.ca_file", content: "certificates" },
   { key: "outbound.intercept.ca_certificate", content: "certificates" },
   { key: "outbound.intercept.ca_private_key", content: "private key" },
@@ -39,6 +41,7 @@ const PAIRS: readonly { readonly certificate: string; readonly key: string }[] =
     certificate: "inbound.tls.certificates[].certificate",
     key: "inbound.tls.certificates[].private_key",
   },
+  { certificate: "outbound.tls.certificate", key: "outbound.tls.private_key" },
   { certificate: "outbound.intercept.ca_certificate", key: "outbound.intercept.ca_private_key" },
 ];
 

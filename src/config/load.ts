@@ -10,7 +10,7 @@
 import { dirname } from "node:path";
 import { type Fault, type Finding, locateFindings } from "./fault.ts";
 import { checkFiles, readConfigText, resolveFiles } from "./files.ts";
-import { formatKeyPath, isMapping, type KeyPath } from "./key-path.ts";
+import { findValues, formatKeyPath, isMapping, type KeyPath } from "./key-path.ts";
 import { type Config, mergeConfig } from "./merge.ts";
 import { findNotYet } from "./not-yet.ts";
 import { type EnvironmentWarning, readOtelEnvironment } from "./otel-environment.ts";
@@ -84,7 +84,7 @@ export async function loadConfig(
   }
 
   const settings = readOtelEnvironment(environment);
-  const config = mergeConfig(checked.file, settings);
+  const config = mergeConfig(checked.file, settings, environment["SSL_CERT_FILE"]);
   const unusable = [
     ...(await checkWhitelist(config.whitelist, checks)),
     ...(await checkModules(config.exports, checks)),
@@ -123,11 +123,16 @@ function firstOfEachKey(findings: readonly Finding[]): Finding[] {
 /** On what stands in the file, so that a pattern's fault is told beside all others. */
 function checkPatterns(document: unknown, { check }: ConfigChecks): Finding[] {
   const entries = isMapping(document) && Array.isArray(document["whitelist"]) ? document["whitelist"] : [];
-  return entries.flatMap((entry: unknown, index) => {
+  const inWhitelist = entries.flatMap((entry: unknown, index) => {
     const pattern = patternOf(entry);
     const message = pattern === undefined ? undefined : check(pattern);
     return message === undefined ? [] : [{ path: patternPath(entry, index), message }];
   });
+  const hosts = findValues(document, "outbound.intercept.hosts[]").flatMap(({ path, value }) => {
+    const message = typeof value === "string" ? check({ kind: "glob", text: value }) : undefined;
+    return message === undefined ? [] : [{ path, message }];
+  });
+  return [...inWhitelist, ...hosts];
 }
 
 async function checkWhitelist(

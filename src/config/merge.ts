@@ -42,13 +42,22 @@ export type Config = DeepReadonly<
     resource: { serviceName: string; /** Without `service.name`. */ attributes: Record<string, string> };
     /** OTEL_SDK_DISABLED: no span is recorded or exported; the rules of the border hold all the same. */
     isSdkDisabled: boolean;
+    /** SSL_CERT_FILE: PEM of the roots to trust in the place of the system's. */
+    systemRootsFile: string | undefined;
   }
 >;
 
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
 
-/** @param environment what readOtelEnvironment made of the process's variables */
-export function mergeConfig(file: ConfigFile, environment: EnvironmentSettings): Config {
+/**
+ * @param environment what readOtelEnvironment made of the process's variables
+ * @param systemRootsFile SSL_CERT_FILE
+ */
+export function mergeConfig(
+  file: ConfigFile,
+  environment: EnvironmentSettings,
+  systemRootsFile?: string,
+): Config {
   return deepFrozen({
     ...file,
     propagation: {
@@ -62,6 +71,7 @@ export function mergeConfig(file: ConfigFile, environment: EnvironmentSettings):
       attributes: environment.attributes,
     },
     isSdkDisabled: environment.isSdkDisabled,
+    systemRootsFile: systemRootsFile === "" ? undefined : systemRootsFile,
   });
 }
 

@@ -24,18 +24,6 @@ export const NOT_YET: readonly NotYet[] = [
     because: "signatures are not verified; allowed: mtls, network, claimed",
   },
   {
-    key: "outbound.intercept",
-    because: "CONNECT tunnels are not opened; leave it out",
-  },
-  {
-    key: "outbound.ca_file",
-    because: "https targets are not spoken to; leave it out",
-  },
-  {
-    key: "outbound.resolver",
-    because: "names are looked up by the system; leave it out",
-  },
-  {
     key: "sampling.type",
     isMeant: (value) => value === "remote",
     because: "strategies are not fetched; allowed: const, probabilistic, ratelimiting",

@@ -19,12 +19,19 @@ const FIXED: Readonly<Record<string, Fixed>> = {
       listen: inbound.listen,
       hasTls: inbound.tls !== undefined,
     },
-  outbound: ({ outbound }) => outbound && { ...outbound, sharedSecret: undefined, allowNetworks: undefined },
+  outbound: ({ outbound }) =>
+    outbound && {
+      ...outbound,
+      tls: outbound.tls !== undefined,
+      sharedSecret: undefined,
+      allowNetworks: undefined,
+      allowPorts: undefined,
+    },
   export: (config) => config.exports,
   admin: ({ admin }) => admin && { ...admin, hosts: undefined },
   metrics: (config) => config.metrics,
   workers: (config) => config.workers,
-  "(environment)": (config) => [config.resource, config.isSdkDisabled],
+  "(environment)": (config) => [config.resource, config.isSdkDisabled, config.systemRootsFile],
 };
 
 /** @returns the keys whose change needs a restart; none: the new config may be taken over */

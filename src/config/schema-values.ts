@@ -1,5 +1,6 @@
 /** The kinds of scalar that options have: text, numbers, durations, addresses and so on, with their bounds. */
 
+import { isIP } from "node:net";
 import {
   type HostPort,
   type Listen,
@@ -165,6 +166,16 @@ export function endpoint(): Option<HostPort> {
   return text("host:port, with a port from 1 to 65535", (written) => {
     const parsed = parseHostPort(written);
     return "value" in parsed && parsed.value.port === 0 ? { refused: "has no port to connect to" } : parsed;
+  });
+}
+
+/** Where to connect without looking a name up. */
+export function addressEndpoint(): Option<HostPort> {
+  return text("an address with its port, such as 127.0.0.1:53 or '[::1]:53'", (written) => {
+    const parsed = parseHostPort(written);
+    if ("refused" in parsed) return parsed;
+    if (isIP(parsed.value.host) === 0) return { refused: "names its server by a name" };
+    return parsed.value.port === 0 ? { refused: "has no port to connect to" } : parsed;
   });
 }
 

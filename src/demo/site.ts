@@ -8,6 +8,7 @@ import { createSystemClock } from "../core/clock.ts";
 import { FedtraceError } from "../core/errors.ts";
 import { createLog } from "../core/log.ts";
 import { createRandom } from "../core/random.ts";
+import { createNamedDns } from "../discovery/named-dns.ts";
 import type { SpanSink } from "../span/record.ts";
 import { startHomeserver } from "./homeserver.ts";
 import { type Member, UNREACHABLE } from "./traffic.ts";
@@ -47,6 +48,13 @@ export async function startFirstSite(
   }
 }
 
+/** All names of the demo are this machine, but one. */
+function resolveDemoName(name: string): Promise<readonly string[]> {
+  return name.endsWith(".demo") && !UNREACHABLE.startsWith(name)
+    ? Promise.resolve(["127.0.0.1"])
+    : Promise.reject(new Error(name));
+}
+
 /** Rejects with FedtraceError where a listener can't be had; nothing is left running. */
 export async function startSite(options: SiteOptions): Promise<Site> {
   const homeserver = await startHomeserver();
@@ -55,10 +63,8 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     clock: createSystemClock(),
     random: createRandom(),
     log: createLog("error"), // What fails here fails on purpose, and the page shows it.
-    resolve: (name) =>
-      name.endsWith(".demo") && !UNREACHABLE.startsWith(name)
-        ? Promise.resolve(["127.0.0.1"])
-        : Promise.reject(new Error(name)),
+    resolve: resolveDemoName,
+    dns: createNamedDns(resolveDemoName),
     spans: options.spans,
     pageDirectory: options.pageDirectory,
     onListening: (name, address) => void addresses.set(name, address),

@@ -9,10 +9,16 @@ export interface ProxyMetrics {
   readonly started: Readonly<Record<Direction, CounterCell>>;
   readonly sampled: Readonly<Record<Direction, CounterCell>>;
   readonly removed: Readonly<Record<Direction, CounterCell>>;
+  /** Trace contexts seen in bodies. */
+  readonly bodyContexts: Readonly<Record<Direction, CounterCell>>;
   readonly whitelisted: Readonly<Record<Direction, CounterCell>>;
   readonly stranger: Readonly<Record<Direction, CounterCell>>;
   contextRefused(format: string, reason: string): void;
   failed(direction: Direction, code: ErrorCode): void;
+  /** @param reason a word of proxy/intercept.ts */
+  interceptFailed(reason: string): void;
+  /** @param reason a word of proxy/outbound.ts or of discovery/ */
+  targetRefused(reason: string): void;
   /** @param reason a word of http1/refusals.ts, or of the listener */
   requestRefused(direction: Direction, reason: string): void;
   connectionEvicted(direction: Direction): void;
@@ -46,6 +52,16 @@ export function createProxyMetrics(registry: Registry): ProxyMetrics {
     "Requests refused before anything of them was forwarded, by reason.",
     ["direction", "reason"],
   );
+  const targets = registry.counter(
+    "fedtrace_targets_refused_total",
+    "Outbound requests whose target was refused or could not be found, by reason.",
+    ["reason"],
+  );
+  const intercepts = registry.counter(
+    "fedtrace_intercept_failures_total",
+    "Tunnels that should be looked into and could not be, by reason.",
+    ["reason"],
+  );
   const evictions = both(
     "fedtrace_connections_evicted_total",
     "Idle connections closed to make room for new ones.",
@@ -64,6 +80,10 @@ export function createProxyMetrics(registry: Registry): ProxyMetrics {
     started: both("fedtrace_spans_started_total", "Spans begun: one for each request that was forwarded."),
     sampled: both("fedtrace_spans_sampled_total", "Spans recorded for export."),
     removed: both("fedtrace_headers_removed_total", "Trace and baggage headers taken out of messages."),
+    bodyContexts: both(
+      "fedtrace_body_contexts_total",
+      "Trace contexts seen in the bodies of Matrix transactions, which are signed and pass unchanged.",
+    ),
     whitelisted: {
       inbound: verdicts.with("inbound", "whitelisted"),
       outbound: verdicts.with("outbound", "whitelisted"),
@@ -74,6 +94,8 @@ export function createProxyMetrics(registry: Registry): ProxyMetrics {
     },
     contextRefused: (format, reason) => contexts.with(format, reason).add(1),
     failed: (direction, code) => errors.with(direction, code).add(1),
+    interceptFailed: (reason) => intercepts.with(reason).add(1),
+    targetRefused: (reason) => targets.with(reason).add(1),
     requestRefused: (direction, reason) => refusals.with(direction, reason).add(1),
     connectionEvicted: (direction) => evictions[direction].add(1),
     connectionDropped: (direction, reason) => drops.with(direction, reason).add(1),

@@ -25,11 +25,19 @@ export interface Registry {
   counter(name: string, help: string, labels?: readonly string[]): CounterFamily;
   /** @param read is asked at each scrape; must not throw @param merge what those of several workers are; a sum unless said */
   gauge(name: string, help: string, read: () => number, merge?: MergeRule): void;
+  /**
+   * A counter whose series somebody else keeps. @param name ends in `_total`
+   * @param read is asked at each scrape, for every series with its label values; must not throw
+   */
+  reading(name: string, help: string, labels: readonly string[], read: () => readonly Reading[]): void;
   /** All families, in the order they were made, as they stand now. */
   snapshot(): readonly FamilySnapshot[];
   /** The same as Prometheus' text. */
   format(): string;
 }
+
+/** A series that is read: the values of its labels, in the order of the family's names, and its own. */
+type Reading = FamilySnapshot["series"][number];
 
 /** Series of one family. Labels here come from tables of this program, so only a fault of ours reaches it. */
 const SERIES_MAX = 200;
@@ -74,6 +82,9 @@ export function createRegistry(): Registry {
         labels: [],
         series: [{ values: [], value: read() }],
       }));
+    },
+    reading(name, help, labels, read) {
+      families.push(() => ({ name, help, type: "counter", merge: "sum", labels, series: read() }));
     },
     snapshot,
     format: () => formatSnapshot(snapshot()),

@@ -30,6 +30,8 @@ export interface Meeting {
   /** Its contexts that were malformed; empty for a sender whose contexts aren't read. */
   readonly refusals: readonly { readonly format: string; readonly reason: string }[];
   readonly headersRemoved: number;
+  /** Trace contexts that were seen in its body. */
+  readonly bodyContexts: number;
   readonly hasFailed: boolean;
   readonly unixMs: number;
 }
@@ -41,6 +43,7 @@ interface Traffic {
   /** Unix milliseconds; 0: never. */
   lastContactMs: number;
   headersRemoved: number;
+  bodyContexts: number;
   readonly contexts: Record<ContextState, number>;
 }
 
@@ -64,8 +67,8 @@ export interface KnownPeer {
 }
 
 export interface PeerBook {
-  /** @param name undefined: none was given */
-  note(name: string | undefined, meeting: Meeting): void;
+  /** @param name undefined: none was given @returns whether these are the first trace contexts in bodies that it is known for */
+  note(name: string | undefined, meeting: Meeting): boolean;
   /** Met last first. */
   peers(): readonly Readonly<KnownPeer>[];
   /** Entries that were let go for lack of room. */
@@ -98,6 +101,8 @@ export function createPeerBook(peersMax = PEERS_MAX): PeerBook {
       const peer = (isWhitelisted ? friends : strangers).get(name) ?? enter(name, isWhitelisted);
       peer.proof = meeting.proof;
       const traffic = peer[meeting.direction];
+      const isNews = meeting.bodyContexts > 0 && peer.inbound.bodyContexts + peer.outbound.bodyContexts === 0;
+      traffic.bodyContexts += meeting.bodyContexts;
       traffic.requests++;
       if (meeting.hasFailed) traffic.failed++;
       traffic.lastContactMs = meeting.unixMs;
@@ -109,6 +114,7 @@ export function createPeerBook(peersMax = PEERS_MAX): PeerBook {
         if (counted !== undefined) counted.count++;
         else if (peer.refusals.size < REFUSALS_MAX) peer.refusals.set(key, { format, reason, count: 1 });
       }
+      return isNews;
     },
     peers: () => all().sort((left, right) => lastContact(right) - lastContact(left)),
     get forgotten() {
@@ -134,6 +140,7 @@ function newTraffic(): Traffic {
     failed: 0,
     lastContactMs: 0,
     headersRemoved: 0,
+    bodyContexts: 0,
     contexts: { extracted: 0, restarted: 0, refused: 0, absent: 0 },
   };
 }

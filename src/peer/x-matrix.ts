@@ -1,12 +1,12 @@
 /**
- * The origin in `Authorization: X-Matrix origin=…,key=…,sig=…,destination=…`.
+ * The origin and the destination in `Authorization: X-Matrix origin=…,key=…,sig=…,destination=…`.
  *
  * Format: https://spec.matrix.org/v1.16/server-server-api/#request-authentication, read as Synapse reads it
  * (synapse/federation/transport/server/_base.py): the scheme is case-sensitive and followed by spaces, not
  * tabs; lines are split on commas even inside quotes; keys stand in any case and order; `\x` is `x`, inside
  * quotes only. Stricter than Synapse, so that the sidecar never names another server than the one behind it
  * would: two origins are refused, where Synapse takes the last, and so is a quote without its partner.
- * Not here: `key`, `sig` and `destination`; a line without them claims a name, and proves as little.
+ * Not here: `key` and `sig`; a line without them claims a name, and proves as little.
  */
 
 import { parseServerName, type ServerName } from "./server-name.ts";
@@ -18,7 +18,6 @@ import { parseServerName, type ServerName } from "./server-name.ts";
 export type XMatrixRefusal = "absent" | "syntax" | "name" | "origins";
 
 const SCHEME = "X-Matrix";
-const KEY = "origin";
 const TAB = 0x09;
 const SPACE = 0x20;
 
@@ -32,7 +31,7 @@ export function parseXMatrixOrigin(
   let origin: ServerName | undefined;
   for (const line of lines) {
     if (!line.startsWith(SCHEME)) continue;
-    const read = readLine(line);
+    const read = readLine(line, "origin");
     if (typeof read === "string") return read;
     if (origin !== undefined && origin.name !== read.name) return "origins";
     origin = read;
@@ -40,26 +39,44 @@ export function parseXMatrixOrigin(
   return origin === undefined ? "absent" : { origin };
 }
 
-function readLine(line: string): ServerName | XMatrixRefusal {
+/**
+ * Of what the own server sends: the name that it signs for, which is the one before delegation.
+ *
+ * @returns undefined where no line names one, as older servers' lines, or where they name several. Never throws.
+ */
+export function parseXMatrixDestination(lines: readonly string[]): ServerName | undefined {
+  let destination: ServerName | undefined;
+  for (const line of lines) {
+    if (!line.startsWith(SCHEME)) continue;
+    const read = readLine(line, "destination");
+    if (typeof read === "string" || (destination !== undefined && destination.name !== read.name)) {
+      return undefined;
+    }
+    destination = read;
+  }
+  return destination;
+}
+
+function readLine(line: string, key: "origin" | "destination"): ServerName | XMatrixRefusal {
   let at = SCHEME.length;
   if (line.charCodeAt(at) !== SPACE) return "syntax";
   while (line.charCodeAt(at) === SPACE) at++;
 
-  let origin: ServerName | undefined;
+  let found: ServerName | undefined;
   for (;;) {
     const comma = line.indexOf(",", at);
     const end = comma === -1 ? line.length : blanksStart(line, at, comma);
     const equals = line.indexOf("=", at);
     if (equals === -1 || equals >= end) return "syntax";
-    if (equals - at === KEY.length && line.slice(at, equals).toLowerCase() === KEY) {
+    if (equals - at === key.length && line.slice(at, equals).toLowerCase() === key) {
       const value = unquote(line.slice(equals + 1, end));
       if (value === undefined) return "syntax";
       const named = parseServerName(value);
       if (named === undefined) return "name";
-      if (origin !== undefined && origin.name !== named.name) return "origins";
-      origin = named;
+      if (found !== undefined && found.name !== named.name) return "origins";
+      found = named;
     }
-    if (comma === -1) return origin ?? "syntax";
+    if (comma === -1) return found ?? "syntax";
     at = comma + 1;
     while (isBlank(line.charCodeAt(at))) at++;
   }

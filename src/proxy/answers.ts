@@ -26,6 +26,7 @@ const REASON: Readonly<Record<number, string>> = {
 const SENTENCE: Partial<Record<ErrorCode, string>> = {
   BODY_TIMEOUT: "no byte of the request's body came within limits.body_timeout",
   CONNECTIONS_FULL: "as many connections are open as limits.connections allows",
+  DISCOVERY_FAILED: "the target could not be found",
   DRAINING: "the sidecar is stopping",
   HEAD_TIMEOUT: "the request's head did not come within limits.head_timeout",
   INTERNAL: "the sidecar met a fault of its own",
@@ -48,6 +49,8 @@ export interface Answer {
   readonly code: ErrorCode;
   /** Where the code's own sentence would say too little. */
   readonly sentence?: string | undefined;
+  /** A word about the failure, for the log alone. */
+  readonly detail?: string | undefined;
 }
 
 /**

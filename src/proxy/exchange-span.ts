@@ -5,6 +5,7 @@ import type { RequestHead } from "../http1/request-head.ts";
 import type { UpstreamAddress } from "../http1/upstream-connection.ts";
 import type { Direction } from "../metrics/proxy-metrics.ts";
 import type { Meeting } from "../peer/peer-book.ts";
+import type { TraceContext } from "../propagation/context.ts";
 import {
   type BorderFacts,
   type ClientFacts,
@@ -12,6 +13,7 @@ import {
   errorType,
   type ServerFacts,
 } from "../span/conventions.ts";
+import type { SpanEvent, SpanLink } from "../span/record.ts";
 import type { SpanDraft } from "../span/span-draft.ts";
 import type { Crossing } from "./border.ts";
 import type { Target } from "./side.ts";
@@ -22,20 +24,49 @@ export interface ExchangeFacts {
   readonly target: Target;
   readonly route: string | undefined;
   readonly operation: string;
-  readonly crossing: Crossing;
+  /** With the ids of the attempt that is under way. */
+  crossing: Crossing;
   readonly clientAddress: string;
   readonly clientPort: number | undefined;
   readonly userAgent: string | undefined;
-  readonly startUnixMs: number;
-  readonly startMs: number;
+  /** Of the attempt that is under way, on both clocks. */
+  startUnixMs: number;
+  startMs: number;
   readonly isUpgrade: boolean;
+  /** Names the transaction that this is an attempt of (resends.ts); undefined for all other requests. */
+  readonly transaction: string | undefined;
   /** Trace and baggage headers taken out so far. */
   removed: number;
   status: number | undefined;
   error: ErrorCode | undefined;
   /** Of the last connection that was opened. */
   upstream: UpstreamAddress | undefined;
+  /** How often it was sent, or was to be sent, before. */
   resendCount: number;
+  /** The span of the attempt before, where there was one and it was recorded. */
+  previous: TraceContext | undefined;
+  /** What came before the request was sent; undefined where nothing of it took time. */
+  located: Located | undefined;
+  opened: OpenTimes | undefined;
+  /** Trace contexts in the body. */
+  bodyContexts: number;
+  tunnel: ClientFacts["tunnel"];
+}
+
+/** How a Matrix server name became addresses. */
+interface Located {
+  readonly step: string;
+  /** Nothing was asked for it. */
+  readonly isCached: boolean;
+  /** Monotonic, as `startMs`. */
+  readonly doneMs: number;
+}
+
+/** Of a connection that was made for this request, on the monotonic clock. */
+interface OpenTimes {
+  readonly beganMs: number;
+  readonly connectedMs: number | undefined;
+  readonly securedMs: number | undefined;
 }
 
 export function toSpanDraft(facts: ExchangeFacts, endUnixMs: number): SpanDraft {
@@ -50,11 +81,40 @@ export function toSpanDraft(facts: ExchangeFacts, endUnixMs: number): SpanDraft 
     error: errorType(isInbound ? "server" : "client", facts.status, facts.error),
     server: isInbound ? serverFacts(facts) : undefined,
     client: isInbound ? undefined : clientFacts(facts),
+    links: facts.previous === undefined ? NO_LINKS : [{ context: facts.previous, attributes: RESEND }],
+    events: isInbound ? NO_EVENTS : eventsOf(facts),
   };
 }
 
+const NO_LINKS: readonly SpanLink[] = [];
+const NO_EVENTS: readonly SpanEvent[] = [];
+/** Why one span links to another. */
+const RESEND = { "fedtrace.link": "resend" } as const;
+
+/** One at the end of each thing that had to be waited for, with how long it took. */
+function eventsOf({ startUnixMs, startMs, located, opened }: ExchangeFacts): readonly SpanEvent[] {
+  const events: SpanEvent[] = [];
+  const add = (name: string, fromMs: number, toMs: number, more: SpanEvent["attributes"] = {}): void => {
+    const attributes = { "fedtrace.duration_ms": toMs - fromMs, ...more };
+    events.push({ name, unixMs: startUnixMs + toMs - startMs, attributes });
+  };
+  if (located !== undefined) {
+    const { step, isCached, doneMs } = located;
+    add("fedtrace.discovery", startMs, doneMs, {
+      "fedtrace.discovery.step": step,
+      "fedtrace.discovery.cached": isCached,
+    });
+  }
+  if (opened?.connectedMs !== undefined) {
+    const { beganMs, connectedMs, securedMs } = opened;
+    add("fedtrace.connect", beganMs, connectedMs);
+    if (securedMs !== undefined) add("fedtrace.tls", connectedMs, securedMs);
+  }
+  return events;
+}
+
 export function toMeeting(
-  { direction, crossing, removed, status, error }: ExchangeFacts,
+  { direction, crossing, removed, bodyContexts, status, error }: ExchangeFacts,
   unixMs: number,
 ): Meeting {
   return {
@@ -64,6 +124,7 @@ export function toMeeting(
     contextState: crossing.contextState,
     refusals: crossing.refusals,
     headersRemoved: removed,
+    bodyContexts,
     hasFailed: error !== undefined || (status ?? 0) >= 500,
     unixMs,
   };
@@ -88,6 +149,7 @@ function serverFacts(facts: ExchangeFacts): ServerFacts {
     clientAddress: clientAddress === "" ? undefined : clientAddress,
     userAgent: facts.userAgent,
     resendCount: facts.resendCount,
+    bodyContexts: facts.bodyContexts,
   };
 }
 
@@ -107,6 +169,8 @@ function clientFacts(facts: ExchangeFacts): ClientFacts {
     peer: remoteEnd(facts.upstream),
     authority: target.authority,
     resendCount: facts.resendCount,
+    tunnel: facts.tunnel,
+    bodyContexts: facts.bodyContexts,
   };
 }
 

@@ -15,7 +15,7 @@ import { parseCertificateNames } from "../peer/certificate.ts";
 import type { Evidence, Peer } from "../peer/identify.ts";
 import type { Answer } from "./answers.ts";
 import { parseAuthority, toOriginForm } from "./authority.ts";
-import type { Side, Target } from "./side.ts";
+import type { Location, Side, Target } from "./side.ts";
 
 export interface InboundOptions {
   /** The own server. */
@@ -30,6 +30,7 @@ const NO_NAMES: readonly string[] = [];
 
 export function createInbound(options: InboundOptions): Side {
   const scheme = options.isTls ? "https" : "http";
+  const own: Location = { place: options.upstream, host: undefined, step: undefined };
   /** A certificate is read once a connection. */
   const certificateNames = new WeakMap<ServerConnection, readonly string[]>();
 
@@ -62,7 +63,7 @@ export function createInbound(options: InboundOptions): Side {
       const client = clientAddress === "" ? "" : `x-forwarded-for: ${clientAddress}\r\n`;
       return `${client}x-forwarded-proto: ${scheme}\r\n${host}`;
     },
-    locate: (_target, done) => done(options.upstream),
+    locate: (_target, done) => done(own),
   };
 }
 
@@ -70,7 +71,15 @@ export function createInbound(options: InboundOptions): Side {
 function readTarget(head: RequestHead, scheme: "http" | "https"): Target {
   const { method, target, host } = head;
   const server = parseAuthority(host);
-  const kept: Target = { path: target, scheme, authority: host, server, host: undefined, refused: undefined };
+  const kept: Target = {
+    form: "origin",
+    path: target,
+    scheme,
+    authority: host,
+    server,
+    host: undefined,
+    refused: undefined,
+  };
   if (/^(?:TRACE|CONNECT)$/i.test(method)) return { ...kept, refused: refuseMethod(method) };
   if (target.startsWith("/") || target === "*") {
     // HTTP/1.0 without Host: the upstream is spoken to in HTTP/1.1, which needs the line and lets it be empty.

@@ -1,151 +1,158 @@
 /**
- * Outbound: the own server → remote peers, as a forward proxy for absolute-form `http://` targets.
+ * Outbound: the own server → remote peers, as a forward proxy.
  *
- * The address that was checked is the address that is dialled: a name is resolved here, once, and every address
- * it gives must be allowed, so a name that points into the operator's network (SSRF, DNS rebinding: CWE-918)
- * leads nowhere.
+ * The address that was checked is the address that is dialled: a name is resolved once, in discovery, and every address it
+ * gives must be allowed, so a name that points into the operator's network (SSRF, DNS rebinding: CWE-918) leads nowhere.
+ * A peer is whitelisted by the name that the own server knows it by, before any delegation.
  *
- * Source: RFC 9112 section 3.2.2 (absolute-form; Host is replaced by the target's authority).
- * Not here: https targets, CONNECT and Matrix discovery; they are answered with FEDTRACE_FORM_UNSUPPORTED.
+ * Not here: the forms of a request (outbound-target.ts), what is behind a name (discovery/), and the inside of tunnels
+ * (intercept.ts).
  */
 
-import { isIP } from "node:net";
-import type { Clock } from "../core/clock.ts";
-import type { ErrorCode } from "../core/errors.ts";
-import { detach } from "../core/text.ts";
-import type { RequestHead } from "../http1/request-head.ts";
-import type { AllowedTargets } from "./allowed-targets.ts";
+import type { Destination, Found } from "../discovery/destination.ts";
+import type { UpstreamAddress } from "../http1/upstream-connection.ts";
+import type { UpstreamTls } from "../http1/upstream-tls.ts";
+import type { Peer } from "../peer/identify.ts";
+import { parseServerName, type ServerName } from "../peer/server-name.ts";
+import { parseXMatrixDestination } from "../peer/x-matrix.ts";
 import type { Answer } from "./answers.ts";
-import { parseAuthority, toOriginForm } from "./authority.ts";
+import { readOutboundTarget } from "./outbound-target.ts";
+import { createAdmission } from "./outbound-admission.ts";
 import type { RequestFields } from "./request-fields.ts";
-import type { Side, Target } from "./side.ts";
+import type { Location, Side, Target } from "./side.ts";
+
+/** TLS to whatever name a target must prove. */
+export type TlsTo = (name: string) => UpstreamTls;
 
 export interface OutboundOptions {
   /** Undefined: nobody is asked for one. */
   readonly sharedSecret: string | undefined;
-  readonly allowed: AllowedTargets;
-  /** All addresses of a name; rejects where there are none. */
-  readonly resolve: (name: string) => Promise<readonly string[]>;
-  readonly clock: Clock;
+  /** What a name stands for. Neither of the two rejects. */
+  readonly discovery: {
+    server(name: ServerName): Found | Promise<Found>;
+    host(host: string, port: number): Found | Promise<Found>;
+  };
+  /** Loaded with the first use, or before; a failure rejects. */
+  readonly tls: () => TlsTo | Promise<TlsTo>;
+  /** Whether this is the way out itself. */
+  readonly isOwnListener: (host: string, port: number) => boolean;
+  /** Told of each target that is refused, in a word. */
+  readonly onTargetRefused: (reason: string) => void;
 }
 
-/** How long a resolved and checked name is used without being asked for again: DNS names here move rarely. */
-const RESOLVED_MS = 30_000;
-/** Names kept resolved; the oldest goes. About 1 MB. */
-const RESOLVED_MAX = 4096;
-const HTTP_PORT = 80;
+/** What an operator is told of a target that leads nowhere; others have their code's own sentence. */
+const SENTENCES: Readonly<Record<string, string>> = {
+  address: "the target's address is not one that may be reached: see outbound.allow_networks",
+  port: "the target's port belongs to another protocol: see outbound.allow_ports",
+  loop: "the target is this proxy itself",
+  "no-address": "the target's name has no address",
+  dns: "the target's name can't be looked up at present",
+  busy: "too many names are being looked up at present",
+  timeout: "the target's name could not be looked up in time",
+};
 
-/** An address that was checked, or why there is none. */
-type Outcome = { readonly address: string } | ErrorCode;
-
-interface Resolved {
-  readonly outcome: Outcome;
-  readonly untilMs: number;
-}
-
-export async function createOutbound(options: OutboundOptions): Promise<Side> {
-  const isSecret = options.sharedSecret === undefined ? undefined : await compareWith(options.sharedSecret);
-  const resolved = new Map<string, Resolved>();
-  const asking = new Map<string, Promise<Outcome>>();
-
-  async function resolve(name: string): Promise<Outcome> {
-    const addresses = await options.resolve(name).catch(() => []);
-    const [first] = addresses;
-    if (first === undefined) return "UPSTREAM_REFUSED";
-    return addresses.every((address) => options.allowed.isAllowed(address))
-      ? { address: first }
-      : "TARGET_REFUSED";
-  }
-
-  async function resolveCached(name: string): Promise<Outcome> {
-    const nowMs = options.clock.monotonicMs();
-    const known = resolved.get(name);
-    if (known !== undefined && known.untilMs > nowMs) return known.outcome;
-    // Requests that ask at the same time share one look-up.
-    const asked = asking.get(name) ?? resolve(name).finally(() => asking.delete(name));
-    asking.set(name, asked);
-    const outcome = await asked;
-    resolved.delete(name);
-    const [oldest] = resolved.keys();
-    if (resolved.size >= RESOLVED_MAX && oldest !== undefined) resolved.delete(oldest);
-    // A name that could not be resolved is asked for again at once: the server behind retries in its own time.
-    if (outcome !== "UPSTREAM_REFUSED") resolved.set(name, { outcome, untilMs: nowMs + RESOLVED_MS });
-    return outcome;
-  }
-
+/** @param locate of `createLocate` with the same options */
+export async function createOutbound(
+  options: Pick<OutboundOptions, "sharedSecret">,
+  locate: Side["locate"],
+): Promise<Side> {
+  const admit = await createAdmission(options.sharedSecret);
   return {
     direction: "outbound",
-    readTarget,
-    admit: (fields) => admit(fields, isSecret),
-    identify: (_fields, _connection, { authority }) => ({ name: authority.toLowerCase(), proof: "claimed" }),
+    readTarget: readOutboundTarget,
+    admit,
+    identify: identifyTarget,
     forwardedLines: () => "",
-    locate({ server }, done) {
-      const { address = "", port = HTTP_PORT } = server ?? {};
-      const finish = (outcome: Outcome): void => {
-        if (typeof outcome === "string") done(outcome);
-        else done({ key: `${outcome.address} ${port}`, host: outcome.address, port });
-      };
-      if (isIP(address) === 0) void resolveCached(detach(address.toLowerCase())).then(finish);
-      else finish(options.allowed.isAllowed(address) ? { address } : "TARGET_REFUSED");
-    },
+    locate,
   };
 }
 
-function readTarget(head: RequestHead): Target {
-  const { method, target } = head;
-  const [, scheme = "", authority = "", path = ""] =
-    /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?]+)(.*)$/.exec(target) ?? [];
-  const server = parseAuthority(authority);
-  const isSame = head.host.toLowerCase() === authority.toLowerCase();
-  const read: Target = {
-    path: toOriginForm(method, path),
-    scheme: "http",
-    authority: detach(authority), // It outlives the request in the caches of names.
-    server: server === undefined ? undefined : { address: server.address, port: server.port ?? HTTP_PORT },
-    host: isSame ? undefined : authority,
-    refused: undefined,
+/** The name before delegation: what the own server says it signs for, else what it asks for. */
+export function identifyTarget(fields: RequestFields, _connection: unknown, target: Target): Peer {
+  const signedFor = target.form === "https" ? parseXMatrixDestination(fields.authorization) : undefined;
+  return { name: signedFor?.name ?? target.authority.toLowerCase(), proof: "claimed" };
+}
+
+/** From a target to addresses, each checked, with the TLS name that they must prove. */
+export function createLocate(options: Omit<OutboundOptions, "sharedSecret">): Side["locate"] {
+  const { discovery, onTargetRefused } = options;
+  /** By what discovery keeps, so that a destination's place is made once, and forgotten with it. */
+  const plain = new WeakMap<Destination, Location>();
+  const secured = new WeakMap<Destination, Location>();
+  let tls: TlsTo | undefined;
+
+  function ask({ form, authority, server }: Target): Found | Promise<Found> {
+    const name = form === "federation" ? parseServerName(authority) : undefined;
+    if (name !== undefined) return discovery.server(name);
+    const { address = "", port = 0 } = server ?? {};
+    const host = address.toLowerCase().replace(/\.$/, "");
+    return discovery.host(host.includes(":") ? `[${host}]` : host, port);
+  }
+
+  function refuse(code: Answer["code"], reason: string): Answer {
+    onTargetRefused(reason);
+    return { code, sentence: SENTENCES[reason], detail: reason };
+  }
+
+  function settle(found: Found, to: TlsTo | undefined, tlsName: string | undefined): Location | Answer {
+    if ("code" in found) return refuse(found.code, found.reason);
+    if (found.addresses.some(({ host, port }) => options.isOwnListener(host, port))) {
+      return refuse("TARGET_REFUSED", "loop");
+    }
+    if (to !== undefined && tlsName !== undefined) return toLocation(found, to(tlsName));
+    const known = (to === undefined ? plain : secured).get(found);
+    if (known !== undefined) return known;
+    const made = toLocation(found, to?.(found.tlsName));
+    (to === undefined ? plain : secured).set(found, made);
+    return made;
+  }
+
+  async function settleLater(
+    found: Found | Promise<Found>,
+    { tlsName, isSecured }: { readonly tlsName: string | undefined; readonly isSecured: boolean },
+    done: (outcome: Location | Answer) => void,
+  ): Promise<void> {
+    const outcome = await found;
+    if (isSecured && tls === undefined && !("code" in outcome)) {
+      try {
+        tls = await options.tls();
+      } catch (error) {
+        return done({ code: "INTERNAL", detail: String(error) });
+      }
+    }
+    done(settle(outcome, isSecured ? tls : undefined, tlsName));
+  }
+
+  return (target, done) => {
+    const isSecured = target.form === "https" || target.form === "federation";
+    const { tlsName } = target;
+    const found = ask(target);
+    if (found instanceof Promise || (isSecured && tls === undefined)) {
+      void settleLater(found, { tlsName, isSecured }, done);
+    } else {
+      done(settle(found, isSecured ? tls : undefined, tlsName));
+    }
   };
-  return { ...read, refused: refuseTarget(method, scheme.toLowerCase(), target, server !== undefined) };
 }
 
-function refuseTarget(
-  method: string,
-  scheme: string,
-  target: string,
-  hasServer: boolean,
-): Answer | undefined {
-  if (/^(?:CONNECT|TRACE)$/i.test(method)) {
-    return { code: "FORM_UNSUPPORTED", sentence: `${method} is not available on this listener` };
-  }
-  if (target.startsWith("/") || target === "*") {
-    const sentence = "a proxy is asked in absolute-form: http://host[:port]/path (RFC 9112 section 3.2.2)";
-    return { code: "REQUEST_MALFORMED", sentence };
-  }
-  if (scheme !== "http") {
-    return { code: "FORM_UNSUPPORTED", sentence: `targets of the scheme ${scheme} are not available` };
-  }
-  return hasServer ? undefined : { code: "REQUEST_MALFORMED", sentence: "the target has no valid host" };
-}
-
-function admit(
-  fields: RequestFields,
-  isSecret: ((token: string) => boolean) | undefined,
-): Answer | undefined {
-  if (isSecret === undefined) return undefined;
-  const [sent = "", ...more] = fields.proxyAuthorization;
-  const token = /^Bearer +(.+)$/i.exec(sent)?.[1];
-  return token !== undefined && more.length === 0 && isSecret(token)
-    ? undefined
-    : { code: "PROXY_SECRET_WRONG" };
-}
-
-/**
- * Both sides are hashed, so that neither the length nor the first wrong byte shows in the time it takes. node:crypto
- * takes its share of the start-up time, so only those pay who have a secret.
- */
-async function compareWith(secret: string): Promise<(token: string) => boolean> {
-  const { createHash, timingSafeEqual } = await import("node:crypto");
-  const digest = (text: string): Buffer => createHash("sha256").update(text, "latin1").digest();
-  const expected = digest(secret);
-  return (token) => timingSafeEqual(digest(token), expected);
+/** Connections are shared by whoever asks for the same addresses under the same name. */
+function toLocation(destination: Destination, tls: UpstreamTls | undefined): Location {
+  const { hostHeader, step } = destination;
+  const suffix = tls === undefined ? "" : ` ${tls.name}`;
+  const addresses = destination.addresses.map(({ host, port }): UpstreamAddress => ({
+    key: `${host} ${port}${suffix}`,
+    host,
+    port,
+    ...(tls && { tls }),
+  }));
+  const key = addresses
+    .map((address) => address.key)
+    .toSorted()
+    .join();
+  const isDiscovered = step !== "host";
+  return {
+    place: { key, addresses },
+    host: isDiscovered ? hostHeader : undefined,
+    step: isDiscovered ? step : undefined,
+  };
 }

@@ -10,6 +10,7 @@ interface TrafficReport {
   readonly last_contact: string | null;
   readonly contexts: Readonly<KnownPeer["inbound"]["contexts"]>;
   readonly headers_removed: number;
+  readonly body_contexts: number;
 }
 
 interface PeerRow {
@@ -83,12 +84,13 @@ function lastDirection({ inbound, outbound }: Readonly<KnownPeer>): "inbound" | 
 }
 
 function reportTraffic(traffic: Readonly<KnownPeer["inbound"]>): TrafficReport {
-  const { requests, failed, lastContactMs, contexts, headersRemoved } = traffic;
+  const { requests, failed, lastContactMs, contexts, headersRemoved, bodyContexts } = traffic;
   return {
     requests,
     failed,
     last_contact: lastContactMs === 0 ? null : new Date(lastContactMs).toISOString(),
     contexts,
     headers_removed: headersRemoved,
+    body_contexts: bodyContexts,
   };
 }

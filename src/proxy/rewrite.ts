@@ -34,6 +34,16 @@ export function formatRequest(head: RequestHead, target: string, cuts: Cuts, add
   return line + cutLines(text, fieldsAt, text.length - 2, cuts) + added + "\r\n";
 }
 
+/** The cuts with the Host line among them, ascending. */
+export function withHostCut({ marks }: RequestHead, cuts: Cuts): Cuts {
+  for (let index = 0; index < marks.length; index += MARK_SIZE) {
+    const start = marks[index + 1] ?? 0;
+    if (marks[index] !== FIELD.HOST || cuts.includes(start)) continue;
+    return withNominated(cuts, new Map([[start, marks[index + 3] ?? start]]));
+  }
+  return cuts;
+}
+
 export interface Rewritten {
   readonly text: string;
   /** How many trace and baggage headers were taken out. */

@@ -65,11 +65,17 @@ export interface ServerFacts extends HttpFacts {
   /** The first hop that is known: the socket's address, or what a trusted proxy in front said. */
   readonly clientAddress: string | undefined;
   readonly userAgent: string | undefined;
+  /** As a client span has it. */
+  readonly bodyContexts: number;
 }
 
 export interface ClientFacts extends HttpFacts {
   /** `[userinfo@]host[:port]` of the target, as it was asked for. */
   readonly authority: string;
+  /** Of a CONNECT tunnel, whose inside is not looked at: bytes both ways. It has no URL. */
+  readonly tunnel: { readonly sentBytes: number; readonly receivedBytes: number } | undefined;
+  /** Places in the body that carry a trace context of their own (proxy/body-contexts.ts). */
+  readonly bodyContexts: number;
 }
 
 /**
@@ -121,6 +127,7 @@ export function serverAttributes(facts: ServerFacts): Attributes {
   if (facts.clientAddress !== undefined) attributes["client.address"] = cutText(facts.clientAddress);
   addPeer(attributes, peer);
   if (facts.resendCount > 0) attributes["http.request.resend_count"] = facts.resendCount;
+  if (facts.bodyContexts > 0) attributes["fedtrace.body.contexts"] = facts.bodyContexts;
   addRare(attributes, facts.method, errorType("server", facts.status, facts.error));
   return attributes;
 }
@@ -138,7 +145,6 @@ export function clientAttributes(facts: ClientFacts): Attributes {
 
   const attributes: Attributes = {
     "http.request.method": knownMethod(facts.method),
-    "url.full": copy.slice(0, url.length),
     "network.protocol.version": facts.protocolVersion,
     "fedtrace.direction": "outbound",
     "fedtrace.peer.proof": border.proof,
@@ -146,12 +152,19 @@ export function clientAttributes(facts: ClientFacts): Attributes {
     "fedtrace.context": border.context,
     "fedtrace.headers.removed": border.headersRemoved,
   };
+  if (facts.tunnel === undefined) {
+    attributes["url.full"] = copy.slice(0, url.length);
+  } else {
+    attributes["fedtrace.tunnel.bytes_sent"] = facts.tunnel.sentBytes;
+    attributes["fedtrace.tunnel.bytes_received"] = facts.tunnel.receivedBytes;
+  }
   if (facts.status !== undefined) attributes["http.response.status_code"] = facts.status;
   if (peerName !== "") attributes["fedtrace.peer.name"] = copy.slice(url.length, serverAddressAt);
   if (serverAddress !== "") attributes["server.address"] = copy.slice(serverAddressAt);
   if (server?.port !== undefined) attributes["server.port"] = server.port;
   addPeer(attributes, peer);
   if (facts.resendCount > 0) attributes["http.request.resend_count"] = facts.resendCount;
+  if (facts.bodyContexts > 0) attributes["fedtrace.body.contexts"] = facts.bodyContexts;
   addRare(attributes, facts.method, errorType("client", facts.status, facts.error));
   return attributes;
 }

@@ -46,12 +46,14 @@ export interface SpanSink<Span = SpanRecord> {
   onEnd(span: Span): void;
 }
 
-interface SpanLink {
+/** A span that this one has to do with. */
+export interface SpanLink {
   readonly context: TraceContext;
   readonly attributes: Attributes;
 }
 
-interface SpanEvent {
+/** Something that happened within the span. */
+export interface SpanEvent {
   readonly name: string;
   readonly unixMs: number;
   readonly attributes: Attributes;

@@ -2,7 +2,14 @@
 
 import type { TraceContext } from "../propagation/context.ts";
 import { type ClientFacts, clientAttributes, type ServerFacts, serverAttributes } from "./conventions.ts";
-import { SPAN_KIND_CLIENT, SPAN_KIND_SERVER, type SpanOrigin, SpanRecord } from "./record.ts";
+import {
+  SPAN_KIND_CLIENT,
+  SPAN_KIND_SERVER,
+  type SpanEvent,
+  type SpanLink,
+  type SpanOrigin,
+  SpanRecord,
+} from "./record.ts";
 
 /** `SpanFields` before its attributes are made; one of `server` and `client` is there. */
 export interface SpanDraft {
@@ -15,6 +22,9 @@ export interface SpanDraft {
   readonly error: string | undefined;
   readonly server: ServerFacts | undefined;
   readonly client: ClientFacts | undefined;
+  /** Of client spans alone; the fast way of span-encoder.ts writes none. */
+  readonly links: readonly SpanLink[];
+  readonly events: readonly SpanEvent[];
 }
 
 /** What a proxy hands the spans of sampled requests to. Never throws, never blocks, sheds on its own. */
@@ -37,8 +47,8 @@ export function draftToRecord(origin: SpanOrigin, draft: SpanDraft): SpanRecord 
           ? {}
           : serverAttributes(server)
         : clientAttributes(client),
-    links: [],
-    events: [],
+    links: draft.links,
+    events: draft.events,
     error: draft.error,
   });
 }

@@ -56,6 +56,7 @@ function addTraffic(sum: KnownPeer["inbound"], traffic: KnownPeer["inbound"]): v
   sum.failed += traffic.failed;
   sum.lastContactMs = Math.max(sum.lastContactMs, traffic.lastContactMs);
   sum.headersRemoved += traffic.headersRemoved;
+  sum.bodyContexts += traffic.bodyContexts;
   for (const state of Object.keys(sum.contexts) as (keyof typeof sum.contexts)[]) {
     sum.contexts[state] += traffic.contexts[state];
   }

@@ -18,6 +18,7 @@ function bookOf(names: number): PeerBook {
       contextState: "absent",
       refusals: [],
       headersRemoved: 0,
+      bodyContexts: 0,
       hasFailed: false,
       unixMs: 1 + index,
     });

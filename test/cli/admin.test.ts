@@ -149,6 +149,7 @@ describe("/api/fedtrace/peers", () => {
       last_contact: null,
       contexts: { absent: 0, extracted: 0, restarted: 0, refused: 0 },
       headers_removed: 0,
+      body_contexts: 0,
     };
     const anyTime = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) as string;
     expect(peerOf("hs2.test")).toEqual({
@@ -163,6 +164,7 @@ describe("/api/fedtrace/peers", () => {
         last_contact: anyTime,
         contexts: { absent: 0, extracted: 0, restarted: 0, refused: 1 },
         headers_removed: 2,
+        body_contexts: 0,
       },
       outbound: untouched,
       refused: [{ format: "w3c", reason: "length", count: 1 }],

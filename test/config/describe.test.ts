@@ -41,9 +41,12 @@ const LARGEST = {
   outbound: {
     listen: "127.0.0.1:3128",
     shared_secret: "s3cret-word",
+    tls: { certificate: "/o.pem", private_key: "/o.key" },
     ca_file: "/roots.pem",
+    pins: { "peer.example": ["ab".repeat(32)] },
     intercept: { ca_certificate: "/i.pem", ca_private_key: "/i.key", hosts: ["*.example"] },
     allow_networks: ["10.0.0.0/8"],
+    allow_ports: [25],
     resolver: "127.0.0.1:53",
   },
   whitelist: ["a\\.example", { glob: "*.b.example", sampling: "trust", forced_per_second: 3 }],

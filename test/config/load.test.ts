@@ -75,7 +75,20 @@ it("reads the contract's example", async () => {
         authenticate: "network",
         networks: { "relay.example": ["10.1.0.0/16"] },
       },
-      outbound: { listen: { host: "127.0.0.1", port: 3128 }, sharedSecret: "s3cret", allowNetworks: [] },
+      outbound: {
+        listen: { host: "127.0.0.1", port: 3128 },
+        sharedSecret: "s3cret",
+        caFile: file("tls/peers-ca.pem"),
+        pins: {},
+        intercept: {
+          caCertificateFile: file("tls/fullchain.pem"),
+          caPrivateKeyFile: file("tls/key.pem"),
+          hosts: undefined,
+        },
+        allowNetworks: [],
+        allowPorts: [],
+        resolver: { host: "127.0.0.1", port: 53 },
+      },
       whitelist: [
         { kind: "regex", text: "matrix\\.org", sampling: "accept", forcedPerSecond: 1 },
         { kind: "glob", text: "*.example.net", sampling: "accept", forcedPerSecond: 1 },
@@ -107,6 +120,12 @@ it("reads the contract's example", async () => {
       isSdkDisabled: false,
     },
   });
+});
+
+it("takes SSL_CERT_FILE for the system's roots", async () => {
+  const { config } = await configOf(SMALL, { SSL_CERT_FILE: "/roots.pem" });
+  expect(config.systemRootsFile).toBe("/roots.pem");
+  expect((await configOf(SMALL, { SSL_CERT_FILE: "" })).config.systemRootsFile).toBeUndefined();
 });
 
 describe("exporters by module", () => {

@@ -49,7 +49,12 @@ it("has whole configs and parts to look at", () => {
 });
 
 /** Files that a reader has beside his config. */
-const FILES = { "fullchain.pem": "server.pem", "privkey.pem": "server.key" } as const;
+const FILES = {
+  "fullchain.pem": "server.pem",
+  "privkey.pem": "server.key",
+  "ca.pem": "server.pem",
+  "ca.key": "server.key",
+} as const;
 /** What `check` says of every config without proof of names, and the guides say too. */
 const CLAIMED = "is claimed, so a peer's name is only what it says";
 

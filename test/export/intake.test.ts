@@ -16,6 +16,8 @@ const DRAFT: SpanDraft = {
   error: undefined,
   server: undefined,
   client: undefined,
+  links: [],
+  events: [],
 };
 
 it.each([

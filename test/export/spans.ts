@@ -48,6 +48,7 @@ export const EXAMPLE_FACTS: ServerFacts = {
   clientAddress: "192.0.2.17",
   userAgent: "Synapse/1.163.2",
   resendCount: 0,
+  bodyContexts: 0,
 };
 
 /** As the proxy ends an ordinary inbound request; 18 attributes. */

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { createExportMetrics, createStoreMetrics } from "../../src/metrics/export-metrics.ts";
+import { createDiscoveryMetrics, createInterceptMetrics } from "../../src/metrics/outbound-metrics.ts";
 import {
   createListenerMetrics,
   createProxyMetrics,
@@ -33,6 +34,24 @@ it.each([
   expect(registry.format().includes('a_total{label="other"} 1')).toBe(hasOther);
 });
 
+it("writes what somebody else counts", () => {
+  const registry = createRegistry();
+  const counts = { hits: 3, misses: 2, refreshes: 1, refused: 0, inFlight: 4, size: 5 };
+  createDiscoveryMetrics(registry, () => ({ hosts: counts, servers: { ...counts, hits: 9 } }));
+  expect(registry.format().split("\n")).toEqual(
+    expect.arrayContaining([
+      "# TYPE fedtrace_discovery_lookups_total counter",
+      'fedtrace_discovery_lookups_total{kind="hosts",outcome="hit"} 3',
+      'fedtrace_discovery_lookups_total{kind="servers",outcome="hit"} 9',
+      'fedtrace_discovery_lookups_total{kind="hosts",outcome="miss"} 2',
+      'fedtrace_discovery_lookups_total{kind="hosts",outcome="refresh"} 1',
+      'fedtrace_discovery_lookups_total{kind="hosts",outcome="refused"} 0',
+      "fedtrace_discovery_entries 10",
+      "fedtrace_discovery_in_flight 8",
+    ]),
+  );
+});
+
 it("documents every family, and no other", () => {
   const registry = createRegistry();
   createProxyMetrics(registry);
@@ -42,6 +61,11 @@ it("documents every family, and no other", () => {
   createExportMetrics(registry);
   createStoreMetrics(registry, { spans: () => 0, bytes: () => 0 });
   createWorkerMetrics(registry, () => 0);
+  createDiscoveryMetrics(registry, () => ({}));
+  createInterceptMetrics(registry, {
+    tunnels: none,
+    leafs: () => ({ issued: 0, hits: 0, joined: 0, refused: 0, size: 0 }),
+  });
   const families = [...registry.format().matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name);
   const documented = [...readFileSync("docs/metrics.md", "utf8").matchAll(/^\| `(\w+)`/gm)].map(
     ([, name]) => name,

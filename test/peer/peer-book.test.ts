@@ -10,6 +10,7 @@ const MEETING: Meeting = {
   contextState: "absent",
   refusals: [],
   headersRemoved: 0,
+  bodyContexts: 0,
   hasFailed: false,
   unixMs: 1000,
 };
@@ -20,7 +21,8 @@ function meet(facts: Partial<Meeting> = {}): Meeting {
 
 it("counts each direction on its own, and keeps the last proof", () => {
   const book = createPeerBook();
-  book.note("a.test", meet({ isWhitelisted: true, contextState: "refused", headersRemoved: 3 }));
+  const first = meet({ isWhitelisted: true, contextState: "refused", headersRemoved: 3, bodyContexts: 2 });
+  expect(book.note("a.test", first)).toBe(true);
   book.note("a.test", meet({ isWhitelisted: true, proof: "mtls", contextState: "extracted", unixMs: 2000 }));
   book.note("a.test", meet({ direction: "outbound", isWhitelisted: true, hasFailed: true, unixMs: 1500 }));
 
@@ -32,9 +34,25 @@ it("counts each direction on its own, and keeps the last proof", () => {
     failed: 0,
     lastContactMs: 2000,
     headersRemoved: 3,
+    bodyContexts: 2,
     contexts: { extracted: 1, restarted: 0, refused: 1, absent: 0 },
   });
   expect(peer?.outbound).toMatchObject({ requests: 1, failed: 1, lastContactMs: 1500 });
+});
+
+it("tells once of a peer that its bodies carry contexts, whatever the direction", () => {
+  const book = createPeerBook();
+  expect(book.note("a.test", meet())).toBe(false);
+  expect(book.note("a.test", meet({ bodyContexts: 1 }))).toBe(true);
+  expect(book.note("a.test", meet({ bodyContexts: 1 }))).toBe(false);
+  expect(book.note("a.test", meet({ direction: "outbound", bodyContexts: 1 }))).toBe(false);
+  expect(book.note("b.test", meet({ direction: "outbound", bodyContexts: 1 }))).toBe(true);
+  expect(book.peers().map(({ name, outbound }) => [name, outbound.bodyContexts])).toEqual(
+    expect.arrayContaining([
+      ["a.test", 1],
+      ["b.test", 1],
+    ]),
+  );
 });
 
 it("keeps a friend apart from whoever borrows its name", () => {

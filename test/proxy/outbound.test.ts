@@ -25,6 +25,10 @@ afterAll(async () => {
 
 const SECRET = "Proxy-Authorization: Bearer s3cret";
 
+function basic(credentials: string): string {
+  return `Proxy-Authorization: Basic ${Buffer.from(credentials).toString("base64")}`;
+}
+
 function request(target: string, lines: readonly string[], method = "GET"): string {
   return `${method} ${target} HTTP/1.1\r\n${[...lines, "Connection: close"].join("\r\n")}\r\n\r\n`;
 }
@@ -40,7 +44,13 @@ describe("the shared secret", () => {
     { why: "missing", lines: [], status: 407 },
     { why: "wrong", lines: ["Proxy-Authorization: Bearer s3creT"], status: 407 },
     { why: "a beginning of it", lines: ["Proxy-Authorization: Bearer s3cre"], status: 407 },
-    { why: "another scheme", lines: ["Proxy-Authorization: Basic s3cret"], status: 407 },
+    { why: "another scheme", lines: ["Proxy-Authorization: Digest s3cret"], status: 407 },
+    { why: "Basic is base64", lines: ["Proxy-Authorization: Basic s3cret"], status: 407 },
+    { why: "as the password of Basic", lines: [basic("synapse:s3cret")], status: 200 },
+    { why: "nobody's password", lines: [basic(":s3cret")], status: 200 },
+    { why: "a password with a colon", lines: [basic("synapse:s3:cret")], status: 407 },
+    { why: "as the user of Basic", lines: [basic("s3cret:")], status: 407 },
+    { why: "as all of Basic", lines: [basic("s3cret")], status: 407 },
     { why: "two of them", lines: [SECRET, SECRET], status: 407 },
     { why: "nominated away", lines: [SECRET, "Connection: proxy-authorization"], status: 407 },
   ])("$why: $status", async ({ lines, status }) => {
@@ -90,15 +100,91 @@ describe("targets", () => {
       status: 400,
       code: "REQUEST_MALFORMED",
     },
-    { why: "https comes later", target: "https://peer.test/x", status: 501, code: "FORM_UNSUPPORTED" },
     {
-      why: "so does federation",
+      why: "user names are not sent",
+      target: "matrix-federation://u@peer.test/x",
+      status: 400,
+      code: "REQUEST_MALFORMED",
+    },
+    {
+      why: "a host that is no server name",
+      target: "matrix-federation://peer..test/x",
+      status: 400,
+      code: "REQUEST_MALFORMED",
+    },
+    { why: "a scheme nobody knows", target: "gopher://peer.test/x", status: 501, code: "FORM_UNSUPPORTED" },
+    {
+      why: "CONNECT needs a port",
+      method: "CONNECT",
+      target: "peer.test",
+      status: 400,
+      code: "REQUEST_MALFORMED",
+    },
+    {
+      why: "TRACE shows what was injected",
+      method: "TRACE",
+      target: "http://peer.test/x",
+      status: 501,
+      code: "FORM_UNSUPPORTED",
+    },
+    {
+      why: "and so does TRACK",
+      method: "TRACK",
+      target: "http://peer.test/x",
+      status: 501,
+      code: "FORM_UNSUPPORTED",
+    },
+    {
+      why: "a method of another protocol",
+      method: "PROPFIND",
       target: "matrix-federation://peer.test/x",
       status: 501,
       code: "FORM_UNSUPPORTED",
     },
-    { why: "and CONNECT", method: "CONNECT", target: "peer.test:443", status: 501, code: "FORM_UNSUPPORTED" },
-    { why: "a name without address", target: "http://peer.invalid/x", status: 502, code: "UPSTREAM_REFUSED" },
+    { why: "a name without address", target: "http://peer.invalid/x", status: 502, code: "DISCOVERY_FAILED" },
+    {
+      why: "a Matrix name without address",
+      target: "matrix-federation://peer.invalid/x",
+      status: 502,
+      code: "DISCOVERY_FAILED",
+    },
+    { why: "a port of mail", target: "http://peer.test:25/x", status: 403, code: "TARGET_REFUSED" },
+    { why: "a port of mail", target: "https://peer.test:465/x", status: 403, code: "TARGET_REFUSED" },
+    {
+      why: "a port of mail",
+      target: "matrix-federation://peer.test:587/x",
+      status: 403,
+      code: "TARGET_REFUSED",
+    },
+    {
+      why: "a port of chat",
+      method: "CONNECT",
+      target: "peer.test:6667",
+      status: 403,
+      code: "TARGET_REFUSED",
+    },
+    { why: "no port", method: "CONNECT", target: "peer.test:0", status: 403, code: "TARGET_REFUSED" },
+    {
+      why: "a private address",
+      target: "matrix-federation://10.0.0.1/x",
+      status: 403,
+      code: "TARGET_REFUSED",
+    },
+    { why: "a private address", target: "https://192.168.0.1/x", status: 403, code: "TARGET_REFUSED" },
+    {
+      why: "a private address",
+      method: "CONNECT",
+      target: "172.16.0.1:443",
+      status: 403,
+      code: "TARGET_REFUSED",
+    },
+    {
+      why: "IPv4 dressed as IPv6",
+      method: "CONNECT",
+      target: "[::ffff:a00:1]:443",
+      status: 403,
+      code: "TARGET_REFUSED",
+    },
     { why: "a private address", target: "http://10.0.0.1/x", status: 403, code: "TARGET_REFUSED" },
     { why: "the clouds' metadata", target: "http://169.254.169.254/x", status: 403, code: "TARGET_REFUSED" },
     {

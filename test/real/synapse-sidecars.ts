@@ -56,7 +56,7 @@ export const BOTH = "hs[12]\\.test|127\\.0\\.0\\.1";
 /** What users of both do with each other (homeserver-pair.ts) makes each server ask this of the other. */
 export const ASKED_BOTH_WAYS = [
   "GET /_matrix/federation/v1/make_join/{roomId}/{userId}",
-  "GET /_matrix/federation/v1/query/{queryType}",
+  "GET /_matrix/federation/v1/query/profile",
   "GET /_matrix/key/v2/server",
   "PUT /_matrix/federation/v1/send/{txnId}",
   "PUT /_matrix/federation/v2/invite/{roomId}/{eventId}",

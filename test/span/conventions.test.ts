@@ -42,12 +42,20 @@ function server(changes: Partial<ServerFacts> = {}): Record<string, unknown> {
     clientAddress: "198.51.100.7",
     userAgent: "Synapse/1.163.2",
     resendCount: 0,
+    bodyContexts: 0,
     ...changes,
   });
 }
 
 function client(changes: Partial<ClientFacts> = {}): Record<string, unknown> {
-  return clientAttributes({ ...SHARED, authority: "hs1.example:8448", resendCount: 0, ...changes });
+  return clientAttributes({
+    ...SHARED,
+    authority: "hs1.example:8448",
+    resendCount: 0,
+    tunnel: undefined,
+    bodyContexts: 0,
+    ...changes,
+  });
 }
 
 describe("serverAttributes", () => {

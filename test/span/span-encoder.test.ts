@@ -25,6 +25,8 @@ function draftOf(server: ServerFacts, changes: Partial<SpanDraft> = {}): SpanDra
     error: errorType("server", server.status, server.error),
     server,
     client: undefined,
+    links: [],
+    events: [],
     ...changes,
   };
 }
@@ -75,6 +77,7 @@ const anyFacts = {
     headersRemoved: fc.integer({ min: 0, max: 300 }),
   }),
   resendCount: fc.constantFrom(0, 0, 0, 1),
+  bodyContexts: fc.constantFrom(0, 0, 0, 2),
 };
 const anyServer: fc.Arbitrary<ServerFacts> = fc.record({
   ...anyFacts,
@@ -85,6 +88,7 @@ const anyServer: fc.Arbitrary<ServerFacts> = fc.record({
 const anyClient: fc.Arbitrary<ClientFacts> = fc.record({
   ...anyFacts,
   authority: anyText,
+  tunnel: maybe(fc.constant({ sentBytes: 1, receivedBytes: 2 ** 40 })),
 });
 const anyTimes = fc.record({
   startUnixMs: fc.double({ min: 1e12, max: 3e12, noNaN: true }),
@@ -99,6 +103,11 @@ const anyDraft: fc.Arbitrary<SpanDraft> = fc
   .map(([facts, { startUnixMs, tookMs, parent, traceState, isRandom }]) => {
     const client = "authority" in facts ? facts : undefined;
     const server = "authority" in facts ? undefined : facts;
+    const isRetry = client !== undefined && facts.resendCount > 0;
+    const links = isRetry ? [{ context: CONTEXT, attributes: { "fedtrace.link": "resend" } }] : [];
+    const events = isRetry
+      ? [{ name: "fedtrace.connect", unixMs: startUnixMs, attributes: { "fedtrace.duration_ms": tookMs } }]
+      : [];
     return {
       name: `${facts.method} ${server?.route ?? ""}`,
       context: { ...CONTEXT, traceState, isRandom },
@@ -108,6 +117,8 @@ const anyDraft: fc.Arbitrary<SpanDraft> = fc
       error: errorType(client === undefined ? "server" : "client", facts.status, facts.error),
       server,
       client,
+      links,
+      events,
     };
   });
 

@@ -8,6 +8,7 @@ import { checkSchema } from "../../src/config/schema.ts";
 import { createSystemClock } from "../../src/core/clock.ts";
 import { logFrom } from "../../src/core/log.ts";
 import { createRandom } from "../../src/core/random.ts";
+import { createNamedDns } from "../../src/discovery/named-dns.ts";
 import type { SpanRecord } from "../../src/span/record.ts";
 
 export interface TestSidecar {
@@ -27,24 +28,26 @@ export interface TestSidecar {
 
 /**
  * @param document a config as its YAML would be parsed; `server_name` is filled in
- * @param resolve all addresses of a name
+ * @param resolve all addresses of a name; of outbound targets only where the document has no resolver
  */
 export async function startInProcess(
   document: Readonly<Record<string, unknown>>,
   resolve = resolveTestName,
 ): Promise<TestSidecar> {
+  const config = configOf(document);
   const spans: SpanRecord[] = [];
   const logged: string[] = [];
   const waiting = new Set<() => void>();
   const systemClock = createSystemClock();
   let aheadMs = 0;
   const port = { inbound: 0, outbound: 0, admin: 0 };
-  const sidecar = await startSidecar(configOf(document), {
+  const sidecar = await startSidecar(config, {
     clock: {
       monotonicMs: () => systemClock.monotonicMs() + aheadMs,
       unixMs: () => systemClock.unixMs() + aheadMs,
     },
     random: createRandom(),
+    ...(config.outbound?.resolver === undefined ? { dns: createNamedDns(resolve) } : {}),
     log: logFrom((level, message, facts) => void logged.push(`${level} ${message} ${JSON.stringify(facts)}`)),
     resolve,
     spans: {

@@ -13,6 +13,7 @@ function meetingAt(unixMs: number, changes: Partial<Meeting> = {}): Meeting {
     contextState: "extracted",
     refusals: [],
     headersRemoved: 1,
+    bodyContexts: 2,
     hasFailed: false,
     unixMs,
     ...changes,

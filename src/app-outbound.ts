@@ -1,0 +1,205 @@
+/**
+ * The way out, as the config wants it: discovery, TLS to targets, the side itself, and who looks into tunnels.
+ * A part of the composition root (app.ts). What a reload may change is made anew by `createLive`, with caches of its own:
+ * addresses that were allowed before may not be any more.
+ */
+
+import { constants } from "node:crypto";
+import { networkInterfaces } from "node:os";
+import type { Listen } from "./config/addresses.ts";
+import { readCertificates, readPrivateKey } from "./config/files.ts";
+import type { Config } from "./config/merge.ts";
+import { readRoots } from "./config/roots.ts";
+import { type Authority, loadAuthority } from "./authority/authority.ts";
+import { createLeafCache, type KeptLeaf, LEAFS_MAX } from "./authority/leaf-cache.ts";
+import type { Clock } from "./core/clock.ts";
+import { FedtraceError } from "./core/errors.ts";
+import type { Log } from "./core/log.ts";
+import type { Random } from "./core/random.ts";
+import { createDns, type Dns } from "./discovery/dns.ts";
+import { createDiscovery, type Discovery } from "./discovery/server-discovery.ts";
+import { createFetchWellKnown } from "./discovery/well-known.ts";
+import { CIPHERS } from "./http1/tls-suites.ts";
+import { createTrust, createUpstreamTls } from "./http1/upstream-tls.ts";
+import { createDiscoveryMetrics, createInterceptMetrics } from "./metrics/outbound-metrics.ts";
+import type { ProxyMetrics } from "./metrics/proxy-metrics.ts";
+import type { Registry } from "./metrics/registry.ts";
+import { createBoundedCache } from "./peer/bounded-cache.ts";
+import { createWhitelist } from "./peer/whitelist.ts";
+import { createAllowedTargets } from "./proxy/allowed-targets.ts";
+import { createInterceptor, type Interceptor, type InterceptOptions } from "./proxy/intercept.ts";
+import { createLocate, createOutbound, type OutboundOptions, type TlsTo } from "./proxy/outbound.ts";
+import { createAllowedPorts } from "./proxy/outbound-target.ts";
+import type { Side } from "./proxy/side.ts";
+
+type OutboundConfig = NonNullable<Config["outbound"]>;
+
+export interface OutboundTools {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly metrics: ProxyMetrics;
+  readonly registry: Registry;
+  /** In the place of DNS, for tests; without it names are looked up as the config says. */
+  readonly dns: Dns | undefined;
+  /** `host:port` of the outbound listener, once it is there. */
+  readonly ownAddress: () => string | undefined;
+}
+
+export interface LiveOutbound {
+  readonly side: Side;
+  readonly locate: Side["locate"];
+}
+
+export interface WayOut {
+  /** For a config whose restart keys are those of the first. */
+  createLive(config: OutboundConfig): Promise<LiveOutbound>;
+  /** Does what the first https target would wait for (some 40 ms: reading all roots). */
+  warmUp(): void;
+}
+
+/** Made once; nothing is read or loaded before it is needed. */
+export function createWayOut(
+  config: OutboundConfig,
+  systemRootsFile: string | undefined,
+  tools: OutboundTools,
+): WayOut {
+  const dns = tools.dns ?? createDns({ resolver: config.resolver });
+  const trust = lazily(async () => {
+    const { rootCertificates } = await import("node:tls");
+    return createTrust(readRoots(systemRootsFile, config.caFile, rootCertificates));
+  });
+  const tls = lazily(async (): Promise<TlsTo> =>
+    createUpstreamTls({ trust: await trust(), pins: config.pins }),
+  );
+  let newest: Discovery | undefined;
+  createDiscoveryMetrics(tools.registry, () => newest?.counters() ?? {});
+  const isOwnListener = createIsOwn(config.listen, tools.ownAddress);
+
+  return {
+    warmUp: () => void Promise.resolve(tls()).catch(() => undefined), // Told by the first request that needs it.
+    async createLive(live) {
+      const targets = createAllowedTargets(live.allowNetworks);
+      const isAllowed = (address: string): boolean => targets.isAllowed(address);
+      const isPortAllowed = createAllowedPorts(live.allowPorts);
+      const { clock, random, metrics } = tools;
+      const checks = { dns, isAllowed, isPortAllowed, clock };
+      const discovery = createDiscovery({
+        ...checks,
+        fetchWellKnown: createFetchWellKnown({ ...checks, trust }),
+        random,
+      });
+      newest = discovery;
+      const options: OutboundOptions = {
+        sharedSecret: live.sharedSecret,
+        discovery,
+        tls,
+        isOwnListener,
+        onTargetRefused: (reason) => metrics.targetRefused(reason),
+      };
+      const locate = createLocate(options);
+      return { locate, side: await createOutbound(options, locate) };
+    },
+  };
+}
+
+/** The value once it is there, the promise of it before; tried again after a failure. */
+function lazily<T>(load: () => Promise<T>): () => T | Promise<T> {
+  let loaded: { readonly value: T } | undefined;
+  let loading: Promise<T> | undefined;
+  async function begin(): Promise<T> {
+    try {
+      const value = await load();
+      loaded = { value };
+      return value;
+    } finally {
+      loading = undefined;
+    }
+  }
+  return () => (loaded === undefined ? (loading ??= begin()) : loaded.value);
+}
+
+/** A wildcard listener is reached by every address of this machine. */
+function createIsOwn(
+  listen: Listen,
+  ownAddress: () => string | undefined,
+): (host: string, port: number) => boolean {
+  if ("path" in listen) return () => false;
+  const isWildcard = listen.host === "0.0.0.0" || listen.host === "::";
+  return (host, port) => {
+    const own = ownAddress();
+    const ownPort =
+      own === undefined || own === "" ? listen.port : Number(own.slice(own.lastIndexOf(":") + 1));
+    if (port !== ownPort) return false;
+    if (!isWildcard) return host === listen.host || own === `${host}:${port}` || own === `[${host}]:${port}`;
+    const interfaces = Object.values(networkInterfaces()).flatMap((addresses = []) => addresses);
+    return host.startsWith("127.") || interfaces.some(({ address }) => address === host);
+  };
+}
+
+/**
+ * Who looks into tunnels; undefined where the config says nothing of it.
+ *
+ * @throws FedtraceError CONFIG_INVALID where the authority can't be used
+ */
+export async function createTunnelInterceptor(
+  { intercept }: OutboundConfig,
+  { registry, clock, log }: { readonly registry: Registry; readonly clock: Clock; readonly log: Log },
+  options: Omit<InterceptOptions, "isMeantHost" | "leafFor">,
+): Promise<Interceptor | undefined> {
+  if (intercept === undefined) return undefined;
+  const authority = await readAuthority(intercept, clock);
+  const warning = authority.warning();
+  if (warning !== undefined) log.warn("the authority of outbound.intercept is out of date", { warning });
+  const isListed = await createHostList(intercept.hosts);
+  const leafs = await createLeafCache(authority, {
+    store: createBoundedCache<KeptLeaf>(LEAFS_MAX),
+    clock,
+    tls: { ciphers: CIPHERS, minVersion: "TLSv1.2", secureOptions: constants.SSL_OP_NO_RENEGOTIATION },
+  });
+  const interceptor = await createInterceptor({
+    ...options,
+    isMeantHost: (host) => isListed(host) && authority.permits(host),
+    leafFor: (name) => leafs.contextOf(name),
+  });
+  createInterceptMetrics(registry, { tunnels: () => interceptor.size, leafs: () => leafs.counters() });
+  return interceptor;
+}
+
+type InterceptConfig = NonNullable<OutboundConfig["intercept"]>;
+
+async function readAuthority(
+  { caCertificateFile, caPrivateKeyFile }: InterceptConfig,
+  clock: Clock,
+): Promise<Authority> {
+  const certificate = readCertificates(caCertificateFile);
+  const key = readPrivateKey(caPrivateKeyFile);
+  const faults: string[] = [];
+  if ("refused" in certificate) faults.push(`${OPTION.certificate} ${certificate.refused}`);
+  if ("refused" in key) faults.push(`${OPTION["private key"]} ${key.refused}`);
+  if ("value" in certificate && "value" in key) {
+    const loaded = await loadAuthority(
+      {
+        certificatePem: certificate.value.pem.toString("latin1"),
+        privateKeyPem: key.value.pem.toString("latin1"),
+      },
+      clock,
+    );
+    if ("value" in loaded) return loaded.value;
+    faults.push(...loaded.faults.map(({ about, message }) => `${OPTION[about]} ${message}`));
+  }
+  throw new FedtraceError("CONFIG_INVALID", faults.join("\n"));
+}
+
+const OPTION = {
+  certificate: "outbound.intercept.ca_certificate",
+  "private key": "outbound.intercept.ca_private_key",
+} as const;
+
+/** @param hosts undefined: every host */
+async function createHostList(hosts: InterceptConfig["hosts"]): Promise<(host: string) => boolean> {
+  if (hosts === undefined) return () => true;
+  const list = await createWhitelist(
+    hosts.map((text) => ({ kind: "glob", text, sampling: "accept", forcedPerSecond: 0 })),
+  );
+  return (host) => list.decide(host.includes(":") ? `[${host}]` : host).isWhitelisted;
+}

@@ -1,0 +1,122 @@
+/** One direction of the sidecar as it runs: its listener, its certificates, and for the way out who looks into tunnels. A part of the composition root (app.ts). */
+
+import type { Fixed, Live } from "./app.ts";
+import { createTunnelInterceptor } from "./app-outbound.ts";
+import { createListenerTls, type RunningTls } from "./app-tls.ts";
+import type { Listen } from "./config/addresses.ts";
+import type { Config } from "./config/merge.ts";
+import type { TlsFiles } from "./config/tls-files.ts";
+import { FedtraceError } from "./core/errors.ts";
+import { type Listener, startListener } from "./http1/listener.ts";
+import { peerKeyOf } from "./http1/listener-peers.ts";
+import type { Direction } from "./metrics/proxy-metrics.ts";
+import { type ExchangeContext, openExchange } from "./proxy/exchange.ts";
+import type { Interceptor } from "./proxy/intercept.ts";
+import { refuseConnection } from "./proxy/refuse-connection.ts";
+
+export interface RunningSide {
+  readonly listener: Listener;
+  readonly tls: RunningTls | undefined;
+  readonly interceptor: Interceptor | undefined;
+}
+
+/** @throws FedtraceError LISTEN_FAILED when its address can't be taken, CONFIG_INVALID when a file of it can't be used */
+export async function startSide(direction: Direction, live: () => Live, fixed: Fixed): Promise<RunningSide> {
+  const { tools, metrics, deadlines } = fixed;
+  let known: { readonly live: Live; readonly context: ExchangeContext } | undefined;
+  let listener: Listener | undefined;
+
+  function context(): ExchangeContext {
+    const now = live();
+    if (known?.live === now) return known.context;
+    const side = now.sides[direction];
+    if (side === undefined) throw new FedtraceError("INTERNAL", `${direction} has no side after a reload`);
+    const made: ExchangeContext = {
+      side,
+      policy: now.policy,
+      matchRoute: now.matchRoute,
+      fields: now.fields,
+      pool: fixed.upstreams.pools[direction],
+      random: tools.random,
+      clock: tools.clock,
+      metrics,
+      peers: fixed.peers,
+      resends: fixed.resends,
+      spans: fixed.exporters.intake,
+      log: fixed.throttledLog,
+      isDraining: () => listener?.isDraining ?? false,
+      tunnelIdleMs: now.config.limits.idleMs,
+      intercept: interceptor,
+    };
+    known = { live: now, context: made };
+    return made;
+  }
+
+  const { config } = live();
+  const files = tlsFilesOf(config, direction);
+  const tls =
+    files && createListenerTls(files, `${direction}.tls`, { ...tools, ticketKeys: tools.worker?.ticketKeys });
+  const interceptor = direction === "outbound" ? await startInterceptor(live, context, fixed) : undefined;
+  listener = await startListener({
+    address: tools.worker === undefined ? addressOf(config, direction) : undefined,
+    tls: tls?.initial,
+    get limits() {
+      return live().limits;
+    },
+    get fields() {
+      return live().fields;
+    },
+    deadlines,
+    // The outbound listener's one client is the own server.
+    peerKeyOf: direction === "inbound" ? peerKeyOf : undefined,
+    counts: {
+      connectionEvicted: () => metrics.connectionEvicted(direction),
+      connectionDropped: (reason) => metrics.connectionDropped(direction, reason),
+      handshakeFailed: (reason) => metrics.handshakeFailed(reason),
+    },
+    onRequest: (head, connection) => openExchange(context(), head, connection),
+    onRefused(reason, connection) {
+      metrics.requestRefused(direction, reason);
+      refuseConnection(reason, connection);
+    },
+  });
+  if (direction === "outbound") fixed.outboundAddress = listener.address;
+  if (tools.worker === undefined) tools.onListening?.(direction, listener.address);
+  return { listener, tls: tls?.start(listener), interceptor };
+}
+
+export function tlsFilesOf({ inbound, outbound }: Config, direction: Direction): TlsFiles | undefined {
+  return direction === "inbound" ? inbound?.tls : outbound?.tls;
+}
+
+async function startInterceptor(
+  live: () => Live,
+  context: () => ExchangeContext,
+  { tools, deadlines, metrics, throttledLog, registry }: Fixed,
+): Promise<Interceptor | undefined> {
+  const { outbound } = live().config;
+  if (outbound === undefined) return undefined;
+  return createTunnelInterceptor(
+    outbound,
+    { registry, clock: tools.clock, log: tools.log },
+    {
+      live() {
+        const { limits, fields, locate } = live();
+        if (locate === undefined) throw new FedtraceError("INTERNAL", "there is no way out after a reload");
+        return { limits, fields, locate };
+      },
+      deadlines,
+      onRequest: (head, connection, side) => openExchange({ ...context(), side }, head, connection),
+      onFailed(reason, detail) {
+        metrics.interceptFailed(reason);
+        throttledLog.info("tunnel not opened", { reason, detail });
+      },
+    },
+  );
+}
+
+function addressOf(config: Config, direction: Direction): Listen {
+  const listen = config[direction]?.listen;
+  if (listen === undefined) throw new FedtraceError("INTERNAL", `${direction} has no listen address`);
+  return listen;
+}

@@ -1,0 +1,72 @@
+/** The end of an exchange, once: its span, what is remembered of its peer, and what is counted and told of a failure. */
+
+import type { Clock } from "../core/clock.ts";
+import { ERROR_STATUS, type ErrorCode } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
+import type { ProxyMetrics } from "../metrics/proxy-metrics.ts";
+import type { PeerBook } from "../peer/peer-book.ts";
+import type { SpanIntake } from "../span/span-draft.ts";
+import { type ExchangeFacts, toMeeting, toSpanDraft } from "./exchange-span.ts";
+import type { Resends } from "./resends.ts";
+
+/** What an end needs of the exchange's context. */
+interface EndContext {
+  readonly clock: Clock;
+  readonly metrics: ProxyMetrics;
+  readonly peers: PeerBook;
+  readonly resends: Resends;
+  readonly spans: SpanIntake;
+  readonly log: Log;
+}
+
+/** @param detail a word about the failure that its code does not say, for the log */
+export function endExchange(
+  context: EndContext,
+  facts: ExchangeFacts,
+  error: ErrorCode | undefined,
+  detail?: string,
+): void {
+  const { metrics, peers, log } = context;
+  facts.error = error;
+  const endUnixMs = endAttempt(context, facts);
+  const { direction, operation, crossing, transaction, bodyContexts } = facts;
+  const isNews = peers.note(crossing.peer.name, toMeeting(facts, endUnixMs));
+  if (transaction !== undefined) noteTransaction(context.resends, transaction, facts);
+  if (bodyContexts > 0) {
+    metrics.bodyContexts[direction].add(bodyContexts);
+    if (isNews) {
+      log.info("bodies carry trace contexts, which are signed and can't be taken out", {
+        direction,
+        peer: crossing.peer.name ?? "",
+      });
+    }
+  }
+  if (error === undefined) return;
+  metrics.failed(direction, error);
+  const { traceId, spanId } = crossing.context;
+  log[ERROR_STATUS[error] >= 500 ? "warn" : "info"]("exchange failed", {
+    code: error,
+    ...(detail === undefined ? {} : { detail }),
+    direction,
+    operation,
+    trace_id: traceId,
+    span_id: spanId,
+  });
+}
+
+/** One attempt's span. @returns when it ended, in Unix milliseconds */
+export function endAttempt({ clock, spans }: EndContext, facts: ExchangeFacts): number {
+  const endUnixMs = facts.startUnixMs + clock.monotonicMs() - facts.startMs;
+  if (facts.crossing.context.isSampled) spans.take(toSpanDraft(facts, endUnixMs));
+  return endUnixMs;
+}
+
+function noteTransaction(resends: Resends, transaction: string, facts: ExchangeFacts): void {
+  const { status, error, resendCount, crossing } = facts;
+  if (error === undefined && status !== undefined && status < 300) return resends.forget(transaction);
+  const { context } = crossing;
+  resends.note(transaction, {
+    count: resendCount + 1,
+    context: context.isSampled ? context : undefined,
+  });
+}
