@@ -23,7 +23,7 @@ interface AddressAnswer {
 export type Service = Pick<SrvRecord, "name" | "port" | "priority" | "weight">;
 
 interface ServiceAnswer {
-  /** At least one; none with the target ".". */
+  /** None where the only record says that the service is not there: a target of ".". */
   readonly services: readonly Service[];
   readonly ttlMs: number;
 }
@@ -90,9 +90,10 @@ export function createDns(options: DnsOptions): Dns {
     async services(name) {
       const found = await within(timeoutMs, async () => (await load()).resolver.resolveSrv(name));
       if (typeof found === "string") return found;
-      // The target "." says that there is no such service (RFC 2782); c-ares shows it as an empty name.
+      if (found.length === 0) return "none";
+      // The target "." says that the service is decidedly not there (RFC 2782); c-ares shows it as an empty name.
       const services = found.filter((service) => !/^\.?$/.test(service.name));
-      return services.length === 0 ? "none" : { services, ttlMs: SERVICE_TTL_MS };
+      return { services, ttlMs: SERVICE_TTL_MS };
     },
   };
 }

@@ -12,7 +12,7 @@ import type { Random } from "../core/random.ts";
 import type { ServerName } from "../peer/server-name.ts";
 import { dnsFault, resolveChecked } from "./addresses.ts";
 import { createDelegations } from "./delegations.ts";
-import { BUSY, type Fault, type Found, isFault, isPassing } from "./destination.ts";
+import { BUSY, NO_ADDRESS, type Fault, type Found, isFault, isPassing } from "./destination.ts";
 import type { Dns, Service } from "./dns.ts";
 import { isLiteral, locateHost, locateLiteral, locateServer, type Parts, SERVICES_MAX } from "./locate.ts";
 import { createLookupCache, type Kept, type Loaded, type LookupCounters } from "./lookup-cache.ts";
@@ -123,7 +123,9 @@ async function loadServices(dns: Dns, name: string): Promise<Loaded<readonly Ser
   const answer = await dns.services(name);
   if (answer === "none") return { value: [], ttlMs: NO_SERVICE_TTL_MS, isFailure: false };
   if (typeof answer === "string") return withFailure(dnsFault(answer));
-  return { value: answer.services, ttlMs: answer.ttlMs, isFailure: false };
+  // As Synapse has it: a service that is decidedly not there ends discovery, it does not fall through to 8448.
+  const value = answer.services.length === 0 ? NO_ADDRESS : answer.services;
+  return { value, ttlMs: answer.ttlMs, isFailure: false };
 }
 
 function valueOf(kept: Kept<Found> | Promise<Kept<Found>>): Found | Promise<Found> {

@@ -94,7 +94,11 @@ describe("services", () => {
       records: { SRV: [[10, 5, 8448, "hs.example"]] },
       expected: { services: [{ name: "hs.example", port: 8448, priority: 10, weight: 5 }], ttlMs: 300_000 },
     },
-    { why: "no service here (RFC 2782)", records: { SRV: [[0, 0, 0, "."]] }, expected: "none" },
+    {
+      why: "decidedly no service here (RFC 2782)",
+      records: { SRV: [[0, 0, 0, "."]] },
+      expected: { services: [], ttlMs: 300_000 },
+    },
     { why: "another kind of record", records: { A: ["192.0.2.1"] }, expected: "none" },
     { why: "the server fails", records: { fails: { SRV: "SERVFAIL" } }, expected: "failed" },
     { why: "the server refuses", records: { fails: { SRV: "REFUSED" } }, expected: "failed" },

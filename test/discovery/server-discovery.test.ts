@@ -183,18 +183,6 @@ describe("a step of the specification", () => {
       asks: [FED("a.example")],
     },
     {
-      why: '6: SRV with the target "." is none',
-      name: "a.example",
-      zone: { "a.example": HOME, "_matrix-fed._tcp.a.example": srv(0, ".") },
-      expected: {
-        addresses: "127.0.0.1 8448",
-        hostHeader: "a.example",
-        tlsName: "a.example",
-        step: "default",
-      },
-      asks: ["a.example", FED("a.example"), OLD("a.example")],
-    },
-    {
       why: "6: behind a CNAME the name stays",
       name: "a.example",
       zone: { "a.example": { CNAME: "cdn.example" }, "cdn.example": HOME },

@@ -130,6 +130,13 @@ describe("SRV records", () => {
       expected: "TARGET_REFUSED port",
     },
     {
+      why: 'the target "." says that there is no service, and nothing else is tried (RFC 2782)',
+      name: "a.example",
+      zone: { "a.example": HOME, "_matrix-fed._tcp.a.example": srv(0, ".") },
+      expected: "DISCOVERY_FAILED no-address",
+      asks: ["a.example", FED("a.example")],
+    },
+    {
       why: "no target has an address, and 8448 isn't tried",
       name: "a.example",
       zone: { "a.example": HOME, "_matrix-fed._tcp.a.example": srv(1, "nothing.example") },
