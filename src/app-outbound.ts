@@ -10,8 +10,8 @@ import type { Listen } from "./config/addresses.ts";
 import { readCertificates, readPrivateKey } from "./config/files.ts";
 import type { Config } from "./config/merge.ts";
 import { readRoots } from "./config/roots.ts";
-import { type Authority, loadAuthority } from "./authority/authority.ts";
-import { createLeafCache, type KeptLeaf, LEAFS_MAX } from "./authority/leaf-cache.ts";
+import type { Authority } from "./authority/authority.ts";
+import type { KeptLeaf } from "./authority/leaf-cache.ts";
 import type { Clock } from "./core/clock.ts";
 import { FedtraceError } from "./core/errors.ts";
 import type { Log } from "./core/log.ts";
@@ -147,6 +147,8 @@ export async function createTunnelInterceptor(
   options: Omit<InterceptOptions, "isMeantHost" | "leafFor">,
 ): Promise<Interceptor | undefined> {
   if (intercept === undefined) return undefined;
+  // Most sidecars look into no tunnel; whoever does waits for a file more.
+  const { createLeafCache, LEAFS_MAX } = await import("./authority/leaf-cache.ts");
   const authority = await readAuthority(intercept, clock);
   const warning = authority.warning();
   if (warning !== undefined) log.warn("the authority of outbound.intercept is out of date", { warning });
@@ -177,6 +179,7 @@ async function readAuthority(
   if ("refused" in certificate) faults.push(`${OPTION.certificate} ${certificate.refused}`);
   if ("refused" in key) faults.push(`${OPTION["private key"]} ${key.refused}`);
   if ("value" in certificate && "value" in key) {
+    const { loadAuthority } = await import("./authority/authority.ts");
     const loaded = await loadAuthority(
       {
         certificatePem: certificate.value.pem.toString("latin1"),

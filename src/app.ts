@@ -43,7 +43,7 @@ import { createWhitelist } from "./peer/whitelist.ts";
 import type { BorderPolicy } from "./proxy/border.ts";
 import { createProxyFields } from "./proxy/field-tags.ts";
 import { createInbound } from "./proxy/inbound.ts";
-import { createResends, type Resends } from "./proxy/resends.ts";
+import { type Attempt, createResends, type Resends } from "./proxy/resends.ts";
 import type { Side } from "./proxy/side.ts";
 import { createForcedBudget, type ForcedBudget } from "./sampling/forced.ts";
 import { createSampler } from "./sampling/samplers.ts";
@@ -71,7 +71,11 @@ export interface SidecarTools {
    * This process is one of several (app-workers.ts): the primary listens, hands over connections, answers on the admin listener,
    * and renews the keys of session tickets.
    */
-  readonly worker?: { readonly ticketKeys: Uint8Array };
+  readonly worker?: {
+    readonly ticketKeys: Uint8Array;
+    /** For the other workers' `learnAttempt`. */
+    readonly onAttempt: (transaction: string, attempt: Attempt | undefined) => void;
+  };
   /** Told of each listener once it accepts. */
   readonly onListening?: (name: "inbound" | "outbound" | "admin", address: string) => void;
 }
@@ -89,6 +93,8 @@ export interface Sidecar {
   adopt(direction: Direction, socket: Socket): void;
   /** Of a worker: 48 random bytes. */
   setTicketKeys(ticketKeys: Uint8Array): void;
+  /** Of a worker: what another one told of a transaction. */
+  learnAttempt(transaction: string, attempt: Attempt | undefined): void;
   /** Drains, flushes and resolves; never rejects. */
   stop(): Promise<void>;
 }
@@ -208,6 +214,7 @@ export async function startSidecar(config: Config, tools: SidecarTools): Promise
     setTicketKeys(ticketKeys) {
       for (const { listener } of running) listener.setTicketKeys(ticketKeys);
     },
+    learnAttempt: (transaction, attempt) => fixed.resends.learn(transaction, attempt),
     stop: () => stop(live.config.limits.drainMs),
   };
 }
@@ -249,7 +256,7 @@ function createFixed(config: Config, tools: SidecarTools, live: () => Live): Fix
         registry,
         ownAddress: () => fixed.outboundAddress,
       }),
-    resends: createResends(() => tools.clock.monotonicMs()),
+    resends: createResends(() => tools.clock.monotonicMs(), tools.worker?.onAttempt),
     outboundAddress: undefined,
   };
   return fixed;

@@ -6,7 +6,6 @@
 
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { caInitCommand, parseCaInit } from "./commands/ca-init.ts";
 import { checkCommand } from "./commands/check.ts";
 import { decideCommand } from "./commands/decide.ts";
 import { demoServerCommand, parseDemoServer } from "./commands/demo-server.ts";
@@ -136,7 +135,9 @@ const COMMANDS: Readonly<Record<string, (values: Values) => Promise<ExitStatus>>
     const fromSynapse = textIfGiven(values, "from-synapse");
     return initCommand({ fromSynapse, schemaPath: SCHEMA_PATH, openDialogue: terminal() }, output);
   },
-  "ca init"(values) {
+  async "ca init"(values) {
+    // A file of its own: certificates are nobody else's business at a start, and this runs once in a server's life.
+    const { caInitCommand, parseCaInit } = await import("./commands/ca-init.ts");
     const parsed = parseCaInit({
       out: wordOf(values, "out"),
       permit: Array.isArray(values.permit) ? values.permit : [],

@@ -11,6 +11,7 @@ import { type Clock, createSystemClock } from "../core/clock.ts";
 import { FedtraceError } from "../core/errors.ts";
 import { createLog, logFrom } from "../core/log.ts";
 import { createRandom } from "../core/random.ts";
+import type { Attempt } from "../proxy/resends.ts";
 import { createRecentStore } from "../store/recent-store.ts";
 import { createAnswering } from "../workers/answering.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "../workers/messages.ts";
@@ -51,7 +52,10 @@ export async function workerCommand(channel: PrimaryChannel, pageDirectory: stri
       log,
       resolve: resolveBySystem,
       pageDirectory,
-      worker: { ticketKeys: start.ticketKeys },
+      worker: {
+        ticketKeys: start.ticketKeys,
+        onAttempt: (transaction, attempt) => void send({ say: "attempt", transaction, attempt }),
+      },
     });
   } catch (error) {
     if (!(error instanceof FedtraceError)) throw error;
@@ -140,6 +144,9 @@ function createObey(sidecar: Sidecar, clock: Clock, send: Send): Obey {
         break;
       case "ticket-keys":
         sidecar.setTicketKeys(order.ticketKeys);
+        break;
+      case "attempt":
+        sidecar.learnAttempt(order.transaction, order.attempt as Attempt | undefined);
         break;
       case "ask":
         void answering.answer(order);

@@ -49,6 +49,8 @@ export function endExchange(
     ...(detail === undefined ? {} : { detail }),
     direction,
     operation,
+    // Inbound it is a name that anybody may have written.
+    ...(direction === "outbound" ? { peer: crossing.peer.name ?? "" } : {}),
     trace_id: traceId,
     span_id: spanId,
   });

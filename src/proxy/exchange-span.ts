@@ -95,7 +95,7 @@ const RESEND = { "fedtrace.link": "resend" } as const;
 function eventsOf({ startUnixMs, startMs, located, opened }: ExchangeFacts): readonly SpanEvent[] {
   const events: SpanEvent[] = [];
   const add = (name: string, fromMs: number, toMs: number, more: SpanEvent["attributes"] = {}): void => {
-    const attributes = { "fedtrace.duration_ms": toMs - fromMs, ...more };
+    const attributes = { "fedtrace.duration_ms": Math.round((toMs - fromMs) * 1000) / 1000, ...more };
     events.push({ name, unixMs: startUnixMs + toMs - startMs, attributes });
   };
   if (located !== undefined) {

@@ -4,14 +4,15 @@
  * A homeserver sends a transaction again until it is taken, with the same id and for as long as it takes; Synapse with the
  * same trace context each time. Path and destination name it
  * (https://spec.matrix.org/v1.16/server-server-api/#put_matrixfederationv1sendtxnid).
- * Not here: attempts within one exchange (forward.ts). Each of several workers remembers its own.
+ * Of several workers each tells the others: the next attempt comes on another connection, to any of them.
+ * Not here: attempts within one exchange (forward.ts).
  */
 
 import { detach } from "../core/text.ts";
 import type { TraceContext } from "../propagation/context.ts";
 
 /** The attempt before this one. */
-interface Attempt {
+export interface Attempt {
   /** How many there were. */
   readonly count: number;
   /** Of the last one's span; undefined where it was not recorded, and a link would lead nowhere. */
@@ -25,6 +26,8 @@ export interface Resends {
   note(transaction: string, attempt: Attempt): void;
   /** It was delivered. */
   forget(transaction: string): void;
+  /** Another worker noted it, or forgot it (undefined). */
+  learn(transaction: string, attempt: Attempt | undefined): void;
   readonly size: number;
 }
 
@@ -49,23 +52,40 @@ export function transactionOf(
   return detach(`${destination} ${id}`);
 }
 
-/** @param nowMs on any clock that only goes forward */
-export function createResends(nowMs: () => number): Resends {
+/**
+ * @param nowMs on any clock that only goes forward
+ * @param onChange told of what is noted, and forgotten (undefined), but not of what is learned
+ */
+export function createResends(
+  nowMs: () => number,
+  onChange: (transaction: string, attempt: Attempt | undefined) => void = () => undefined,
+): Resends {
   const transactions = new Map<string, Attempt & { readonly untilMs: number }>();
+
+  function learn(transaction: string, attempt: Attempt | undefined): boolean {
+    const wasKnown = transactions.delete(transaction); // What is noted again stands last again: the first is the oldest.
+    if (attempt === undefined) return wasKnown;
+    const [oldest] = transactions.keys();
+    if (transactions.size >= TRANSACTIONS_MAX && oldest !== undefined) transactions.delete(oldest);
+    transactions.set(transaction, { ...attempt, untilMs: nowMs() + REMEMBERED_MS });
+    return true;
+  }
+
   return {
+    learn,
     find(transaction) {
       const known = transactions.get(transaction);
       if (known === undefined || known.untilMs > nowMs()) return known;
       transactions.delete(transaction);
       return undefined;
     },
-    note(transaction, { count, context }) {
-      transactions.delete(transaction); // So that it stands last again: the first is the oldest.
-      const [oldest] = transactions.keys();
-      if (transactions.size >= TRANSACTIONS_MAX && oldest !== undefined) transactions.delete(oldest);
-      transactions.set(transaction, { count, context, untilMs: nowMs() + REMEMBERED_MS });
+    note(transaction, attempt) {
+      learn(transaction, attempt);
+      onChange(transaction, attempt);
     },
-    forget: (transaction) => void transactions.delete(transaction),
+    forget(transaction) {
+      if (learn(transaction, undefined)) onChange(transaction, undefined);
+    },
     get size() {
       return transactions.size;
     },

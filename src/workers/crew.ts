@@ -129,9 +129,21 @@ function launch<S>(state: State<S>, place: Place<S>): void {
     if (message.say === "took") options.onTook(running, message.connections);
     if (message.say === "ready") becameReady(options, place, running);
     if (message.say === "failed") couldNotStart(options, place, message);
+    if (message.say === "attempt") passOn(state, running, message);
   });
   running.process.onEnd((end) => ended(state, place, { running, ...end }));
   running.process.send({ tell: "start", start: options.start(place.number) });
+}
+
+/** To all but the one that said it. */
+function passOn<S>(
+  state: State<S>,
+  teller: Running<S>,
+  { transaction, attempt }: Extract<FromWorker, { say: "attempt" }>,
+): void {
+  for (const worker of runningIn(state)) {
+    if (worker !== teller) worker.process.send({ tell: "attempt", transaction, attempt });
+  }
 }
 
 function becameReady<S>({ log, onReady }: CrewOptions<S>, place: Place<S>, running: Running<S>): void {

@@ -66,12 +66,21 @@ export interface WorkerStart {
   readonly ticketKeys: Uint8Array;
 }
 
+/** A transaction was sent in vain, or is delivered: its next attempt may come to any worker. */
+interface NotedAttempt {
+  readonly transaction: string;
+  /** As proxy/resends.ts has it; undefined: delivered. */
+  readonly attempt: unknown;
+}
+
 export type ToWorker =
   | { readonly tell: "start"; readonly start: WorkerStart }
   /** A socket comes with it. */
   | { readonly tell: "connection"; readonly listener: ListenerName }
   | { readonly tell: "ticket-keys"; readonly ticketKeys: Uint8Array }
   | { readonly tell: "ask"; readonly id: number; readonly kind: Kind; readonly asked: unknown }
+  /** What another worker noted (proxy/resends.ts). */
+  | ({ readonly tell: "attempt" } & NotedAttempt)
   /** Nobody waits for this answer any more. */
   | { readonly tell: "forget"; readonly id: number }
   /** Drain, flush, end. */
@@ -83,6 +92,8 @@ export type FromWorker =
   | { readonly say: "failed"; readonly code: ErrorCode; readonly message: string }
   /** So many connections have arrived since it last said so. */
   | { readonly say: "took"; readonly connections: number }
+  /** For all other workers. */
+  | ({ readonly say: "attempt" } & NotedAttempt)
   | { readonly say: "part"; readonly id: number; readonly part: unknown }
   | { readonly say: "done"; readonly id: number }
   | { readonly say: "refused"; readonly id: number; readonly reason: string };

@@ -71,6 +71,7 @@ describe("the export file", () => {
         spanId: expect.stringMatching(/^(?!b7ad6b7169203331)[0-9a-f]{16}$/) as string,
         parentSpanId: PARENT_ID,
         kind: 2,
+        links: [],
         attributes: {
           "http.request.method": "PUT",
           "http.route": "/_matrix/federation/v1/send/{txnId}",

@@ -130,6 +130,29 @@ function isAlive(pid: number): boolean {
 const count = (log: readonly LogLine[], message: string): number =>
   log.filter(({ msg }) => msg === message).length;
 
+describe("a transaction that is sent again", () => {
+  it("links to the attempt before, whichever worker had it", async () => {
+    let status = "502 Bad Gateway";
+    const upstream = await upstreamOf(() => `HTTP/1.1 ${status}\r\nContent-Length: 2\r\n\r\nok`);
+    const path = join(temporaryDirectory(), "spans.jsonl");
+    const sidecar = await startTwo({ export: [{ file: { path } }] });
+    const target = `http://127.0.0.1:${upstream.port}/_matrix/federation/v1/send/1`;
+    const put = `PUT ${target} HTTP/1.1\r\nHost: 127.0.0.1:${upstream.port}\r\n\r\n`;
+    // Connections are handed out by turns; both stay open, so each has a worker of its own.
+    const [one, two] = await clients(sidecar.port.outbound, 2);
+    if (one === undefined || two === undefined) throw new Error("no clients");
+    await ask(one, put);
+    await expect.poll(() => readSpans(path).length).toBe(1);
+    status = "200 OK";
+    await ask(two, put);
+    await expect.poll(() => readSpans(path).length).toBe(2);
+    const spans = readSpans(path);
+    expect(new Set(spans.map(({ resource }) => resource["service.instance.id"])).size).toBe(2);
+    expect(spans[1]?.attributes["http.request.resend_count"]).toBe(1);
+    expect(spans[1]?.links).toEqual([spans[0]?.spanId]);
+  });
+});
+
 describe("the start", () => {
   it("says one line for each listener, then ready once, and runs as many workers as asked", async () => {
     const sidecar = await startTwo({ workers: 3 });

@@ -59,6 +59,25 @@ describe("attempts", () => {
     expect(resends.size).toBe(0);
   });
 
+  it("are told to other workers, and what is learned of them to nobody", () => {
+    const told: unknown[] = [];
+    const resends = createResends(
+      () => 0,
+      (...change) => void told.push(change),
+    );
+    resends.note("a.test 1", { count: 1, context: CONTEXT });
+    resends.learn("a.test 2", { count: 1, context: undefined });
+    resends.forget("a.test 1");
+    resends.forget("a.test 3"); // Nobody knew it: most transactions are delivered at once.
+    expect(told).toEqual([
+      ["a.test 1", { count: 1, context: CONTEXT }],
+      ["a.test 1", undefined],
+    ]);
+    expect(resends.find("a.test 2")).toMatchObject({ count: 1 });
+    resends.learn("a.test 2", undefined);
+    expect(resends.size).toBe(0);
+  });
+
   it("are bounded: the oldest goes, not one that was tried again", () => {
     const resends = createResends(() => 0);
     for (let id = 0; id < 4096; id++) resends.note(`a.test ${id}`, { count: 1, context: undefined });

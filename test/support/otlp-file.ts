@@ -13,6 +13,8 @@ export interface ExportedSpan {
   /** OTLP's numbers: 2 is SERVER, 3 is CLIENT. */
   readonly kind: number;
   readonly attributes: Readonly<Record<string, unknown>>;
+  /** Ids of the spans it links to. */
+  readonly links: readonly string[];
 }
 
 interface OtlpAttribute {
@@ -30,6 +32,7 @@ interface OtlpRequest {
         "name" | "traceId" | "spanId" | "parentSpanId" | "kind"
       > & {
         readonly attributes: readonly OtlpAttribute[];
+        readonly links?: readonly { readonly spanId: string }[];
       })[];
     }[];
   }[];
@@ -45,7 +48,7 @@ export function readSpans(path: string): readonly ExportedSpan[] {
 function flatten({ resource, scopeSpans }: OtlpRequest["resourceSpans"][number]): ExportedSpan[] {
   const shared = plain(resource.attributes);
   return scopeSpans.flatMap(({ spans }) =>
-    spans.map(({ name, traceId, spanId, parentSpanId, kind, attributes }) => ({
+    spans.map(({ name, traceId, spanId, parentSpanId, kind, attributes, links = [] }) => ({
       service: String(shared["service.name"]),
       resource: shared,
       name,
@@ -54,6 +57,7 @@ function flatten({ resource, scopeSpans }: OtlpRequest["resourceSpans"][number])
       parentSpanId,
       kind,
       attributes: plain(attributes),
+      links: links.map((link) => link.spanId),
     })),
   );
 }

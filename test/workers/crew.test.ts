@@ -130,6 +130,15 @@ describe("the first start", () => {
   });
 });
 
+it("passes on what one notes of a transaction, to all others", () => {
+  const { processes } = play(3);
+  const attempt = { count: 1 };
+  processes[1]?.say({ say: "attempt", transaction: "a.test 1", attempt });
+  const heard = processes.map(({ told }) => told.filter(({ tell }) => tell === "attempt"));
+  const message = { tell: "attempt", transaction: "a.test 1", attempt };
+  expect(heard).toEqual([[message], [], [message]]);
+});
+
 describe("a worker that ends", () => {
   it("is logged, counted, and started again at once, with its number", async () => {
     const { processes, logged, events, advance } = await playReady(2);
