@@ -134,7 +134,7 @@ async function askOutbound(
   text: (key: string, byDefault: string) => Promise<string>,
 ): Promise<string | undefined> {
   const about =
-    "A way out: a forward proxy for the requests of the own server, so that they get spans, and trace context where the whitelist lets it out. Today it takes http:// targets; Matrix federation over it comes later.";
+    "A way out: a forward proxy for the requests of the own server, so that they get spans, and trace context where the whitelist lets it out. It takes matrix-federation:// (Synapse), https:// and http:// targets, and CONNECT.";
   if (!(await askYes(dialogue, about, "outbound"))) return undefined;
   const listen = await text("outbound.listen", OUTBOUND_LISTEN);
   if (!/^(?:localhost|127\.[\d.]+|\[::1\]):/.test(listen)) {
