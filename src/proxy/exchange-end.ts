@@ -1,23 +1,11 @@
 /** The end of an exchange, once: its span, what is remembered of its peer, and what is counted and told of a failure. */
 
-import type { Clock } from "../core/clock.ts";
 import { ERROR_STATUS, type ErrorCode } from "../core/errors.ts";
-import type { Log } from "../core/log.ts";
-import type { ProxyMetrics } from "../metrics/proxy-metrics.ts";
-import type { PeerBook } from "../peer/peer-book.ts";
-import type { SpanIntake } from "../span/span-draft.ts";
+import type { ExchangeContext } from "./exchange.ts";
 import { type ExchangeFacts, toMeeting, toSpanDraft } from "./exchange-span.ts";
 import type { Resends } from "./resends.ts";
 
-/** What an end needs of the exchange's context. */
-interface EndContext {
-  readonly clock: Clock;
-  readonly metrics: ProxyMetrics;
-  readonly peers: PeerBook;
-  readonly resends: Resends;
-  readonly spans: SpanIntake;
-  readonly log: Log;
-}
+type EndContext = Pick<ExchangeContext, "clock" | "metrics" | "peers" | "resends" | "spans" | "log">;
 
 /** @param detail a word about the failure that its code does not say, for the log */
 export function endExchange(
