@@ -16,6 +16,9 @@ const REFUSED_IPV4: readonly (readonly [network: string, prefix: number])[] = [
   ["10.0.0.0", 8], // private
   ["100.64.0.0", 10], // carrier-grade NAT
   ["127.0.0.0", 8], // loopback
+  // Azure's host: public by its number, and only ever the machine's own
+  // (https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16).
+  ["168.63.129.16", 32],
   ["169.254.0.0", 16], // link-local; cloud metadata
   ["172.16.0.0", 12], // private
   ["192.0.0.0", 24], // protocol assignments
