@@ -44,9 +44,19 @@ export function borderStory(span: Span): BorderStory | undefined {
       ? ""
       : (PROOFS[String(attributeOf(span, "fedtrace.peer.proof"))] ?? "");
   const [tone, what] =
-    direction === "inbound" ? inboundStory(isWhitelisted, context) : outboundStory(isWhitelisted);
-  return { tone, direction, peer, sentence: `${what}${removedText(direction, removed)}`, proof };
+    direction === "inbound"
+      ? inboundStory(isWhitelisted, context)
+      : attributeOf(span, "fedtrace.tunnel.bytes_sent") === undefined
+        ? outboundStory(isWhitelisted)
+        : TUNNEL;
+  const inBody = bodyText(Number(attributeOf(span, "fedtrace.body.contexts") ?? 0));
+  return { tone, direction, peer, sentence: `${what}${removedText(direction, removed)}${inBody}`, proof };
 }
+
+const TUNNEL = [
+  "quiet",
+  "was reached through a tunnel, whose inside is not seen here: nothing was added to it",
+] as const;
 
 function inboundStory(isWhitelisted: boolean, context: string): readonly [BorderTone, string] {
   if (isWhitelisted) {
@@ -68,6 +78,12 @@ function outboundStory(isWhitelisted: boolean): readonly [BorderTone, string] {
   return isWhitelisted
     ? ["crossed", "is whitelisted: our context was sent along, so the trace can go on there"]
     : ["stopped", "is not whitelisted: no trace header left this server"];
+}
+
+function bodyText(contexts: number): string {
+  return contexts > 0
+    ? `, ${formatCount(contexts, "trace context")} in the signed body, which passed unchanged`
+    : "";
 }
 
 function removedText(direction: "inbound" | "outbound", removed: number): string {

@@ -67,6 +67,28 @@ describe("borderStory", () => {
     expect(borderStory(span)).toMatchObject({ tone, sentence, peer: "x.example" });
   });
 
+  it.each([
+    {
+      why: "a tunnel is not looked into, whoever is whitelisted",
+      more: {
+        "fedtrace.direction": "outbound",
+        "fedtrace.whitelisted": true,
+        "fedtrace.tunnel.bytes_sent": 0,
+      },
+      tone: "quiet",
+      sentence: "was reached through a tunnel, whose inside is not seen here: nothing was added to it",
+    },
+    {
+      why: "what is in a body can't be taken out",
+      more: { "fedtrace.direction": "outbound", "fedtrace.whitelisted": false, "fedtrace.body.contexts": 2 },
+      tone: "stopped",
+      sentence:
+        "is not whitelisted: no trace header left this server, 2 trace contexts in the signed body, which passed unchanged",
+    },
+  ])("$why", ({ more, tone, sentence }) => {
+    expect(borderStory(createSpan("1", { attributes: attributes(more) }))).toMatchObject({ tone, sentence });
+  });
+
   it("says how a caller's name is known, and nothing where there is none", () => {
     expect(borderStory(facts("inbound", true, "extracted", 0))?.proof).toBe("Its name is only claimed.");
     expect(borderStory(facts("outbound", true, "extracted", 0))?.proof).toBe("");
