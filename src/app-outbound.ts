@@ -6,11 +6,10 @@
 
 import { constants } from "node:crypto";
 import { networkInterfaces } from "node:os";
+import { readAuthority } from "./app-authority.ts";
 import type { Listen } from "./config/addresses.ts";
-import { readCertificates, readPrivateKey } from "./config/files.ts";
 import type { Config } from "./config/merge.ts";
 import { readRoots } from "./config/roots.ts";
-import type { Authority } from "./authority/authority.ts";
 import type { KeptLeaf } from "./authority/leaf-cache.ts";
 import type { Clock } from "./core/clock.ts";
 import { FedtraceError } from "./core/errors.ts";
@@ -149,7 +148,12 @@ export async function createTunnelInterceptor(
   if (intercept === undefined) return undefined;
   // Most sidecars look into no tunnel; whoever does waits for a file more.
   const { createLeafCache, LEAFS_MAX } = await import("./authority/leaf-cache.ts");
-  const authority = await readAuthority(intercept, clock);
+  const read = await readAuthority(intercept, clock);
+  if ("faults" in read) {
+    const lines = read.faults.map(({ key, message }) => `outbound.intercept.${key}: ${message}`);
+    throw new FedtraceError("CONFIG_INVALID", lines.join("\n"));
+  }
+  const authority = read.value;
   const warning = authority.warning();
   if (warning !== undefined) log.warn("the authority of outbound.intercept is out of date", { warning });
   const isListed = await createHostList(intercept.hosts);
@@ -168,35 +172,6 @@ export async function createTunnelInterceptor(
 }
 
 type InterceptConfig = NonNullable<OutboundConfig["intercept"]>;
-
-async function readAuthority(
-  { caCertificateFile, caPrivateKeyFile }: InterceptConfig,
-  clock: Clock,
-): Promise<Authority> {
-  const certificate = readCertificates(caCertificateFile);
-  const key = readPrivateKey(caPrivateKeyFile);
-  const faults: string[] = [];
-  if ("refused" in certificate) faults.push(`${OPTION.certificate} ${certificate.refused}`);
-  if ("refused" in key) faults.push(`${OPTION["private key"]} ${key.refused}`);
-  if ("value" in certificate && "value" in key) {
-    const { loadAuthority } = await import("./authority/authority.ts");
-    const loaded = await loadAuthority(
-      {
-        certificatePem: certificate.value.pem.toString("latin1"),
-        privateKeyPem: key.value.pem.toString("latin1"),
-      },
-      clock,
-    );
-    if ("value" in loaded) return loaded.value;
-    faults.push(...loaded.faults.map(({ about, message }) => `${OPTION[about]} ${message}`));
-  }
-  throw new FedtraceError("CONFIG_INVALID", faults.join("\n"));
-}
-
-const OPTION = {
-  certificate: "outbound.intercept.ca_certificate",
-  "private key": "outbound.intercept.ca_private_key",
-} as const;
 
 /** @param hosts undefined: every host */
 async function createHostList(hosts: InterceptConfig["hosts"]): Promise<(host: string) => boolean> {

@@ -30,7 +30,7 @@ export interface AuthorityFault {
 }
 
 /** What an operator should hear of an authority that can be used, or could before or later. */
-type AuthorityWarning = "expired" | "not-yet-valid" | "expires-soon";
+export type AuthorityWarning = "expired" | "not-yet-valid" | "expires-soon";
 
 /** In words that are as few as a metric's series. */
 export type LeafRefusal = NameRefusal | "outside-constraints" | "authority-out-of-date";

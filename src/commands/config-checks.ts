@@ -1,12 +1,13 @@
 /** What config/load.ts is given to check with: the whitelist's engine, and the loader of exporters' modules. */
 
+import { checkAuthority } from "../app-authority.ts";
 import type { ConfigChecks } from "../config/load.ts";
 import { createSystemClock } from "../core/clock.ts";
 import { checkExporterModule, tryExporterModule } from "../export/foreign-exporter.ts";
 import { lintPattern } from "../peer/pattern-lint.ts";
 import { checkPattern, checkUnion } from "../peer/pattern.ts";
 
-/** For a reload and `decide`: only what makes a pattern unusable. */
+/** For a reload and `decide`: only what makes a pattern unusable. The authority of a running sidecar can't be changed. */
 export const RELOAD_CHECKS: ConfigChecks = {
   check: checkPattern,
   checkAll: checkUnion,
@@ -16,12 +17,13 @@ export const RELOAD_CHECKS: ConfigChecks = {
 /** For a start: modules too, since their code runs anyway. */
 export const START_CHECKS: ConfigChecks = {
   ...RELOAD_CHECKS,
+  checkAuthority: (intercept) => checkAuthority(intercept, createSystemClock()),
   checkModule: checkExporterModule,
 };
 
 /** For `check`: also what is legal but likely a mistake; and each exporter is made once, and shut down. */
 export const ALL_CHECKS: ConfigChecks = {
-  ...RELOAD_CHECKS,
+  ...START_CHECKS,
   lint: lintPattern,
   checkModule: tryExporterModule,
 };

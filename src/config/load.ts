@@ -31,10 +31,19 @@ export interface ConfigChecks {
   readonly checkAll: (patterns: readonly Pattern[]) => Promise<string | undefined>;
   /** What is doubtful about a pattern that check() passes. It takes time: only `fedtrace check` asks. */
   readonly lint?: (pattern: Pattern) => Promise<readonly string[]>;
+  /** What is wrong, and what is doubtful, with the authority of `outbound.intercept`, whose files can be read. */
+  readonly checkAuthority?: (
+    intercept: NonNullable<NonNullable<Config["outbound"]>["intercept"]>,
+  ) => Promise<InterceptCheck>;
   /** Wall time in milliseconds, for what is out of date; without it nothing is looked at for that. */
   readonly nowMs?: () => number;
   /** What is wrong with an exporter's module and what is allowed, or undefined. It runs the module's code. */
   readonly checkModule?: (module: ModuleExport) => Promise<string | undefined>;
+}
+
+export interface InterceptCheck {
+  readonly faults: readonly { readonly key: "ca_certificate" | "ca_private_key"; readonly message: string }[];
+  readonly doubt: string | undefined;
 }
 
 type ModuleExport = Extract<Config["exports"][number], { readonly kind: "module" }>;
@@ -85,14 +94,21 @@ export async function loadConfig(
 
   const settings = readOtelEnvironment(environment);
   const config = mergeConfig(checked.file, settings, environment["SSL_CERT_FILE"]);
+  const { intercept } = config.outbound ?? {};
+  const authority = intercept && (await checks.checkAuthority?.(intercept));
   const unusable = [
+    ...(authority?.faults ?? []).map(({ key, message }) => ({ path: [...INTERCEPT, key], message })),
     ...(await checkWhitelist(config.whitelist, checks)),
     ...(await checkModules(config.exports, checks)),
   ];
   if (unusable.length > 0) return failed(...locateFindings(unusable, path, yaml.locate));
   const doubts = [
     ...findWarnings(config),
-    ...findCertificateWarnings(config.inbound?.tls, checks.nowMs?.()),
+    ...findCertificateWarnings(config.inbound?.tls, "inbound", checks.nowMs?.()),
+    ...findCertificateWarnings(config.outbound?.tls, "outbound", checks.nowMs?.()),
+    ...(authority?.doubt === undefined
+      ? []
+      : [{ path: [...INTERCEPT, "ca_certificate"], message: authority.doubt }]),
     ...(await lintPatterns(document, config.whitelist, checks)),
   ];
   return {
@@ -102,6 +118,8 @@ export async function loadConfig(
     text: text.value,
   };
 }
+
+const INTERCEPT: KeyPath = ["outbound", "intercept"];
 
 function failed(...faults: readonly Fault[]): LoadedConfig {
   return { ok: false, faults };

@@ -103,12 +103,16 @@ export function expiryDoubt(
 }
 
 /** Certificates that clients will not accept, or that are never chosen. @param nowMs undefined: dates are not looked at */
-export function findCertificateWarnings(files: TlsFiles | undefined, nowMs: number | undefined): Finding[] {
+export function findCertificateWarnings(
+  files: TlsFiles | undefined,
+  direction: "inbound" | "outbound",
+  nowMs: number | undefined,
+): Finding[] {
   const read = files === undefined ? undefined : readTlsFiles(files);
   if (read === undefined || nowMs === undefined || "reason" in read) return [];
   return read.pairs.flatMap((pair, index): Finding[] => {
     const path: KeyPath = [
-      "inbound",
+      direction,
       "tls",
       ...(index === 0 ? [] : ["certificates", index - 1]),
       "certificate",

@@ -1,7 +1,7 @@
 /** `check`: what an operator is told of a config, all at once, and by which exit status. */
 
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { runCli, temporaryDirectory } from "../support/cli.ts";
 
@@ -75,4 +75,40 @@ it("counts a whitelist as a whole, as a start would", async () => {
   expect(finished.stderr).toMatch(
     /^fedtrace\.yaml:4:3: whitelist: compiles to \d+ instructions, 50000 are allowed for all patterns together/,
   );
+});
+
+describe("the authority of outbound.intercept", () => {
+  const fixtures = resolve("test/fixtures/authority");
+  const outbound = (name: string): string =>
+    `outbound:\n  listen: 127.0.0.1:0\n  intercept:\n    ca_certificate: ${fixtures}/${name}.pem\n    ca_private_key: ${fixtures}/${name}.key\n`;
+
+  it.each([
+    {
+      name: "not-ca",
+      why: "a certificate that is no authority's",
+      at: "6:21: outbound.intercept.ca_certificate",
+    },
+    { name: "no-sign", why: "one that may not sign", at: "6:21: outbound.intercept.ca_certificate" },
+    { name: "rsa-1024", why: "a key that is too short", at: "6:21: outbound.intercept.ca_certificate" },
+  ])("is refused: $why; and a start refuses it too", async ({ name, at }) => {
+    const finished = await checkText(VALID + outbound(name));
+    expect(finished).toMatchObject({ status: 2, stdout: "" });
+    expect(finished.stderr).toContain(`fedtrace.yaml:${at}: `);
+    const directory = temporaryDirectory();
+    writeFileSync(join(directory, "fedtrace.yaml"), VALID + outbound(name));
+    const started = await runCli(["run", "--config", "fedtrace.yaml"], { directory });
+    expect(started).toEqual({ ...finished, stdout: "" });
+  });
+
+  it("is doubtful where it is over", async () => {
+    const { status, stderr } = await checkText(VALID + outbound("expired"));
+    expect(status).toBe(0);
+    expect(stderr).toMatch(
+      /^warning: fedtrace\.yaml:6:21: outbound\.intercept\.ca_certificate: names an authority that is over/,
+    );
+  });
+
+  it("passes where it is one", async () => {
+    expect(await checkText(VALID + outbound("p256"))).toMatchObject({ status: 0, stderr: "" });
+  });
 });

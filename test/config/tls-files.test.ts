@@ -96,7 +96,7 @@ describe("warnings", () => {
       clientCaFile: undefined,
       certificates: [pair("server-exact"), pair("server-expired")],
     };
-    expect(findCertificateWarnings(files, nowMs)).toEqual([
+    expect(findCertificateWarnings(files, "inbound", nowMs)).toEqual([
       {
         path: ["inbound", "tls", "certificate"],
         message: "names a certificate that expired on 2021-01-01",
@@ -114,6 +114,6 @@ describe("warnings", () => {
     { files: alone("server-main"), nowMs, why: "all is well" },
     { files: { ...alone("server-main"), certificateFile: "/absent" }, nowMs, why: "a fault is told already" },
   ])("are none where $why", ({ files, nowMs: now }) => {
-    expect(findCertificateWarnings(files, now)).toEqual([]);
+    expect(findCertificateWarnings(files, "inbound", now)).toEqual([]);
   });
 });
