@@ -73,7 +73,7 @@ export function createProxyMetrics(registry: Registry): ProxyMetrics {
   );
   const handshakes = registry.counter(
     "fedtrace_tls_handshake_failures_total",
-    "TLS handshakes of the inbound listener that failed, by reason.",
+    "TLS handshakes of listeners that failed, by reason.",
     ["reason"],
   );
   return {
