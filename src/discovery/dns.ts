@@ -92,7 +92,9 @@ export function createDns(options: DnsOptions): Dns {
       if (typeof found === "string") return found;
       if (found.length === 0) return "none";
       // The target "." says that the service is decidedly not there (RFC 2782); c-ares shows it as an empty name.
-      const services = found.filter((service) => !/^\.?$/.test(service.name));
+      const services = found
+        .filter((service) => !/^\.?$/.test(service.name))
+        .map(({ name: target, port, priority, weight }) => ({ name: target, port, priority, weight }));
       return { services, ttlMs: SERVICE_TTL_MS };
     },
   };

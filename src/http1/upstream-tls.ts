@@ -65,7 +65,10 @@ export async function createTrust(ca: readonly string[]): Promise<SecureContext>
 /** @returns how to speak to a name */
 export async function createUpstreamTls(options: UpstreamTlsOptions): Promise<(name: string) => UpstreamTls> {
   // node:tls takes its share of the start-up time, so only those pay who use it.
-  const { checkServerIdentity, connect } = await import("node:tls");
+  const [{ checkServerIdentity, connect }, { X509Certificate }] = await Promise.all([
+    import("node:tls"),
+    import("node:crypto"),
+  ]);
   const secureContext = options.trust;
   const pins = new Map(
     Object.entries(options.pins).map(([name, prints]) => [
@@ -83,9 +86,12 @@ export async function createUpstreamTls(options: UpstreamTlsOptions): Promise<(n
       ...(isIP(name) === 0 ? { servername: name } : {}),
       // Said even where it is the default, which an environment variable can turn round (NODE_TLS_REJECT_UNAUTHORIZED).
       rejectUnauthorized: pinned === undefined,
-      // node:tls asks for the name that it dialled, and would fall back on the common name.
+      // node:tls asks for the name that it dialled, and would fall back on the common name. Of addresses OpenSSL is asked: Node 22
+      // knows no IPv6 address in a certificate (22.23 refuses every one).
       checkServerIdentity: (_dialled, certificate) =>
-        checkServerIdentity(name, { ...certificate, subject: { ...certificate.subject, CN: "" } }),
+        isIP(name) !== 0 && new X509Certificate(certificate.raw).checkIP(name) !== undefined
+          ? undefined
+          : checkServerIdentity(name, { ...certificate, subject: { ...certificate.subject, CN: "" } }),
     };
     return {
       name,
