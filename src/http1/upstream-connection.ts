@@ -162,9 +162,13 @@ export class UpstreamConnection implements DeadlineOwner {
     this.deadlineMs = this.#owner.deadlines.nowMs() + this.#owner.limits.bodyTimeoutMs;
   }
 
-  /** After its exchange: back to its pool, or gone where it can't be used again. */
+  /**
+   * After its exchange: back to its pool, or gone where it can't be used again. With TLS a turn later: node:tls tells of each
+   * record by itself, and what stood in the next one would be taken for the answer to a request that was written in between.
+   */
   release(): void {
-    this.#owner.onReleased(this);
+    if (this.#tls === undefined || !this.isReusable) this.#owner.onReleased(this);
+    else setImmediate(() => this.#owner.onReleased(this));
   }
 
   /** Back in the pool: the idle limit runs. */

@@ -265,7 +265,7 @@ describe("a target", () => {
     peer.send(ANSWER);
     await expectEvents(told, ["head 200", "end "]);
     connection.release();
-    expect(pool.idle).toBe(1);
+    await expect.poll(() => pool.idle).toBe(1);
     const other = { key: "target", addresses: [secured(good.port, "another"), ...place.addresses] };
     expect(await take(pool, other).connections.next()).toBe(connection);
   });

@@ -318,7 +318,7 @@ describe("an exchange over TLS", () => {
       await expectEvents(told, ["head 200", "end "]);
       expect([connection.isReusable, connection.requests]).toEqual([true, count]);
       connection.release();
-      expect(pool.idle).toBe(1);
+      await expect.poll(() => pool.idle).toBe(1);
       expect(await take(pool, address).connections.next()).toBe(connection);
     }
   });
