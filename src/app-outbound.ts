@@ -5,6 +5,7 @@
  */
 
 import { constants } from "node:crypto";
+import { BlockList, isIP, isIPv6 } from "node:net";
 import { networkInterfaces } from "node:os";
 import { readAuthority } from "./app-authority.ts";
 import type { Listen } from "./config/addresses.ts";
@@ -117,7 +118,10 @@ function lazily<T>(load: () => Promise<T>): () => T | Promise<T> {
   return () => (loaded === undefined ? (loading ??= begin()) : loaded.value);
 }
 
-/** A wildcard listener is reached by every address of this machine. */
+/**
+ * A wildcard listener is reached by every address of this machine, and the unspecified address, as a target, by whatever
+ * listens. Not by comparing texts: `::ffff:127.0.0.1` and `0::1` are dialled as 127.0.0.1 and ::1.
+ */
 function createIsOwn(
   listen: Listen,
   ownAddress: () => string | undefined,
@@ -129,10 +133,20 @@ function createIsOwn(
     const ownPort =
       own === undefined || own === "" ? listen.port : Number(own.slice(own.lastIndexOf(":") + 1));
     if (port !== ownPort) return false;
-    if (!isWildcard) return host === listen.host || own === `${host}:${port}` || own === `[${host}]:${port}`;
-    const interfaces = Object.values(networkInterfaces()).flatMap((addresses = []) => addresses);
-    return host.startsWith("127.") || interfaces.some(({ address }) => address === host);
+    const addresses = new BlockList();
+    const texts = ["0.0.0.0", "::", listen.host, own?.replace(/:\d+$/, "").replace(/^\[|\]$/g, "") ?? ""];
+    if (isWildcard) {
+      addresses.addSubnet("127.0.0.0", 8);
+      const interfaces = Object.values(networkInterfaces()).flatMap((found = []) => found);
+      texts.push(...interfaces.map(({ address }) => address));
+    }
+    for (const text of texts) if (isIP(text) !== 0) addresses.addAddress(text, familyOf(text));
+    return addresses.check(host, familyOf(host));
   };
+}
+
+function familyOf(address: string): "ipv4" | "ipv6" {
+  return isIPv6(address) ? "ipv6" : "ipv4";
 }
 
 /**
