@@ -20,6 +20,7 @@ import type { RequestHead } from "../http1/request-head.ts";
 import type { RequestHandler, ServerConnection } from "../http1/server-connection.ts";
 import type { UpstreamPool } from "../http1/upstream-pool.ts";
 import type { ProxyMetrics } from "../metrics/proxy-metrics.ts";
+import type { Peer } from "../peer/identify.ts";
 import type { PeerBook } from "../peer/peer-book.ts";
 import type { MatchRoute } from "../span/routes.ts";
 import type { SpanIntake } from "../span/span-draft.ts";
@@ -63,6 +64,8 @@ export interface Intercept {
   take(connection: ServerConnection, target: Target, located: Location): void;
 }
 
+const NOBODY: Peer = { name: undefined, proof: "none" };
+
 /** Begins an exchange. @returns who takes the rest of the request; undefined where it is answered already */
 export function openExchange(
   context: ExchangeContext,
@@ -77,8 +80,10 @@ export function openExchange(
   const target = side.readTarget(head, connection);
   const isInbound = direction === "inbound";
   const fields = readRequestFields(head, { isForwardedCut: isInbound, isHostCut: target.host !== undefined });
-  const refused = side.admit(fields) ?? target.refused;
-  const peer = side.identify(fields, connection, target);
+  const barred = side.admit(fields);
+  const refused = barred ?? target.refused;
+  // Who may not use this side does not fill the books of peers and transactions with names either.
+  const peer = barred === undefined ? side.identify(fields, connection, target) : NOBODY;
   const route = context.matchRoute(head.method, target.path);
   const operation = spanName(head.method, route);
   const crossing = crossBorder(

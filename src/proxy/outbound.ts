@@ -13,7 +13,7 @@ import type { Destination, Found } from "../discovery/destination.ts";
 import type { UpstreamAddress } from "../http1/upstream-connection.ts";
 import type { UpstreamTls } from "../http1/upstream-tls.ts";
 import type { Peer } from "../peer/identify.ts";
-import { parseServerName, type ServerName } from "../peer/server-name.ts";
+import { parseServerName, SERVER_NAME_LENGTH_MAX, type ServerName } from "../peer/server-name.ts";
 import { parseXMatrixDestination } from "../peer/x-matrix.ts";
 import type { Answer } from "./answers.ts";
 import { readOutboundTarget } from "./outbound-target.ts";
@@ -67,10 +67,15 @@ export async function createOutbound(
   };
 }
 
-/** The name before delegation: what the own server says it signs for, else what it asks for. */
+/**
+ * The name before delegation: what the own server says it signs for, else what it asks for. None where that is longer than any
+ * name, since it is remembered (peer-book.ts), of requests that are refused as well.
+ */
 export function identifyTarget(fields: RequestFields, _connection: unknown, target: Target): Peer {
   const signedFor = target.form === "https" ? parseXMatrixDestination(fields.authorization) : undefined;
-  return { name: signedFor?.name ?? target.authority.toLowerCase(), proof: "claimed" };
+  const { authority } = target;
+  const asked = authority.length > SERVER_NAME_LENGTH_MAX ? undefined : authority.toLowerCase();
+  return { name: signedFor?.name ?? asked, proof: "claimed" };
 }
 
 /** From a target to addresses, each checked, with the TLS name that they must prove. */
