@@ -18,6 +18,8 @@ export function createTunnelSide(tunnel: Target, tlsName: string | undefined, lo
       ...tunnel,
       form: "https",
       path: head.target,
+      // HTTP/1.0 needs no Host, but the request leaves as one of HTTP/1.1, which does (RFC 9112 section 3.2).
+      host: head.host === "" ? tunnel.authority.replace(/:443$/, "") : undefined,
       tlsName,
       refused: refuseInner(head),
     }),
