@@ -66,11 +66,12 @@ export class UpstreamGroup implements DeadlineOwner {
 
   /**
    * Replaces the addresses: new ones are used at once, connections to gone ones end with their exchanges. One whose TLS trusts
-   * others than before is a new one.
+   * others than before is a new one. One that is given twice, by two SRV records, say, counts once.
    */
   use(addresses: readonly UpstreamAddress[]): void {
     const known = new Map(this.#members.map((member) => [member.address.key, member]));
-    this.#members = addresses.map((address) => {
+    const wanted = new Map(addresses.map((address) => [address.key, address]));
+    this.#members = [...wanted.values()].map((address) => {
       const member = known.get(address.key);
       if (member === undefined || tlsOf(member.address) !== tlsOf(address)) {
         return new UpstreamMember(address, this, this.#pool);

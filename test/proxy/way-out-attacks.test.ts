@@ -1,0 +1,222 @@
+/** Attacks on the way out, one a row: what each would have done, and where it comes from. */
+
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { type AddressInfo, connect as connectPlain, createServer, type Socket } from "node:net";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { connect as connectTls, type TLSSocket } from "node:tls";
+import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { createAuthorityCertificate } from "../../src/authority/authority-certificate.ts";
+import { createSystemClock } from "../../src/core/clock.ts";
+import { pair, startTlsServer } from "../http1/tls-server.ts";
+import { temporaryDirectory } from "../support/cli.ts";
+import { type DnsServer, startDnsServer } from "../support/dns-server.ts";
+import { startInProcess, type TestSidecar } from "../support/in-process.ts";
+import { exchangeRaw, OK_RESPONSE, rawClient, recordingUpstream } from "../support/wire.ts";
+
+const OUTBOUND = {
+  listen: "127.0.0.1:0",
+  allow_networks: ["127.0.0.0/8"],
+  ca_file: "test/fixtures/upstreams/ca.pem",
+};
+
+const authority = { certificate: "", key: "" };
+
+beforeAll(async () => {
+  const order = { commonName: "test", permitted: [], days: 90, clock: createSystemClock() };
+  const made = await createAuthorityCertificate(order);
+  if ("refused" in made) throw new Error(JSON.stringify(made.refused));
+  authority.certificate = made.value.certificatePem;
+  authority.key = made.value.privateKeyPem;
+});
+
+interface Attacked extends TestSidecar {
+  readonly dns: DnsServer;
+}
+
+async function start(
+  outbound: Readonly<Record<string, unknown>> = {},
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<Attacked> {
+  const dns = await startDnsServer({
+    "target.example": { A: ["127.0.0.1"] },
+  });
+  const resolver = `${dns.resolver.host}:${dns.resolver.port}`;
+  const sidecar = await startInProcess({ outbound: { ...OUTBOUND, resolver, ...outbound }, ...more });
+  onTestFinished(async () => {
+    await sidecar.sidecar.stop();
+    dns.stop();
+  });
+  return { ...sidecar, dns };
+}
+
+function intercepting(): Readonly<Record<string, unknown>> {
+  const directory = temporaryDirectory();
+  const [certificate, key] = [join(directory, "ca.pem"), join(directory, "ca.key")];
+  writeFileSync(certificate, authority.certificate);
+  writeFileSync(key, authority.key);
+  return { intercept: { ca_certificate: certificate, ca_private_key: key } };
+}
+
+async function openTunnel({ port }: TestSidecar, to: string): Promise<TLSSocket> {
+  const socket = connectPlain({ port: port.outbound, host: "127.0.0.1" });
+  socket.write(`CONNECT ${to} HTTP/1.0\r\n\r\n`);
+  await once(socket, "data");
+  const secured = connectTls({ socket, ca: authority.certificate, servername: "target.example" });
+  secured.on("error", () => undefined);
+  return secured;
+}
+
+/** A server over TLS; `onRequest` gets each connection's number, from 0, and what came on it. */
+async function startPeer(onRequest: (index: number, socket: Socket, received: string) => void) {
+  const server = await startTlsServer(pair("target"));
+  void (async () => {
+    for (let index = 0; ; index++) {
+      const { socket } = await server.peers.next();
+      socket.on("error", () => undefined);
+      socket.on("data", (bytes: Buffer) => onRequest(index, socket, bytes.toString("latin1")));
+    }
+  })();
+  return server;
+}
+
+describe("a proxy loop (until every connection is taken)", () => {
+  it.each([
+    { why: "IPv4 in IPv6", listen: "127.0.0.1:0", host: "[::ffff:127.0.0.1]", networks: ["127.0.0.0/8"] },
+    { why: "the same in hex", listen: "127.0.0.1:0", host: "[::ffff:7f00:1]", networks: ["127.0.0.0/8"] },
+    {
+      why: "another address of a wildcard listener, in IPv6",
+      listen: "0.0.0.0:0",
+      host: "[0:0:0:0:0:ffff:7f00:9]",
+      networks: ["127.0.0.0/8"],
+    },
+    {
+      why: "the unspecified address is dialled as loopback",
+      listen: "127.0.0.1:0",
+      host: "0.0.0.0",
+      networks: ["0.0.0.0/0"],
+    },
+    {
+      why: "and so is IPv6's, by a dual-stack system",
+      listen: "[::1]:0",
+      host: "[::]",
+      networks: ["::/0"],
+    },
+    { why: "another text of ::1", listen: "[::1]:0", host: "[0::1]", networks: ["::1/128"] },
+    {
+      why: "of a wildcard listener",
+      listen: "[::]:0",
+      host: "[::ffff:127.0.0.3]",
+      networks: ["127.0.0.0/8"],
+    },
+  ])("$why: $host at $listen is refused", async ({ listen, host, networks }) => {
+    const { port, spansOf } = await start({ listen, allow_networks: networks });
+    const socket = connectPlain({ port: port.outbound, host: listen.startsWith("[") ? "::1" : "127.0.0.1" });
+    socket.write(`GET http://${host}:${port.outbound}/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    expect(await text(socket)).toContain("the target is this proxy itself");
+    expect(await spansOf(1)).toHaveLength(1);
+  });
+});
+
+describe("a peer", () => {
+  it("can't answer the next request before it is sent, in a TLS record of its own (CWE-444)", async () => {
+    const server = await startPeer((index, socket) => {
+      if (index > 0) return void socket.write(OK_RESPONSE);
+      socket.write("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none");
+      socket.write("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison");
+    });
+    const port = await startGatheringRelay(server.port);
+    const sidecar = await start();
+    const head = (path: string) => `GET https://target.example:${port}/${path} HTTP/1.1\r\nHost: x\r\n`;
+    // Pipelined, so that the second one waits when the first answer ends.
+    const request = `${head("1")}\r\n${head("2")}Connection: close\r\n\r\n`;
+    expect(await exchangeRaw(sidecar.port.outbound, request)).toMatch(
+      /\r\n\r\noneHTTP\/1\.1 200 OK\r\n[^]*ok$/,
+    );
+  });
+
+  it.each([
+    { why: "an address twice", name: (port: number) => `http://twice.example:${port}` },
+    { why: "two SRV records of one address", name: () => "matrix-federation://target.example" },
+  ])("whose name shows $why has one connection, not one a look-up", async ({ name }) => {
+    const upstream = await startPeer((_index, socket) => void socket.write(OK_RESPONSE));
+    const plain = await recordingUpstream();
+    onTestFinished(() => plain.stop());
+    const sidecar = await start({}, { admin: { listen: "127.0.0.1:0" } });
+    sidecar.dns.setZone({
+      "twice.example": { A: ["127.0.0.1", "127.0.0.1"], ttl: 1 },
+      "_matrix-fed._tcp.target.example": {
+        SRV: [
+          [1, 1, upstream.port, "twice.example"],
+          [2, 1, upstream.port, "twice.example"],
+        ],
+      },
+      "target.example": {},
+    });
+    const request = `GET ${name(plain.port)}/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`;
+    for (let count = 0; count < 4; count++) {
+      await exchangeRaw(sidecar.port.outbound, request);
+      sidecar.advance(11_000); // Past the shortest time that an address is kept.
+    }
+    const metrics = await (await fetch(`http://127.0.0.1:${sidecar.port.admin}/metrics`)).text();
+    expect(/^fedtrace_upstream_connections \d+$/m.exec(metrics)?.[0]).toBe("fedtrace_upstream_connections 1");
+  });
+});
+
+/** Hands on what a server sends in one piece a round, as a network may that delays and joins segments. */
+async function startGatheringRelay(to: number): Promise<number> {
+  const relay = createServer((near) => {
+    const far = connectPlain({ port: to, host: "127.0.0.1" });
+    const held: Buffer[] = [];
+    far.on("data", (bytes: Buffer) => {
+      if (held.push(bytes) === 1) setTimeout(() => near.write(Buffer.concat(held.splice(0))), 50);
+    });
+    for (const socket of [near, far]) {
+      socket.on("error", () => undefined).on("close", () => [near, far].map((end) => end.destroy()));
+    }
+    near.pipe(far);
+  });
+  onTestFinished(() => void relay.close());
+  relay.listen(0, "127.0.0.1");
+  await once(relay, "listening");
+  return (relay.address() as AddressInfo).port;
+}
+
+describe("a request inside a tunnel", () => {
+  it("of HTTP/1.0, without Host, does not leave as one of HTTP/1.1 without Host (RFC 9112 section 3.2)", async () => {
+    let received = "";
+    const server = await startPeer((_index, socket, bytes) => {
+      received += bytes;
+      socket.write(OK_RESPONSE);
+    });
+    const sidecar = await start(intercepting());
+    const tunnel = await openTunnel(sidecar, `target.example:${server.port}`);
+    tunnel.write("GET /x HTTP/1.0\r\n\r\n");
+    expect(await text(tunnel)).toContain("200 OK");
+    expect(received).toBe(`GET /x HTTP/1.1\r\nhost: target.example:${server.port}\r\n\r\n`);
+  });
+});
+
+describe("a client without the secret", () => {
+  const put = (name: string) =>
+    `PUT http://${name}/_matrix/federation/v1/send/1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`;
+
+  it("is kept in no book: neither the names it writes, nor what it says of transactions", async () => {
+    const sidecar = await start({ shared_secret: "s3cret" }, { whitelist: [".*\\.example"] });
+    for (const name of ["target.example", "x".repeat(60_000)]) {
+      expect(await exchangeRaw(sidecar.port.outbound, put(name))).toContain("407 ");
+    }
+    expect(sidecar.sidecar.peers.peers().map(({ name }) => name)).toEqual([""]);
+    expect((await sidecar.spansOf(2)).map(({ attributes }) => attributes["fedtrace.whitelisted"])).toEqual([
+      false,
+      false,
+    ]);
+  });
+
+  it("and one with it can't fill the book of peers with 60 kB a name", async () => {
+    const sidecar = await start();
+    expect(await exchangeRaw(sidecar.port.outbound, put("x".repeat(60_000)))).toContain("400 ");
+    expect(sidecar.sidecar.peers.peers().map(({ name }) => name)).toEqual([""]);
+  });
+});
