@@ -43,6 +43,7 @@ export interface Leaf {
   readonly certificatePem: string;
   /** PKCS #8; the same for every leaf of an authority. */
   readonly privateKeyPem: string;
+  readonly notBeforeUnixMs: number;
   readonly notAfterUnixMs: number;
   /** From then on another one should be issued. */
   readonly renewAtUnixMs: number;
@@ -157,6 +158,7 @@ function createAuthority(links: readonly Link[], { write, privateKeyPem, clock }
           name: name.value.text,
           certificatePem: leafPem + abovePem,
           privateKeyPem,
+          notBeforeUnixMs: dates.notBeforeUnixMs,
           notAfterUnixMs: dates.notAfterUnixMs,
           renewAtUnixMs: isLast ? dates.notAfterUnixMs : dates.notAfterUnixMs - RENEW_BEFORE_MS,
         },

@@ -16,6 +16,7 @@ import { parseLeafName } from "./leaf-name.ts";
 /** What is kept for a name. */
 export interface KeptLeaf {
   readonly context: SecureContext;
+  readonly notBeforeUnixMs: number;
   readonly renewAtUnixMs: number;
 }
 
@@ -72,10 +73,10 @@ export async function createLeafCache(authority: Authority, options: LeafCacheOp
   async function issue(name: string): ReturnType<LeafCache["contextOf"]> {
     const leaf = await authority.issueLeaf(name);
     if ("refused" in leaf) return leaf;
-    const { certificatePem: cert, privateKeyPem: key, renewAtUnixMs } = leaf.value;
+    const { certificatePem: cert, privateKeyPem: key, notBeforeUnixMs, renewAtUnixMs } = leaf.value;
     // Without `ca`, the first context would load the system's roots, which is 8 ms on Node 22; nobody is asked for a certificate.
     const context = createSecureContext({ ...tls, ca: [], cert, key });
-    store.set(name, { context, renewAtUnixMs });
+    store.set(name, { context, notBeforeUnixMs, renewAtUnixMs });
     return { value: context };
   }
 
@@ -88,7 +89,9 @@ export async function createLeafCache(authority: Authority, options: LeafCacheOp
       }
       const name = parsed.value.text;
       const kept = store.get(name);
-      if (kept !== undefined && clock.unixMs() < kept.renewAtUnixMs) {
+      const nowMs = clock.unixMs();
+      // Of a clock that was ahead, and was set back, there are some that nobody takes yet.
+      if (kept !== undefined && nowMs >= kept.notBeforeUnixMs && nowMs < kept.renewAtUnixMs) {
         hits++;
         return { value: kept.context };
       }

@@ -86,6 +86,17 @@ it("issues again when a day is left", async () => {
   expect(cache.counters()).toEqual({ issued: 2, hits: 2, joined: 0, refused: 0, size: 1 });
 });
 
+it("issues again when the clock is set back to before it", async () => {
+  const clock = fakeClock();
+  const { contextOf } = await cacheOf(await load("p256", clock), clock);
+  clock.advance(3_600_001);
+  const ahead = await contextOf("hs1.example");
+  clock.advance(-3_600_000); // Certificates are dated back by as much.
+  expect(await contextOf("hs1.example")).toBe(ahead);
+  clock.advance(-1000);
+  expect(await contextOf("hs1.example")).not.toBe(ahead);
+});
+
 describe("refuses", () => {
   it.each([
     { name: "", refused: "empty", why: "no name" },
