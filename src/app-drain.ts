@@ -3,7 +3,10 @@
 import type { Listener } from "./http1/listener.ts";
 
 /** Lets open exchanges end until `drainMs` have passed; then cuts what is left. */
-export async function drain(listeners: readonly Listener[], drainMs: number): Promise<void> {
+export async function drain(
+  listeners: readonly Pick<Listener, "drain" | "destroy">[],
+  drainMs: number,
+): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const isLate = new Promise<true>((resolve) => {
     timer = setTimeout(() => resolve(true), drainMs);

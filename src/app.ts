@@ -171,7 +171,13 @@ export async function startSidecar(config: Config, tools: SidecarTools): Promise
       interceptor?.drain();
     }
     await drain(
-      running.map(({ listener }) => listener),
+      running.map(({ listener, interceptor }) => ({
+        drain: () => listener.drain(),
+        destroy() {
+          interceptor?.cut();
+          listener.destroy();
+        },
+      })),
       drainMs,
     );
     fixed.upstreams.close();

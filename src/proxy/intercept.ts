@@ -57,6 +57,8 @@ export interface Interceptor extends Intercept {
   readonly size: number;
   /** Idle connections close, others with their open request. */
   drain(): void;
+  /** Ends what is left, as `ServerConnection.cut` has it: before the listener cuts the sockets below, of which nobody is told why. */
+  cut(): void;
 }
 
 export async function createInterceptor(options: InterceptOptions): Promise<Interceptor> {
@@ -154,6 +156,9 @@ export async function createInterceptor(options: InterceptOptions): Promise<Inte
       isDraining = true;
       for (const connection of connections) if (connection.isIdle) connection.close();
       for (const socket of handshakes) socket.destroy();
+    },
+    cut() {
+      for (const connection of connections) connection.cut();
     },
   };
 }

@@ -198,6 +198,22 @@ describe("a request inside a tunnel", () => {
   });
 });
 
+describe("the end of the drain", () => {
+  it("tells who waits inside a tunnel, as it tells all others", async () => {
+    let onAsked = (): void => undefined;
+    const asked = new Promise<void>((resolve) => (onAsked = resolve));
+    const server = await startPeer(() => onAsked()); // It never answers.
+    const sidecar = await start(intercepting(), { limits: { drain: "50ms" } });
+    const tunnel = await openTunnel(sidecar, `target.example:${server.port}`);
+    tunnel.write("GET /x HTTP/1.1\r\nHost: target.example\r\n\r\n");
+    const answer = text(tunnel);
+    await asked;
+    await sidecar.sidecar.stop();
+    expect(await answer).toContain("FEDTRACE_DRAINING");
+    expect(sidecar.spans.map(({ attributes }) => attributes["error.type"])).toEqual(["DRAINING"]);
+  });
+});
+
 describe("a client without the secret", () => {
   const put = (name: string) =>
     `PUT http://${name}/_matrix/federation/v1/send/1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`;
