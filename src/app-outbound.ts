@@ -169,7 +169,8 @@ export async function createTunnelInterceptor(
   }
   const authority = read.value;
   const warning = authority.warning();
-  if (warning !== undefined) log.warn("the authority of outbound.intercept is out of date", { warning });
+  if (warning !== undefined)
+    log.warn("the authority of outbound.intercept is out of date, or soon will be", { warning });
   const isListed = await createHostList(intercept.hosts);
   const leafs = await createLeafCache(authority, {
     store: createBoundedCache<KeptLeaf>(LEAFS_MAX),

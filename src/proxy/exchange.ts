@@ -61,7 +61,7 @@ export interface Intercept {
   /** Whether this tunnel is one to look into. */
   isMeant(target: Target): boolean;
   /** @param connection which asked for the tunnel, and was answered nothing yet; it is the taker's from now on */
-  take(connection: ServerConnection, target: Target, located: Location): void;
+  take(connection: ServerConnection, target: Target): void;
 }
 
 const NOBODY: Peer = { name: undefined, proof: "none" };

@@ -49,7 +49,7 @@ export class Tunnel implements Exchange, UpstreamTaker {
     }
     // Each request inside has a span; the tunnel itself leads nowhere.
     this.#isOver = true;
-    intercept.take(this.#connection, target, located);
+    intercept.take(this.#connection, target);
   }
 
   onUpstream(upstream: UpstreamConnection, retries: number): void {
