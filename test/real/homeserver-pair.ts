@@ -75,11 +75,16 @@ export async function federate(a: MatrixUser, b: MatrixUser, messages: number): 
   await findInPast(b, roomId, earlier);
   await exchangeMedia(a, b);
 
-  const roomOfB = await b.createRoom([a.id]);
-  await acceptInvite(a, roomOfB, b);
-  await untilJoined(b, roomOfB, a.id);
-  await timeMessage(a, b, roomOfB);
+  await timeMessage(a, b, await shareRoom(b, a));
   return { totalMs: performance.now() - startMs, aToBMs: median(aToB), bToAMs: median(bToA) };
+}
+
+/** A room of a's that b has joined, over federation. @returns its id */
+export async function shareRoom(a: MatrixUser, b: MatrixUser): Promise<string> {
+  const roomId = await a.createRoom([b.id]);
+  await acceptInvite(b, roomId, a);
+  await untilJoined(a, roomId, b.id);
+  return roomId;
 }
 
 async function sendEarlier(user: MatrixUser, roomId: string): Promise<readonly string[]> {
@@ -117,7 +122,7 @@ async function timeMessages(
 }
 
 /** @returns milliseconds from the send to the arrival in a sync that waits for it */
-async function timeMessage(from: MatrixUser, to: MatrixUser, roomId: string): Promise<number> {
+export async function timeMessage(from: MatrixUser, to: MatrixUser, roomId: string): Promise<number> {
   const body = randomBytes(8).toString("hex");
   const startMs = performance.now();
   const arrived = to.syncUntil(({ events }) =>
@@ -159,7 +164,8 @@ async function exchangeMedia(owner: MatrixUser, reader: MatrixUser): Promise<voi
   expect(downloaded.equals(medium)).toBe(true);
 }
 
-function median(numbers: readonly number[]): number {
+/** The upper one of two in the middle. */
+export function median(numbers: readonly number[]): number {
   const sorted = numbers.toSorted((one, other) => one - other);
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }

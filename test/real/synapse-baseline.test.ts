@@ -5,16 +5,10 @@
  * Their names are addresses with ports, which need no DNS; `federation_custom_ca_list` has them trust the test's authority.
  */
 
-import { beforeAll, expect, it, onTestFinished } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 import { freePorts } from "./free-ports.ts";
-import {
-  federate,
-  federationRequestsTo,
-  fixture,
-  INSTALL_TIMEOUT_MS,
-  TIMED_MESSAGES,
-} from "./homeserver-pair.ts";
-import { type Homeserver, startHomeserver } from "./synapse.ts";
+import { federate, federationRequestsTo, INSTALL_TIMEOUT_MS, TIMED_MESSAGES } from "./homeserver-pair.ts";
+import { startBare } from "./synapse-bare.ts";
 import { createUser } from "./synapse-client.ts";
 import { findSynapse, type SynapsePython } from "./synapse-python.ts";
 
@@ -26,7 +20,10 @@ beforeAll(async () => {
 it("federate: rooms, invites and messages both ways, the past, and media", async () => {
   const startMs = performance.now();
   const [port1 = 0, port2 = 0] = await freePorts(2);
-  const [hs1, hs2] = await Promise.all([startBare(port1, "hs1"), startBare(port2, "hs2")]);
+  const [hs1, hs2] = await Promise.all([
+    startBare(synapse.path, port1, "hs1"),
+    startBare(synapse.path, port2, "hs2"),
+  ]);
   const startedMs = performance.now() - startMs;
   const [anna, bert] = await Promise.all([createUser(hs1, "anna"), createUser(hs2, "bert")]);
 
@@ -44,19 +41,3 @@ it("federate: rooms, invites and messages both ways, the past, and media", async
   }
   console.log(`Synapse ${synapse.version}, no sidecars:`, { startedMs, ...timings });
 });
-
-/** Ends with the test. @param certificate the name of its files */
-async function startBare(port: number, certificate: "hs1" | "hs2"): Promise<Homeserver> {
-  const homeserver = await startHomeserver({
-    python: synapse.path,
-    serverName: `127.0.0.1:${port}`,
-    federationTls: {
-      port,
-      certificate: fixture(`${certificate}.pem`),
-      privateKey: fixture(`${certificate}.key`),
-    },
-    extra: { federation_custom_ca_list: [fixture("ca.pem")] },
-  });
-  onTestFinished(() => homeserver.stop());
-  return homeserver;
-}

@@ -9,13 +9,13 @@
  */
 
 import { expect, onTestFinished } from "vitest";
+import { type DnsServer, startDnsServer } from "../support/dns-server.ts";
 import { type ConfigDocument, type SpawnedSidecar, startSidecar } from "../support/sidecar.ts";
 import { freePorts } from "./free-ports.ts";
 import { federate, fixture, type ScenarioTimings } from "./homeserver-pair.ts";
 import { type Jaeger, startJaeger } from "./jaeger.ts";
 import { type Homeserver, startHomeserver } from "./synapse.ts";
 import { createUser } from "./synapse-client.ts";
-import { startTestDns, type TestDns } from "./test-dns.ts";
 import { startTlsRecorder, type TlsRecorder } from "./tls-recorder.ts";
 
 /**
@@ -25,7 +25,7 @@ import { startTlsRecorder, type TlsRecorder } from "./tls-recorder.ts";
  */
 export type WayOut = "direct" | "federation-proxy" | "connect";
 
-interface PairOptions {
+export interface PairOptions {
   readonly wayOut: WayOut;
   /** Of both sidecars, in their config's form. */
   readonly whitelist: readonly string[];
@@ -37,17 +37,28 @@ interface PairOptions {
   readonly isSynapseTraced: boolean;
 }
 
-export interface TracedServer {
+export interface SidecarredServer {
   readonly homeserver: Homeserver;
   readonly sidecar: SpawnedSidecar;
+}
+
+export interface TracedServer extends SidecarredServer {
   readonly recorder: TlsRecorder;
+}
+
+/** What the servers of a pair share. */
+interface Surroundings extends PairOptions {
+  readonly jaeger: Jaeger;
+  readonly agentPort: number;
+  /** For sidecars, which are told where to ask (`outbound.resolver`); Synapse itself can't be. */
+  readonly dns: DnsServer;
 }
 
 interface TracedPair {
   readonly a: TracedServer;
   readonly b: TracedServer;
   readonly jaeger: Jaeger;
-  readonly dns: TestDns;
+  readonly dns: DnsServer;
 }
 
 /** Matches both names of a pair, whatever its way out; for whitelists. */
@@ -70,7 +81,8 @@ export const ASKED_OF_A = [
 
 const SECRET = "between-synapse-and-its-sidecar";
 
-async function startPair(options: PairOptions): Promise<TracedPair> {
+/** Jaeger and DNS; both end with the test. */
+export async function startSurroundings(options: PairOptions): Promise<Surroundings> {
   let agentPort = 0;
   const jaeger = await startJaeger(options.jaegerProgram, ([compact = 0]) => {
     agentPort = compact;
@@ -79,11 +91,15 @@ async function startPair(options: PairOptions): Promise<TracedPair> {
     return { jaeger: { protocols: { thrift_compact: endpoint } } };
   });
   onTestFinished(() => jaeger.stop());
-  const dns = await startTestDns();
+  const dns = await startDnsServer({ "hs1.test": { A: ["127.0.0.1"] }, "hs2.test": { A: ["127.0.0.1"] } });
   onTestFinished(() => dns.stop());
-  const shared = { ...options, jaeger, agentPort, dns };
-  const [a, b] = await Promise.all([startServer("hs1", shared), startServer("hs2", shared)]);
-  return { a, b, jaeger, dns };
+  return { ...options, jaeger, agentPort, dns };
+}
+
+async function startPair(options: PairOptions): Promise<TracedPair> {
+  const surroundings = await startSurroundings(options);
+  const [a, b] = await Promise.all([startRecorded("hs1", surroundings), startRecorded("hs2", surroundings)]);
+  return { a, b, jaeger: surroundings.jaeger, dns: surroundings.dns };
 }
 
 /**
@@ -106,40 +122,57 @@ export async function runPair(
   return { ...pair, timings };
 }
 
-interface Shared extends PairOptions {
-  readonly jaeger: Jaeger;
-  readonly agentPort: number;
-  readonly dns: TestDns;
-}
+type Label = "hs1" | "hs2";
 
-async function startServer(label: "hs1" | "hs2", shared: Shared): Promise<TracedServer> {
-  const files = { certificate: fixture(`${label}.pem`), privateKey: fixture(`${label}.key`) };
-  const recorder = await startTlsRecorder({ ...files, ca: fixture("ca.pem") });
+async function startRecorded(label: Label, surroundings: Surroundings): Promise<TracedServer> {
+  const recorder = await startTlsRecorder({
+    certificate: fixture(`${label}.pem`),
+    privateKey: fixture(`${label}.key`),
+    ca: fixture("ca.pem"),
+  });
   onTestFinished(() => recorder.stop());
   // Nobody tells Synapse where a name is, so on its own it needs one that is an address.
-  const serverName = `${shared.wayOut === "direct" ? "127.0.0.1" : `${label}.test`}:${recorder.port}`;
+  const serverName = `${surroundings.wayOut === "direct" ? "127.0.0.1" : `${label}.test`}:${recorder.port}`;
+  const server = await startBehindSidecar(label, { serverName, inboundPort: 0 }, surroundings);
+  recorder.forwardTo(server.sidecar.port.inbound, `${label}.test`);
+  return { ...server, recorder };
+}
+
+interface Place {
+  readonly serverName: string;
+  /** Of the sidecar, for peers; 0: any. */
+  readonly inboundPort: number;
+}
+
+/** Both end with the test. @param label of its certificate */
+export async function startBehindSidecar(
+  label: Label,
+  { serverName, inboundPort }: Place,
+  surroundings: Surroundings,
+): Promise<SidecarredServer> {
   const [outboundPort = 0] = await freePorts(1); // Synapse has to know it before the sidecar listens.
   const homeserver = await startHomeserver({
-    python: shared.python,
+    python: surroundings.python,
     serverName,
     // As open as can be: what must not cross is the sidecar's to hold back.
-    ...(shared.isSynapseTraced ? { tracing: { agentPort: shared.agentPort, whitelist: [".*"] } } : {}),
-    extra: synapseWayOut(shared.wayOut, outboundPort),
+    ...(surroundings.isSynapseTraced
+      ? { tracing: { agentPort: surroundings.agentPort, whitelist: [".*"] } }
+      : {}),
+    extra: synapseWayOut(surroundings.wayOut, outboundPort),
   });
   onTestFinished(() => homeserver.stop());
   const sidecar = await startSidecar({
     server_name: serverName,
     inbound: {
-      listen: "127.0.0.1:0",
+      listen: `127.0.0.1:${inboundPort}`,
       upstream: `http://127.0.0.1:${homeserver.port}`,
-      tls: { certificate: files.certificate, private_key: files.privateKey },
+      tls: { certificate: fixture(`${label}.pem`), private_key: fixture(`${label}.key`) },
     },
-    ...sidecarWayOut(shared, outboundPort),
-    whitelist: shared.whitelist,
-    export: [{ otlp: { url: shared.jaeger.otlpUrl } }],
+    ...sidecarWayOut(surroundings, outboundPort),
+    whitelist: surroundings.whitelist,
+    export: [{ otlp: { url: surroundings.jaeger.otlpUrl } }],
   });
-  recorder.forwardTo(sidecar.port.inbound, `${label}.test`);
-  return { homeserver, sidecar, recorder };
+  return { homeserver, sidecar };
 }
 
 function synapseWayOut(wayOut: WayOut, outboundPort: number): Readonly<Record<string, unknown>> {
@@ -160,13 +193,13 @@ function synapseWayOut(wayOut: WayOut, outboundPort: number): Readonly<Record<st
   }
 }
 
-function sidecarWayOut({ wayOut, dns }: Shared, port: number): ConfigDocument {
+function sidecarWayOut({ wayOut, dns }: Surroundings, port: number): ConfigDocument {
   if (wayOut === "direct") return {};
   const outbound = {
     listen: `127.0.0.1:${port}`,
     ca_file: fixture("ca.pem"),
     allow_networks: ["127.0.0.0/8"],
-    resolver: `127.0.0.1:${dns.port}`,
+    resolver: `${dns.resolver.host}:${dns.resolver.port}`,
   };
   const authority = {
     ca_certificate: fixture("intercept-ca.pem"),
