@@ -37,8 +37,8 @@ export function formatRequest(head: RequestHead, target: string, cuts: Cuts, add
 /** The cuts with the Host line among them, ascending. */
 export function withHostCut({ marks }: RequestHead, cuts: Cuts): Cuts {
   for (let index = 0; index < marks.length; index += MARK_SIZE) {
+    if (marks[index] !== FIELD.HOST) continue;
     const start = marks[index + 1] ?? 0;
-    if (marks[index] !== FIELD.HOST || cuts.includes(start)) continue;
     return withNominated(cuts, new Map([[start, marks[index + 3] ?? start]]));
   }
   return cuts;

@@ -123,6 +123,25 @@ describe("forms of a request", () => {
     });
   });
 
+  /** What Synapse's client makes of a name without a port: `Host: name:80`, after the line that goes. */
+  it.each([
+    { why: "right after a line that goes", lines: ["Connection: close", "Host: target.example:80", "A: b"] },
+    { why: "right before one", lines: ["A: b", "Host: target.example:80", "Connection: close"] },
+    { why: "between two", lines: ["Keep-Alive: a", "Host: target.example:80", "Connection: close", "A: b"] },
+  ])("Matrix: a Host $why gives way to what discovery says, and is the only one", async ({ lines }) => {
+    const peer = await startPeer();
+    const sidecar = await start({ more: { whitelist: [] } });
+    const target = `matrix-federation://target.example:${peer.port}/_matrix/key/v2/server`;
+    await exchangeRaw(sidecar.port.outbound, `GET ${target} HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n`);
+    expect(peer.received[0]?.split("\r\n")).toEqual([
+      "GET /_matrix/key/v2/server HTTP/1.1",
+      "A: b",
+      `host: target.example:${peer.port}`,
+      "",
+      "",
+    ]);
+  });
+
   it("to a server that is not whitelisted leave without a context", async () => {
     const peer = await startPeer();
     const sidecar = await start({ more: { whitelist: [] } });
