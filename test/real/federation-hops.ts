@@ -26,6 +26,8 @@ export interface Hop {
   readonly operation: string;
   /** Of the sidecar's span. */
   readonly tags: Readonly<Record<string, unknown>>;
+  /** Of the sidecar's span: their attributes, and the name as `event`. */
+  readonly events: readonly Readonly<Record<string, unknown>>[];
   /** Whether the sidecar's span names no other, known to Jaeger or not. */
   readonly isRoot: boolean;
   /**
@@ -109,6 +111,7 @@ function hopsIn(
     return {
       operation: span.operationName,
       tags: tagsOf(span),
+      events: span.logs.map(({ fields }) => valuesOf(fields)),
       isRoot: span.references.length === 0,
       spans: lineFrom(handled ?? span).map(describe),
     };
@@ -116,6 +119,10 @@ function hopsIn(
 }
 
 function tagsOf({ tags }: JaegerSpan): Readonly<Record<string, unknown>> {
+  return valuesOf(tags);
+}
+
+function valuesOf(tags: JaegerSpan["tags"]): Readonly<Record<string, unknown>> {
   return Object.fromEntries(tags.map(({ key, value }) => [key, value]));
 }
 

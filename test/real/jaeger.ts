@@ -27,6 +27,8 @@ export interface JaegerSpan {
     readonly spanID: string;
   }[];
   readonly tags: readonly JaegerTag[];
+  /** Events, the name of each in the field `event`. */
+  readonly logs: readonly { readonly fields: readonly JaegerTag[] }[];
   /** Key into the trace's `processes`. */
   readonly processID: string;
 }

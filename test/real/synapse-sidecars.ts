@@ -11,6 +11,7 @@
 import { expect, onTestFinished } from "vitest";
 import { type DnsServer, startDnsServer } from "../support/dns-server.ts";
 import { type ConfigDocument, type SpawnedSidecar, startSidecar } from "../support/sidecar.ts";
+import { delegate, type Delegation } from "./delegated-names.ts";
 import { freePorts } from "./free-ports.ts";
 import { federate, fixture, type ScenarioTimings } from "./homeserver-pair.ts";
 import { type Jaeger, startJaeger } from "./jaeger.ts";
@@ -35,6 +36,8 @@ export interface PairOptions {
   readonly jaegerProgram: string;
   /** Whether Synapse makes spans of its own; it takes three times as long then. */
   readonly isSynapseTraced: boolean;
+  /** By default "port": the name has it, and DNS the address. */
+  readonly naming?: "port" | Delegation;
 }
 
 export interface SidecarredServer {
@@ -98,7 +101,13 @@ export async function startSurroundings(options: PairOptions): Promise<Surroundi
 
 async function startPair(options: PairOptions): Promise<TracedPair> {
   const surroundings = await startSurroundings(options);
-  const [a, b] = await Promise.all([startRecorded("hs1", surroundings), startRecorded("hs2", surroundings)]);
+  const [hs1, hs2] = await Promise.all([startRecorder("hs1"), startRecorder("hs2")]);
+  const { naming = "port", dns } = surroundings;
+  if (naming !== "port") await delegate(naming, { hs1: hs1.port, hs2: hs2.port }, dns);
+  const [a, b] = await Promise.all([
+    startRecorded("hs1", hs1, surroundings),
+    startRecorded("hs2", hs2, surroundings),
+  ]);
   return { a, b, jaeger: surroundings.jaeger, dns: surroundings.dns };
 }
 
@@ -124,15 +133,26 @@ export async function runPair(
 
 type Label = "hs1" | "hs2";
 
-async function startRecorded(label: Label, surroundings: Surroundings): Promise<TracedServer> {
+/** Each is what its server's name leads to. */
+async function startRecorder(label: Label): Promise<TlsRecorder> {
   const recorder = await startTlsRecorder({
     certificate: fixture(`${label}.pem`),
     privateKey: fixture(`${label}.key`),
     ca: fixture("ca.pem"),
   });
   onTestFinished(() => recorder.stop());
+  return recorder;
+}
+
+async function startRecorded(
+  label: Label,
+  recorder: TlsRecorder,
+  surroundings: Surroundings,
+): Promise<TracedServer> {
+  const { naming = "port", wayOut } = surroundings;
   // Nobody tells Synapse where a name is, so on its own it needs one that is an address.
-  const serverName = `${surroundings.wayOut === "direct" ? "127.0.0.1" : `${label}.test`}:${recorder.port}`;
+  const host = wayOut === "direct" ? "127.0.0.1" : `${label}.test`;
+  const serverName = naming === "port" ? `${host}:${recorder.port}` : host;
   const server = await startBehindSidecar(label, { serverName, inboundPort: 0 }, surroundings);
   recorder.forwardTo(server.sidecar.port.inbound, `${label}.test`);
   return { ...server, recorder };

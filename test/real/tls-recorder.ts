@@ -17,6 +17,8 @@ export interface TlsRecorder {
   requestHeads(): readonly string[];
   /** The same of the answers, status lines first. */
   responseHeads(): readonly string[];
+  /** Names that clients asked a certificate for (SNI), each once; "" for those that named none. */
+  serverNames(): readonly string[];
   stop(): void;
 }
 
@@ -32,6 +34,7 @@ export async function startTlsRecorder(files: RecorderFiles): Promise<TlsRecorde
   const sockets = new Set<TLSSocket>();
   const requests: { text: string }[] = [];
   const responses: { text: string }[] = [];
+  const serverNames = new Set<string>();
   let upstream: { readonly port: number; readonly name: string } | undefined;
 
   function record(from: TLSSocket, to: TLSSocket, log: { text: string }[]): void {
@@ -51,6 +54,9 @@ export async function startTlsRecorder(files: RecorderFiles): Promise<TlsRecorde
   const server = createServer(
     { cert: readFileSync(files.certificate), key: readFileSync(files.privateKey) },
     (client) => {
+      // The types of Node leave it out of the socket that a server gets; false where there was none.
+      const { servername } = client as TLSSocket & { readonly servername: string | false };
+      serverNames.add(servername === false ? "" : servername);
       if (upstream === undefined) return void client.destroy();
       const { port, name } = upstream;
       const onward = connect({ host: "127.0.0.1", port, servername: name, ca });
@@ -66,6 +72,7 @@ export async function startTlsRecorder(files: RecorderFiles): Promise<TlsRecorde
     },
     requestHeads: () => requests.flatMap(({ text }) => headsIn(text)),
     responseHeads: () => responses.flatMap(({ text }) => headsIn(text)),
+    serverNames: () => [...serverNames],
     stop() {
       server.close();
       for (const socket of sockets) socket.destroy();
