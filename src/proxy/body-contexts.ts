@@ -2,9 +2,10 @@
  * Notices trace contexts inside the bodies of Matrix transactions, while these stream by.
  *
  * Synapse puts one into to-device messages and device list updates, as `content["org.matrix.opentracing_context"]`, a JSON
- * text inside the JSON (synapse/logging/opentracing.py, `get_active_span_text_map`), and sends it to servers that its own
- * whitelist does not name as well. The body is what X-Matrix signs (https://spec.matrix.org/v1.16/server-server-api/#request-authentication),
- * so a sidecar can't take it out: it counts it, and an operator is told once a peer.
+ * text inside the JSON (synapse/logging/opentracing.py, `get_active_span_text_map`), and empties it again for the servers that
+ * its own whitelist names, of all (synapse/federation/sender/transaction_manager.py): strangers get it. The body is what
+ * X-Matrix signs (https://spec.matrix.org/v1.16/server-server-api/#request-authentication), so a sidecar can't take it out: it
+ * counts it, and an operator is told once a peer.
  * Not here: parsing. What stands behind the key is looked at only as far as telling "nothing" from something; a key written
  * with JSON's escapes is not found.
  */

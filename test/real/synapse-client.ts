@@ -16,16 +16,27 @@ export interface RoomEvent {
   readonly content: Readonly<Record<string, unknown>>;
 }
 
+/** Of no room: from a user to one device of another. */
+interface ToDeviceEvent {
+  readonly type: string;
+  readonly sender: string;
+  readonly content: Readonly<Record<string, unknown>>;
+}
+
 /** What syncs have brought so far. */
 interface Seen {
   /** Of the timelines of all joined rooms, by id. */
   readonly events: ReadonlyMap<string, RoomEvent>;
   /** Rooms that the user was invited to. */
   readonly invites: ReadonlySet<string>;
+  /** In the order they came. */
+  readonly toDevice: readonly ToDeviceEvent[];
 }
 
 export interface MatrixUser {
   readonly id: string;
+  /** Of the login that this is. */
+  readonly deviceId: string;
   readonly serverName: string;
   /** A private room of this user, each of `invited` invited to it. @returns its id */
   createRoom(invited: readonly string[]): Promise<string>;
@@ -35,6 +46,7 @@ export interface MatrixUser {
   joinedMembers(roomId: string): Promise<readonly string[]>;
   /** A text message. @returns the event's id */
   send(roomId: string, body: string): Promise<string>;
+  sendToDevice(to: Pick<MatrixUser, "id" | "deviceId">, event: Omit<ToDeviceEvent, "sender">): Promise<void>;
   /** Syncs until `look` finds what it looks for in all that was seen; rejects after SYNC_DEADLINE_MS. */
   syncUntil<T>(look: (seen: Seen) => T | undefined): Promise<T>;
   /** One page of the room's past. @param from where the page before ended */
@@ -53,6 +65,7 @@ interface MessagesPage {
 
 interface SyncResponse {
   readonly next_batch: string;
+  readonly to_device?: { readonly events: readonly ToDeviceEvent[] };
   readonly rooms?: {
     readonly join?: Readonly<
       Record<string, { readonly timeline: { readonly events: readonly RoomEvent[] } }>
@@ -80,25 +93,28 @@ export async function createUser(homeserver: Homeserver, localpart: string): Pro
     .digest("hex");
   const account = { nonce, username: localpart, password: PASSWORD, admin: false, mac, inhibit_login: true };
   await anonymous.json("POST", register, account);
-  const login = await anonymous.json<{ user_id: string; access_token: string }>(
-    "POST",
-    "/_matrix/client/v3/login",
-    {
-      type: "m.login.password",
-      identifier: { type: "m.id.user", user: localpart },
-      password: PASSWORD,
-    },
-  );
-  return userOf(homeserver, login.user_id, login.access_token);
+  const login = await anonymous.json<Login>("POST", "/_matrix/client/v3/login", {
+    type: "m.login.password",
+    identifier: { type: "m.id.user", user: localpart },
+    password: PASSWORD,
+  });
+  return userOf(homeserver, login);
 }
 
-function userOf(homeserver: Homeserver, id: string, accessToken: string): MatrixUser {
-  const { json, bytes } = requester(homeserver, accessToken);
+interface Login {
+  readonly user_id: string;
+  readonly device_id: string;
+  readonly access_token: string;
+}
+
+function userOf(homeserver: Homeserver, login: Login): MatrixUser {
+  const { json, bytes } = requester(homeserver, login.access_token);
   const roomPath = (roomId: string, rest: string): string =>
     `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/${rest}`;
   let transactions = 0;
   return {
-    id,
+    id: login.user_id,
+    deviceId: login.device_id,
     serverName: homeserver.name,
     async createRoom(invited) {
       const room = { preset: "private_chat", invite: invited };
@@ -124,6 +140,11 @@ function userOf(homeserver: Homeserver, id: string, accessToken: string): Matrix
       const path = roomPath(roomId, `send/m.room.message/t${transactions}`);
       return (await json<{ event_id: string }>("PUT", path, { msgtype: "m.text", body })).event_id;
     },
+    async sendToDevice(to, { type, content }) {
+      transactions += 1;
+      const path = `/_matrix/client/v3/sendToDevice/${encodeURIComponent(type)}/t${transactions}`;
+      await json("PUT", path, { messages: { [to.id]: { [to.deviceId]: content } } });
+    },
     syncUntil: syncer(json),
     async messagesBefore(roomId, from) {
       const query = new URLSearchParams({ dir: "b", limit: "100", ...(from === undefined ? {} : { from }) });
@@ -147,6 +168,7 @@ function userOf(homeserver: Homeserver, id: string, accessToken: string): Matrix
 function syncer(json: Requester["json"]): MatrixUser["syncUntil"] {
   const events = new Map<string, RoomEvent>();
   const invites = new Set<string>();
+  const toDevice: ToDeviceEvent[] = [];
   const filter = JSON.stringify({ room: { timeline: { limit: 100 } } });
   let since: string | undefined;
 
@@ -158,13 +180,14 @@ function syncer(json: Requester["json"]): MatrixUser["syncUntil"] {
     for (const { timeline } of Object.values(answer.rooms?.join ?? {})) {
       for (const event of timeline.events) events.set(event.event_id, event);
     }
+    toDevice.push(...(answer.to_device?.events ?? []));
     for (const roomId of Object.keys(answer.rooms?.invite ?? {})) invites.add(roomId);
   }
 
   return async (look) => {
     const untilMs = performance.now() + SYNC_DEADLINE_MS;
     for (;;) {
-      const found = look({ events, invites });
+      const found = look({ events, invites, toDevice });
       if (found !== undefined) return found;
       if (performance.now() > untilMs) {
         throw new Error(

@@ -10,7 +10,7 @@
 
 import { expect, onTestFinished } from "vitest";
 import { type DnsServer, startDnsServer } from "../support/dns-server.ts";
-import { type ConfigDocument, type SpawnedSidecar, startSidecar } from "../support/sidecar.ts";
+import { ADMIN, type ConfigDocument, type SpawnedSidecar, startSidecar } from "../support/sidecar.ts";
 import { delegate, type Delegation } from "./delegated-names.ts";
 import { freePorts } from "./free-ports.ts";
 import { federate, fixture, type ScenarioTimings } from "./homeserver-pair.ts";
@@ -36,6 +36,8 @@ export interface PairOptions {
   readonly jaegerProgram: string;
   /** Whether Synapse makes spans of its own; it takes three times as long then. */
   readonly isSynapseTraced: boolean;
+  /** Its own whitelist where it does; by default all, so that what must not cross is the sidecar's to hold back. */
+  readonly synapseWhitelist?: Readonly<Record<Label, readonly string[]>>;
   /** By default "port": the name has it, and DNS the address. */
   readonly naming?: "port" | Delegation;
 }
@@ -82,6 +84,7 @@ export const ASKED_OF_A = [
   "GET /_matrix/federation/v1/media/download/{mediaId}",
 ];
 
+const OPEN = { hs1: [".*"], hs2: [".*"] } as const;
 const SECRET = "between-synapse-and-its-sidecar";
 
 /** Jaeger and DNS; both end with the test. */
@@ -99,7 +102,8 @@ export async function startSurroundings(options: PairOptions): Promise<Surroundi
   return { ...options, jaeger, agentPort, dns };
 }
 
-async function startPair(options: PairOptions): Promise<TracedPair> {
+/** All of it ends with the test. */
+export async function startPair(options: PairOptions): Promise<TracedPair> {
   const surroundings = await startSurroundings(options);
   const [hs1, hs2] = await Promise.all([startRecorder("hs1"), startRecorder("hs2")]);
   const { naming = "port", dns } = surroundings;
@@ -170,14 +174,12 @@ export async function startBehindSidecar(
   { serverName, inboundPort }: Place,
   surroundings: Surroundings,
 ): Promise<SidecarredServer> {
+  const { isSynapseTraced, agentPort, synapseWhitelist = OPEN } = surroundings;
   const [outboundPort = 0] = await freePorts(1); // Synapse has to know it before the sidecar listens.
   const homeserver = await startHomeserver({
     python: surroundings.python,
     serverName,
-    // As open as can be: what must not cross is the sidecar's to hold back.
-    ...(surroundings.isSynapseTraced
-      ? { tracing: { agentPort: surroundings.agentPort, whitelist: [".*"] } }
-      : {}),
+    ...(isSynapseTraced ? { tracing: { agentPort, whitelist: synapseWhitelist[label] } } : {}),
     extra: synapseWayOut(surroundings.wayOut, outboundPort),
   });
   onTestFinished(() => homeserver.stop());
@@ -191,6 +193,7 @@ export async function startBehindSidecar(
     ...sidecarWayOut(surroundings, outboundPort),
     whitelist: surroundings.whitelist,
     export: [{ otlp: { url: surroundings.jaeger.otlpUrl } }],
+    admin: ADMIN,
   });
   return { homeserver, sidecar };
 }

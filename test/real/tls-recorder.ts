@@ -17,6 +17,8 @@ export interface TlsRecorder {
   requestHeads(): readonly string[];
   /** The same of the answers, status lines first. */
   responseHeads(): readonly string[];
+  /** Everything that clients sent, bodies too; latin1. */
+  requestText(): string;
   /** Names that clients asked a certificate for (SNI), each once; "" for those that named none. */
   serverNames(): readonly string[];
   stop(): void;
@@ -72,6 +74,7 @@ export async function startTlsRecorder(files: RecorderFiles): Promise<TlsRecorde
     },
     requestHeads: () => requests.flatMap(({ text }) => headsIn(text)),
     responseHeads: () => responses.flatMap(({ text }) => headsIn(text)),
+    requestText: () => requests.map(({ text }) => text).join(""),
     serverNames: () => [...serverNames],
     stop() {
       server.close();
