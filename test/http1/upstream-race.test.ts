@@ -103,7 +103,7 @@ describe("the next address is tried", () => {
 
   it("in the order given but for those that failed before, until their back-off is over", async () => {
     const { pool, addresses, pass, good } = await startRace("gg");
-    const place = { key: "target", addresses: [NOBODY, ...addresses] };
+    const place = { key: "target", addresses: [{ ...NOBODY, key: "nobody" }, ...addresses] };
     const first = take(pool, place);
     const kept = await first.connections.next(); // Keeps the group.
     expect([kept.address.key, first.retries]).toEqual(["0", 1]);

@@ -106,7 +106,13 @@ const anyDraft: fc.Arbitrary<SpanDraft> = fc
     const isRetry = client !== undefined && facts.resendCount > 0;
     const links = isRetry ? [{ context: CONTEXT, attributes: { "fedtrace.link": "resend" } }] : [];
     const events = isRetry
-      ? [{ name: "fedtrace.connect", unixMs: startUnixMs, attributes: { "fedtrace.duration_ms": tookMs } }]
+      ? [
+          {
+            name: "fedtrace.connect",
+            unixMs: startUnixMs,
+            attributes: { "fedtrace.duration_ms": Math.abs(tookMs) },
+          },
+        ]
       : [];
     return {
       name: `${facts.method} ${server?.route ?? ""}`,
