@@ -261,7 +261,7 @@ export const outbound = section(
     }),
     resolver: optional(addressEndpoint(), {
       reload: "restart",
-      doc: "A DNS server to ask for targets and for Matrix's SRV records. Then the system's hosts file counts for nothing here.",
+      doc: "A DNS server to ask for targets and for Matrix's SRV records. Then the system's hosts file counts for nothing here. The system's own resolver answers four names at a time (libuv's threads), so a server with many peers does better with this.",
       byDefault: "the system's",
       example: "127.0.0.1:53",
     }),

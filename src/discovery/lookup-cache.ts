@@ -3,7 +3,8 @@
  * request. Askers of the same key share one look-up; look-ups under way are bounded, and so is what is kept.
  *
  * A value that is asked for late in its life is looked up again behind the asker's back, so that what is in use never
- * runs out. A failure never replaces an answer that is still good (RFC 8767 goes further, and serves it after its end).
+ * runs out. A failure never replaces an answer that is still good; where too many look-ups are under way, one that has ended lately
+ * is given as well (RFC 8767).
  * Not here: what is looked up, and for how long it is good (the `load` says so); timers: nothing happens unasked.
  */
 
@@ -61,6 +62,9 @@ export interface LookupCache<S, V> {
 /** As Synapse refreshes a .well-known; leaves 2 s of the shortest ttl (10 s) for the look-up. */
 const REFRESH_AT = 0.8;
 
+/** How long after its end an answer may still be given when too many look-ups are under way (RFC 8767 allows a day to three). */
+const STALE_MS = 600_000;
+
 interface Entry<V> extends Kept<V> {
   readonly refreshAtMs: number;
   /** Look-ups in a row that failed; the value may be an older, good one. */
@@ -105,7 +109,7 @@ export function createLookupCache<S, V>(options: LookupCacheOptions<S, V>): Look
     const limit = known === undefined || isWaiting ? inFlightMax : inFlightMax / 2;
     if (inFlight.size >= limit) {
       refused++;
-      return known ?? { value: options.busy, untilMs: nowMs };
+      return known ?? { value: staleValue(entry, nowMs) ?? options.busy, untilMs: nowMs };
     }
     if (known !== undefined) refreshes++;
     const started = start(key, subject);
@@ -124,6 +128,11 @@ export function createLookupCache<S, V>(options: LookupCacheOptions<S, V>): Look
       size: entries.counters().size,
     }),
   };
+}
+
+/** What is over for a while yet, where nobody can be asked: names that nobody answers for must not shut out those that were known. */
+function staleValue<V>(entry: Entry<V> | undefined, nowMs: number): V | undefined {
+  return entry !== undefined && !entry.isFailure && nowMs < entry.untilMs + STALE_MS ? entry.value : undefined;
 }
 
 function settle<V>(loaded: Loaded<V>, before: Entry<V> | undefined, nowMs: number): Entry<V> {

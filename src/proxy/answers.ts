@@ -67,7 +67,9 @@ export function formatAnswer(answer: Answer, isLast: boolean, isHead: boolean): 
     `HTTP/1.1 ${status} ${REASON[status] ?? "Error"}\r\n` +
     "content-type: application/json\r\n" +
     `content-length: ${body.length}\r\n` +
-    (status === ERROR_STATUS.PROXY_SECRET_WRONG ? "proxy-authenticate: Bearer\r\n" : "") +
+    (status === ERROR_STATUS.PROXY_SECRET_WRONG
+      ? 'proxy-authenticate: Bearer\r\nproxy-authenticate: Basic realm="fedtrace"\r\n'
+      : "") +
     (RETRY_AFTER.has(answer.code) ? "retry-after: 1\r\n" : "") +
     (isLast ? "connection: close\r\n" : "") +
     `\r\n${isHead ? "" : body}`

@@ -207,6 +207,20 @@ describe("failures", () => {
 });
 
 describe("look-ups under way", () => {
+  it.each([
+    { why: "the last moment", pastMs: 600_000 - 1, value: "1", expected: "1" },
+    { why: "a moment later", pastMs: 600_000, value: "1", expected: "busy" },
+    { why: "no failure, which is no answer", pastMs: 1, value: "failed", expected: "busy" },
+  ])("beyond it, what has ended lately is given all the same: $why", async ({ pastMs, value, expected }) => {
+    const it = bench({ inFlightMax: 2 });
+    get(it, "a");
+    await it.answer(value, { isFailure: value === "failed" });
+    get(it, "b");
+    get(it, "c");
+    it.clock.advance(TTL_MS + pastMs);
+    expect([get(it, "a"), get(it, "d")]).toEqual([expected, "busy"]);
+  });
+
   it("are refused with a word above the bound, and taken again below it", async () => {
     const it = bench({ inFlightMax: 2 });
     expect([get(it, "a"), get(it, "b"), get(it, "c")]).toEqual(["(a promise)", "(a promise)", "busy"]);

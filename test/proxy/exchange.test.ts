@@ -350,7 +350,8 @@ describe("failures of the client", () => {
 });
 
 describe("large bodies", () => {
-  const MEGABYTES = 8;
+  /** Far more than sockets hold; the whole way takes a tenth of the time limits, which a busy machine may stretch. */
+  const MEGABYTES = 3;
 
   it("go up and come down whole, though neither side takes more than it reads", async () => {
     const body = "0123456789abcdef".repeat((MEGABYTES * 1024 * 1024) / 16);
