@@ -41,8 +41,10 @@ export class Tunnel implements Exchange, UpstreamTaker {
 
   send(located: Location): void {
     if (this.#isOver) return; // The client went away while the name was resolved.
-    const { intercept, pool } = this.#context;
+    const { intercept, pool, isDraining } = this.#context;
     const { target } = this.#facts;
+    // It would be open for as long as the drain lasts, and no request inside would be answered.
+    if (isDraining()) return this.answer({ code: "DRAINING" });
     if (intercept?.isMeant(target) !== true) {
       this.#wait = pool.takeNew(located.place, this);
       return;

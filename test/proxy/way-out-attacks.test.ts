@@ -5,11 +5,12 @@ import { writeFileSync } from "node:fs";
 import { type AddressInfo, connect as connectPlain, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { connect as connectTls, type TLSSocket } from "node:tls";
+import { connect as connectTls, createSecureContext, type TLSSocket } from "node:tls";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { createAuthorityCertificate } from "../../src/authority/authority-certificate.ts";
 import { createSystemClock } from "../../src/core/clock.ts";
-import { pair, startTlsServer } from "../http1/tls-server.ts";
+import { get } from "../../src/discovery/well-known-request.ts";
+import { CA, pair, startTlsServer } from "../http1/tls-server.ts";
 import { temporaryDirectory } from "../support/cli.ts";
 import { type DnsServer, startDnsServer } from "../support/dns-server.ts";
 import { startInProcess, type TestSidecar } from "../support/in-process.ts";
@@ -198,8 +199,24 @@ describe("a request inside a tunnel", () => {
   });
 });
 
-describe("the end of the drain", () => {
-  it("tells who waits inside a tunnel, as it tells all others", async () => {
+describe("the drain", () => {
+  it.each([
+    { why: "one that would pass unopened", outbound: () => ({}) },
+    { why: "one to look into", outbound: intercepting },
+  ])("is not held by a tunnel whose name is still looked for: $why", async ({ outbound }) => {
+    const sidecar = await start(outbound()); // With limits.drain of 30 s, more than a test has.
+    const release = sidecar.dns.hold();
+    const client = await rawClient(sidecar.port.outbound);
+    client.send("CONNECT target.example:443 HTTP/1.1\r\nHost: x\r\n\r\n");
+    await expect.poll(() => sidecar.dns.takeQueries().length).toBeGreaterThan(0);
+    const stopped = sidecar.sidecar.stop();
+    release();
+    expect((await client.closed()).received).toContain("FEDTRACE_DRAINING");
+    await stopped;
+    expect(sidecar.spans.map(({ attributes }) => attributes["error.type"])).toEqual(["DRAINING"]);
+  });
+
+  it("tells who waits inside a tunnel at its end, as it tells all others", async () => {
     let onAsked = (): void => undefined;
     const asked = new Promise<void>((resolve) => (onAsked = resolve));
     const server = await startPeer(() => onAsked()); // It never answers.
@@ -211,6 +228,17 @@ describe("the end of the drain", () => {
     await sidecar.sidecar.stop();
     expect(await answer).toContain("FEDTRACE_DRAINING");
     expect(sidecar.spans.map(({ attributes }) => attributes["error.type"])).toEqual(["DRAINING"]);
+  });
+});
+
+describe("a .well-known", () => {
+  it("is not taken from a certificate that has its name as common name alone (RFC 9525 section 2)", async () => {
+    const server = await startTlsServer(pair("target-cn"));
+    const trust = createSecureContext({ ca: CA });
+    const signal = AbortSignal.timeout(5000);
+    const { port } = server;
+    const asked = { host: "target.example", port, defaultPort: undefined, path: "/", trust, signal };
+    await expect(get({ ...asked, addresses: ["127.0.0.1"] })).rejects.toThrow(/altnames|subjectAltName/i);
   });
 });
 
