@@ -7,11 +7,12 @@ import type { Listen } from "./config/addresses.ts";
 import type { Config } from "./config/merge.ts";
 import type { TlsFiles } from "./config/tls-files.ts";
 import { FedtraceError } from "./core/errors.ts";
-import { type Listener, startListener } from "./http1/listener.ts";
+import { type Listener, type ListenerRefusal, startListener } from "./http1/listener.ts";
 import { peerKeyOf } from "./http1/listener-peers.ts";
+import type { ServerConnection } from "./http1/server-connection.ts";
 import type { Direction } from "./metrics/proxy-metrics.ts";
 import { type ExchangeContext, openExchange } from "./proxy/exchange.ts";
-import type { Interceptor } from "./proxy/intercept.ts";
+import type { Interceptor, InterceptOptions } from "./proxy/intercept.ts";
 import { refuseConnection } from "./proxy/refuse-connection.ts";
 
 export interface RunningSide {
@@ -52,11 +53,17 @@ export async function startSide(direction: Direction, live: () => Live, fixed: F
     return made;
   }
 
+  function onRefused(reason: ListenerRefusal, connection: ServerConnection): void {
+    metrics.requestRefused(direction, reason);
+    refuseConnection(reason, connection);
+  }
+
   const { config } = live();
   const files = tlsFilesOf(config, direction);
   const tls =
     files && createListenerTls(files, `${direction}.tls`, { ...tools, ticketKeys: tools.worker?.ticketKeys });
-  const interceptor = direction === "outbound" ? await startInterceptor(live, context, fixed) : undefined;
+  const interceptor =
+    direction === "outbound" ? await startInterceptor(live, { context, onRefused }, fixed) : undefined;
   listener = await startListener({
     address: tools.worker === undefined ? addressOf(config, direction) : undefined,
     tls: tls?.initial,
@@ -75,10 +82,7 @@ export async function startSide(direction: Direction, live: () => Live, fixed: F
       handshakeFailed: (reason) => metrics.handshakeFailed(reason),
     },
     onRequest: (head, connection) => openExchange(context(), head, connection),
-    onRefused(reason, connection) {
-      metrics.requestRefused(direction, reason);
-      refuseConnection(reason, connection);
-    },
+    onRefused,
   });
   if (direction === "outbound") fixed.outboundAddress = listener.address;
   if (tools.worker === undefined) tools.onListening?.(direction, listener.address);
@@ -91,7 +95,7 @@ export function tlsFilesOf({ inbound, outbound }: Config, direction: Direction):
 
 async function startInterceptor(
   live: () => Live,
-  context: () => ExchangeContext,
+  { context, onRefused }: { readonly context: () => ExchangeContext } & Pick<InterceptOptions, "onRefused">,
   { tools, deadlines, metrics, throttledLog, registry }: Fixed,
 ): Promise<Interceptor | undefined> {
   const { outbound } = live().config;
@@ -107,6 +111,7 @@ async function startInterceptor(
       },
       deadlines,
       onRequest: (head, connection, side) => openExchange({ ...context(), side }, head, connection),
+      onRefused,
       onFailed(reason, detail) {
         metrics.interceptFailed(reason);
         throttledLog.info("tunnel not opened", { reason, detail });

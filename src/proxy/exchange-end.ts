@@ -44,6 +44,12 @@ export function endExchange(
   });
 }
 
+/** An attempt has begun, whose span will end. */
+export function noteStart(metrics: ProxyMetrics, { direction, crossing }: ExchangeFacts): void {
+  metrics.started[direction].add(1);
+  if (crossing.context.isSampled) metrics.sampled[direction].add(1);
+}
+
 /** One attempt's span. @returns when it ended, in Unix milliseconds */
 export function endAttempt({ clock, spans }: EndContext, facts: ExchangeFacts): number {
   const endUnixMs = facts.startUnixMs + clock.monotonicMs() - facts.startMs;

@@ -27,6 +27,7 @@ import type { SpanIntake } from "../span/span-draft.ts";
 import { spanName } from "../span/span-name.ts";
 import type { Answer } from "./answers.ts";
 import { type BorderPolicy, crossBorder } from "./border.ts";
+import { noteStart } from "./exchange-end.ts";
 import type { ExchangeFacts } from "./exchange-span.ts";
 import { Forward } from "./forward.ts";
 import { readRequestFields } from "./request-fields.ts";
@@ -92,8 +93,6 @@ export function openExchange(
     { peer, fields, isAdmitted: refused === undefined },
     operation,
   );
-  metrics.started[direction].add(1);
-  if (crossing.context.isSampled) metrics.sampled[direction].add(1);
   if (fields.removed > 0) metrics.removed[direction].add(fields.removed);
 
   const transaction = isInbound ? undefined : transactionOf(head.method, target.path, peer.name);
@@ -123,6 +122,7 @@ export function openExchange(
     bodyContexts: 0,
     tunnel: undefined,
   };
+  if (target.form !== "tunnel") noteStart(metrics, facts); // One that is looked into has no span of its own.
   const lines =
     fields.framing +
     (fields.upgrade === undefined ? "" : "connection: Upgrade\r\n") +

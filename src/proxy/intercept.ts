@@ -27,7 +27,6 @@ import {
 import type { Intercept } from "./exchange.ts";
 import { isHostName } from "./outbound-target.ts";
 import { createTunnelSide } from "./intercepted-target.ts";
-import { refuseConnection } from "./refuse-connection.ts";
 import type { Side, Target } from "./side.ts";
 import { ESTABLISHED } from "./tunnel.ts";
 
@@ -49,6 +48,7 @@ export interface InterceptOptions {
   };
   readonly deadlines: Deadlines;
   onRequest(head: RequestHead, connection: ServerConnection, side: Side): RequestHandler | undefined;
+  readonly onRefused: ServerConnectionOwner["onRefused"];
   onFailed(reason: InterceptFailure, detail: string): void;
 }
 
@@ -81,7 +81,7 @@ export async function createInterceptor(options: InterceptOptions): Promise<Inte
         return isDraining;
       },
       onRequest: (head, connection) => options.onRequest(head, connection, side),
-      onRefused: refuseConnection,
+      onRefused: options.onRefused,
       onClosed: (connection) => void connections.delete(connection),
     };
   }

@@ -12,7 +12,7 @@ import type { UpstreamConnection } from "../http1/upstream-connection.ts";
 import type { UpstreamTaker, UpstreamWait } from "../http1/upstream-wait.ts";
 import { type Answer, formatAnswer } from "./answers.ts";
 import type { Exchange, ExchangeContext } from "./exchange.ts";
-import { endExchange } from "./exchange-end.ts";
+import { endExchange, noteStart } from "./exchange-end.ts";
 import type { ExchangeFacts } from "./exchange-span.ts";
 import type { Location } from "./side.ts";
 import { spliceSockets } from "./splice.ts";
@@ -27,6 +27,7 @@ export class Tunnel implements Exchange, UpstreamTaker {
   readonly #facts: ExchangeFacts;
   isOpening = true;
   #wait: UpstreamWait | undefined;
+  #isStarted = false;
   #isOver = false;
 
   constructor(context: ExchangeContext, connection: ServerConnection, facts: ExchangeFacts) {
@@ -46,6 +47,7 @@ export class Tunnel implements Exchange, UpstreamTaker {
     // It would be open for as long as the drain lasts, and no request inside would be answered.
     if (isDraining()) return this.answer({ code: "DRAINING" });
     if (intercept?.isMeant(target) !== true) {
+      this.#start();
       this.#wait = pool.takeNew(located.place, this);
       return;
     }
@@ -107,9 +109,17 @@ export class Tunnel implements Exchange, UpstreamTaker {
     this.#connection.finish(false);
   }
 
+  /** Once it is sure to have a span. */
+  #start(): void {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
+    noteStart(this.#context.metrics, this.#facts);
+  }
+
   #end(error: ErrorCode | undefined, detail?: string): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#start();
     this.#wait?.cancel();
     const facts = this.#facts;
     // Outside the tunnel there is none yet, or no more; without these words it would be shown as a request for a URL.

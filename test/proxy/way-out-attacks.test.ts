@@ -69,6 +69,10 @@ async function openTunnel({ port }: TestSidecar, to: string): Promise<TLSSocket>
   return secured;
 }
 
+async function metricsOf({ port }: TestSidecar): Promise<string> {
+  return (await fetch(`http://127.0.0.1:${port.admin}/metrics`)).text();
+}
+
 /** A server over TLS; `onRequest` gets each connection's number, from 0, and what came on it. */
 async function startPeer(onRequest: (index: number, socket: Socket, received: string) => void) {
   const server = await startTlsServer(pair("target"));
@@ -112,11 +116,12 @@ describe("a proxy loop (until every connection is taken)", () => {
       networks: ["127.0.0.0/8"],
     },
   ])("$why: $host at $listen is refused", async ({ listen, host, networks }) => {
-    const { port, spansOf } = await start({ listen, allow_networks: networks });
-    const socket = connectPlain({ port: port.outbound, host: listen.startsWith("[") ? "::1" : "127.0.0.1" });
-    socket.write(`GET http://${host}:${port.outbound}/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    const sidecar = await start({ listen, allow_networks: networks });
+    const port = sidecar.port.outbound;
+    const socket = connectPlain({ port, host: listen.startsWith("[") ? "::1" : "127.0.0.1" });
+    socket.write(`GET http://${host}:${port}/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
     expect(await text(socket)).toContain("the target is this proxy itself");
-    expect(await spansOf(1)).toHaveLength(1);
+    expect(await sidecar.spansOf(1)).toHaveLength(1);
   });
 });
 
@@ -160,7 +165,7 @@ describe("a peer", () => {
       await exchangeRaw(sidecar.port.outbound, request);
       sidecar.advance(11_000); // Past the shortest time that an address is kept.
     }
-    const metrics = await (await fetch(`http://127.0.0.1:${sidecar.port.admin}/metrics`)).text();
+    const metrics = await metricsOf(sidecar);
     expect(/^fedtrace_upstream_connections \d+$/m.exec(metrics)?.[0]).toBe("fedtrace_upstream_connections 1");
   });
 });
@@ -196,6 +201,37 @@ describe("a request inside a tunnel", () => {
     tunnel.write("GET /x HTTP/1.0\r\n\r\n");
     expect(await text(tunnel)).toContain("200 OK");
     expect(received).toBe(`GET /x HTTP/1.1\r\nhost: target.example:${server.port}\r\n\r\n`);
+  });
+});
+
+describe("what is counted of tunnels", () => {
+  it("that are looked into: what their requests are, and those that are refused", async () => {
+    const server = await startPeer((_index, socket) => void socket.write(OK_RESPONSE));
+    const sidecar = await start(intercepting(), { admin: { listen: "127.0.0.1:0" } });
+    for (const lines of ["Host: target.example\r\nConnection: close\r\n", "Folded:\r\n line\r\n"]) {
+      const tunnel = await openTunnel(sidecar, `target.example:${server.port}`);
+      tunnel.write(`GET /x HTTP/1.1\r\n${lines}\r\n`);
+      await text(tunnel);
+    }
+    const metrics = await metricsOf(sidecar);
+    expect(sidecar.spans).toHaveLength(1);
+    // As many as ended: else two more would seem to be under way for ever.
+    expect(metrics).toContain('fedtrace_spans_started_total{direction="outbound"} 1\n');
+    expect(metrics).toContain('{direction="outbound",reason="folded-field"} 1\n');
+  });
+
+  it("that pass unopened, or are refused: one each", async () => {
+    const upstream = await recordingUpstream();
+    onTestFinished(() => upstream.stop());
+    const sidecar = await start({}, { admin: { listen: "127.0.0.1:0" } });
+    for (const port of [upstream.port, 25]) {
+      const client = await rawClient(sidecar.port.outbound);
+      client.send(`CONNECT target.example:${port} HTTP/1.1\r\nHost: x\r\n\r\n`);
+      await client.until((received) => received.includes("\r\n\r\n"));
+      client.socket.destroy();
+    }
+    expect(await sidecar.spansOf(2)).toHaveLength(2);
+    expect(await metricsOf(sidecar)).toContain('fedtrace_spans_started_total{direction="outbound"} 2\n');
   });
 });
 
