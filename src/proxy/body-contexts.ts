@@ -11,10 +11,13 @@
  */
 
 const KEY = Buffer.from('"org.matrix.opentracing_context"');
-/** Values that say nothing: what Synapse sends while its tracing is off, and what means the same. */
-const EMPTY = /^: ?(?:"\{\}"|"null"|null|\{\}|"")/;
+/**
+ * What stands behind a key: a colon (a text that only says the same has none), and not a value that says nothing: what Synapse
+ * sends while its tracing is off, and what means the same.
+ */
+const VALUE = /^ ?:(?! ?(?:"\{\}"|"null"|null|\{\}|""))/;
 /** Behind the key, as many bytes as the longest of these takes. */
-const AFTER_BYTES = ': "null"'.length;
+const AFTER_BYTES = ' : "null"'.length;
 const WINDOW_BYTES = KEY.length + AFTER_BYTES;
 
 /** For one body. Holds at most as much of it as a key and its value's beginning take (40 bytes), whatever its pieces are. */
@@ -39,10 +42,11 @@ export class BodyContexts {
 
   /** Counts keys that begin before `end` and whose value's beginning is there; others are left to the next piece. */
   #scan(bytes: Buffer, end: number): void {
-    for (let at = bytes.indexOf(KEY); at !== -1 && at < end; at = bytes.indexOf(KEY, at + KEY.length)) {
+    // By one byte: the quote that ends one may begin the next, and which was first must not depend on the pieces.
+    for (let at = bytes.indexOf(KEY); at !== -1 && at < end; at = bytes.indexOf(KEY, at + 1)) {
       const after = at + KEY.length;
       if (after + AFTER_BYTES > bytes.length) return;
-      if (!EMPTY.test(bytes.toString("latin1", after, after + AFTER_BYTES))) this.count++;
+      if (VALUE.test(bytes.toString("latin1", after, after + AFTER_BYTES))) this.count++;
     }
   }
 }
