@@ -89,8 +89,8 @@ export function refuseMethod(method: string): Answer | undefined {
 }
 
 function isServer(form: TargetForm | undefined, authority: string, server: Target["server"]): boolean {
-  if (form === "federation") return parseServerName(authority) !== undefined;
-  return server !== undefined && isHostName(server.address);
+  if (server === undefined || !isHostName(server.address)) return false;
+  return form !== "federation" || parseServerName(authority) !== undefined;
 }
 
 function refuseTarget(
@@ -130,12 +130,18 @@ export function createAllowedPorts(allowed: readonly number[]): (port: number) =
   return (port) => listed.has(port) || !BAD_PORTS.has(port);
 }
 
-/** A DNS name of at most 253 characters, or an IP literal without a zone, which would mean this machine's. */
+/**
+ * A DNS name of at most 253 characters, or an IP literal without a zone, which would mean this machine's.
+ *
+ * Not what ends in a number and is no IP literal (`127.1`, `0x7f.1`, `2130706433`): no such name is in DNS, but getaddrinfo and
+ * browsers read an address in it (https://url.spec.whatwg.org/#ends-in-a-number-checker), so that two programs would see two hosts.
+ */
 export function isHostName(host: string): boolean {
   if (isIP(host) !== 0) return !host.includes("%");
-  return host.length <= HOST_LENGTH_MAX && HOST_NAME.test(host);
+  return host.length <= HOST_LENGTH_MAX && HOST_NAME.test(host) && !ENDS_IN_NUMBER.test(host);
 }
 
 /** RFC 1035 section 2.3.4, without the root's dot. */
 const HOST_LENGTH_MAX = 253;
 const HOST_NAME = /^[0-9A-Za-z_-]+(?:\.[0-9A-Za-z_-]+)*\.?$/;
+const ENDS_IN_NUMBER = /(?:^|\.)(?:[0-9]+|0[xX][0-9A-Fa-f]*)\.?$/;

@@ -186,6 +186,26 @@ describe("targets", () => {
       code: "TARGET_REFUSED",
     },
     { why: "a private address", target: "http://10.0.0.1/x", status: 403, code: "TARGET_REFUSED" },
+    { why: "an address in hexadecimal", target: "http://0x7f.1/x", status: 400, code: "REQUEST_MALFORMED" },
+    {
+      why: "an address as one number",
+      target: "https://2130706433/x",
+      status: 400,
+      code: "REQUEST_MALFORMED",
+    },
+    {
+      why: "an address of two parts",
+      method: "CONNECT",
+      target: "127.1:443",
+      status: 400,
+      code: "REQUEST_MALFORMED",
+    },
+    {
+      why: "an address in octal",
+      target: "matrix-federation://0177.0.0.1/x",
+      status: 400,
+      code: "REQUEST_MALFORMED",
+    },
     { why: "the clouds' metadata", target: "http://169.254.169.254/x", status: 403, code: "TARGET_REFUSED" },
     {
       why: "IPv4 dressed as IPv6",
