@@ -92,7 +92,7 @@ async function follow(host: string, options: WellKnownOptions, signal: AbortSign
     const reply: Reply | NotDelegated = await request(url, options, signal);
     if ("reason" in reply) return reply;
     if (!REDIRECT_STATUSES.has(reply.status)) return read(reply, options.clock.unixMs());
-    url = redirectTarget(reply.headers.location, url, options);
+    url = redirectTarget(reply.headers.location, url, options.isPortAllowed);
   }
   return lasting("redirect");
 }
@@ -121,9 +121,13 @@ async function request(
  * By `URL`, since it may be relative: what that makes of the text is used alone, for the dialling, the Host header and
  * the certificate, so nobody sees another host in it.
  *
- * @returns undefined for what is not followed
+ * @returns undefined for what is not followed. Never throws
  */
-function redirectTarget(location: string | undefined, from: URL, options: WellKnownOptions): URL | undefined {
+export function redirectTarget(
+  location: string | undefined,
+  from: URL,
+  isPortAllowed: WellKnownOptions["isPortAllowed"],
+): URL | undefined {
   if (location === undefined || !URL.canParse(location, from.href)) return undefined;
   const url = new URL(location, from);
   if (url.protocol !== "https:" || url.username !== "" || url.password !== "") return undefined;
@@ -131,20 +135,21 @@ function redirectTarget(location: string | undefined, from: URL, options: WellKn
   const server = parseServerName(url.hostname);
   if (server === undefined) return undefined;
   url.hostname = server.host;
-  return url.port === "" || options.isPortAllowed(Number(url.port)) ? url : undefined;
+  return url.port === "" || isPortAllowed(Number(url.port)) ? url : undefined;
 }
 
 function read(reply: Reply, unixMs: number): WellKnown {
   if (reply.status >= 500) return passing("status");
   if (reply.status !== 200) return lasting("missing");
   if (reply.body === undefined) return lasting("too-large");
-  const server = readServer(reply.body);
+  const server = readDelegate(reply.body);
   return server === undefined
     ? lasting("invalid")
     : { server, lifetimeMs: readLifetime(reply.headers, unixMs) };
 }
 
-function readServer(body: string): ServerName | undefined {
+/** @returns the `m.server` of a body, or undefined where there is none that is a server name. Never throws. */
+export function readDelegate(body: string): ServerName | undefined {
   try {
     const json: unknown = JSON.parse(body);
     if (typeof json !== "object" || json === null || !("m.server" in json)) return undefined;

@@ -6,6 +6,8 @@
 
 import { ok } from "node:assert/strict";
 import fc from "fast-check";
+import { readDelegate, redirectTarget } from "../../src/discovery/well-known.ts";
+import { readLifetime } from "../../src/discovery/well-known-lifetime.ts";
 import { ChunkedReader } from "../../src/http1/chunked.ts";
 import { HeadBuffer } from "../../src/http1/head-buffer.ts";
 import { parseRequestHead } from "../../src/http1/request-head.ts";
@@ -13,11 +15,13 @@ import { parseResponseHead } from "../../src/http1/response-head.ts";
 import { parseCertificateNames } from "../../src/peer/certificate.ts";
 import { parseHttpSignatureHost } from "../../src/peer/http-signature.ts";
 import { parseServerName, parseUrlServer } from "../../src/peer/server-name.ts";
-import { parseXMatrixOrigin } from "../../src/peer/x-matrix.ts";
+import { parseXMatrixDestination, parseXMatrixOrigin } from "../../src/peer/x-matrix.ts";
 import { extractContext } from "../../src/propagation/extract.ts";
 import { cutServerTiming } from "../../src/propagation/server-timing.ts";
 import { parseAuthority } from "../../src/proxy/authority.ts";
+import { BodyContexts } from "../../src/proxy/body-contexts.ts";
 import { createProxyFields } from "../../src/proxy/field-tags.ts";
+import { readOutboundTarget } from "../../src/proxy/outbound-target.ts";
 import { formatTrailers } from "../../src/proxy/rewrite.ts";
 import { createTarget, type FuzzTarget } from "./target.ts";
 
@@ -29,6 +33,11 @@ const LINES_MAX = 200;
 
 function bytesOf(text: string): Buffer {
   return Buffer.from(text, "latin1");
+}
+
+function readTarget(line: string): unknown {
+  const head = parseRequestHead(`${line}\r\nHost: a\r\n\r\n`, FIELDS, LINES_MAX);
+  return typeof head === "string" ? head : readOutboundTarget(head);
 }
 
 /** Each reader takes the text where it hurts. */
@@ -54,7 +63,26 @@ const READERS: Readonly<Record<string, (text: string) => unknown>> = {
       reader.read(bytes.subarray(at, at + 16), 0);
   },
   trailers: (text) => formatTrailers(`${text.replaceAll(/[^a-z:,]/g, "a")}:\r\n\r\n`, FIELDS, false),
-  "x-matrix": (text) => parseXMatrixOrigin([`X-Matrix ${text}`]),
+  "outbound target": (text) => [
+    readTarget(`GET http://${text}/ HTTP/1.1`),
+    readTarget(`GET matrix-federation://${text} HTTP/1.1`),
+    readTarget(`CONNECT ${text}:443 HTTP/1.1`),
+  ],
+  "context in a body": (text) => new BodyContexts().read(bytesOf(text)),
+  "contexts in pieces": (text) => {
+    const contexts = new BodyContexts();
+    const bytes = bytesOf(text);
+    for (let at = 0; at < bytes.length; at += 16) contexts.read(bytes.subarray(at, at + 16));
+  },
+  "well-known": (text) => [
+    readDelegate(`{"m.server":"${text}"}`),
+    readLifetime({ "cache-control": text, expires: text }, 0),
+    redirectTarget(text, new URL("https://a.test/"), () => true),
+  ],
+  "x-matrix": (text) => [
+    parseXMatrixOrigin([`X-Matrix ${text}`]),
+    parseXMatrixDestination([`X-Matrix ${text}`]),
+  ],
   signature: (text) =>
     parseHttpSignatureHost({ authorization: [], signature: [text], signatureInput: [text] }),
   certificate: (text) => parseCertificateNames(text),

@@ -8,7 +8,7 @@ import fc from "fast-check";
 import { parseCertificateNames } from "../../src/peer/certificate.ts";
 import { parseHttpSignatureHost } from "../../src/peer/http-signature.ts";
 import { parseServerName, parseUrlServer, type ServerName } from "../../src/peer/server-name.ts";
-import { parseXMatrixOrigin } from "../../src/peer/x-matrix.ts";
+import { parseXMatrixDestination, parseXMatrixOrigin } from "../../src/peer/x-matrix.ts";
 import { parseAuthority } from "../../src/proxy/authority.ts";
 import { createTarget, type FuzzTarget } from "./target.ts";
 import { anyBytes, damaged, piecesOf } from "./texts.ts";
@@ -141,6 +141,25 @@ function checkXMatrix(lines: readonly string[]): void {
 export const X_MATRIX_ORIGIN: FuzzTarget = createTarget(
   "x-matrix",
   fc.property(fc.array(xMatrixLine, { maxLength: 2 }), checkXMatrix),
+);
+
+/** The two keys for each other, in every case; both always stand with their equals sign, so hardly ever in a name. */
+function swapKeys(text: string): string {
+  return text.replaceAll(/origin|destination/gi, (key) =>
+    key.toLowerCase() === "origin" ? "destination" : "origin",
+  );
+}
+
+/** Both are read by one rule: a destination is there exactly where the line with its keys swapped has an origin. */
+function checkDestination(lines: readonly string[]): void {
+  const read = parseXMatrixOrigin(lines);
+  const expected = typeof read === "string" ? undefined : swapKeys(read.origin.name);
+  equal(parseXMatrixDestination(lines.map(swapKeys))?.name, expected, "read otherwise than an origin");
+}
+
+export const X_MATRIX_DESTINATION: FuzzTarget = createTarget(
+  "x-matrix-destination",
+  fc.property(fc.array(xMatrixLine, { maxLength: 2 }), checkDestination),
 );
 
 const SIGNATURES = [

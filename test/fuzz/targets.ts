@@ -1,11 +1,19 @@
 /** Every fuzz target, in the order in which they run. */
 
 import { ADMIN_QUERY, GO_VALUES } from "./admin-query.target.ts";
+import { BODY_CONTEXTS } from "./body-contexts.target.ts";
 import { CHUNKED_BODY } from "./chunked.target.ts";
 import { CONFIG } from "./config.target.ts";
 import { COST } from "./cost.target.ts";
+import { OUTBOUND_TARGET } from "./outbound-target.target.ts";
 import { PATTERN_GLOB, PATTERN_REGEX, PATTERN_TEXT } from "./patterns.target.ts";
-import { CERTIFICATE_NAMES, HTTP_SIGNATURE, SERVER_NAME, X_MATRIX_ORIGIN } from "./peer-names.target.ts";
+import {
+  CERTIFICATE_NAMES,
+  HTTP_SIGNATURE,
+  SERVER_NAME,
+  X_MATRIX_DESTINATION,
+  X_MATRIX_ORIGIN,
+} from "./peer-names.target.ts";
 import { PROPAGATION } from "./propagation.target.ts";
 import { REQUEST_HEAD } from "./request-head.target.ts";
 import { RESPONSE_HEAD } from "./response-head.target.ts";
@@ -14,6 +22,7 @@ import type { FuzzTarget } from "./target.ts";
 import { SERVER_TIMING, TRACE_NAMES } from "./trace-headers.target.ts";
 import { CONNECTION_OPTIONS, TRAILERS } from "./trailers.target.ts";
 import { UPSTREAM_CONNECTION } from "./upstream-connection.target.ts";
+import { WELL_KNOWN } from "./well-known.target.ts";
 
 export const TARGETS: readonly FuzzTarget[] = [
   REQUEST_HEAD,
@@ -23,7 +32,11 @@ export const TARGETS: readonly FuzzTarget[] = [
   UPSTREAM_CONNECTION,
   TRAILERS,
   CONNECTION_OPTIONS,
+  OUTBOUND_TARGET,
+  BODY_CONTEXTS,
+  WELL_KNOWN,
   X_MATRIX_ORIGIN,
+  X_MATRIX_DESTINATION,
   HTTP_SIGNATURE,
   SERVER_NAME,
   CERTIFICATE_NAMES,
