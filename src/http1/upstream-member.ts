@@ -14,11 +14,10 @@ import type { UpstreamConnector, UpstreamOwner } from "./upstream-owner.ts";
 import { SlowBodies } from "./upstream-slow.ts";
 
 /**
- * Idle connections kept for one address, and in all of a pool; more are closed when they come back. As many as exchanges
- * hold by default: with 256, a thousand clients at once opened three of four connections anew, at twice the cost a request.
+ * Idle connections kept for one address; more are closed when they come back. As many as exchanges hold by default: with 256,
+ * a thousand clients at once opened three of four connections anew, at twice the cost a request.
  */
 const IDLE_PER_ADDRESS_MAX = 1024;
-const IDLE_MAX = 2048;
 
 /** The longest back-off of upstream-health.ts: one request in as long a time waits for a rival. */
 const OUTRUN_MS = 30_000;
@@ -48,7 +47,10 @@ export interface UpstreamPoolState {
   readonly events: UpstreamEvents;
   /** Connections: of exchanges, idle and upgraded ones. */
   open: number;
-  idle: number;
+  /** The idle ones, the longest idle first. */
+  readonly resting: Set<UpstreamConnection>;
+  /** Above it the one that is idle longest is closed. */
+  readonly idleMax: number;
   /** Requests. */
   waiting: number;
   isClosed: boolean;
@@ -121,7 +123,7 @@ export class UpstreamMember implements UpstreamOwner {
     const connection = this.#idle.pop();
     if (connection === undefined) return undefined;
     this.busy++;
-    this.#pool.idle--;
+    this.#pool.resting.delete(connection);
     return connection;
   }
 
@@ -154,17 +156,19 @@ export class UpstreamMember implements UpstreamOwner {
 
   onReleased(connection: UpstreamConnection): void {
     const pool = this.#pool;
-    const hasPlace =
-      this.#group.isWaiting || (this.#idle.length < IDLE_PER_ADDRESS_MAX && pool.idle < IDLE_MAX);
+    const hasPlace = this.#group.isWaiting || this.#idle.length < IDLE_PER_ADDRESS_MAX;
     if (!connection.isReusable || !hasPlace || this.#isRetired || pool.isClosed) {
       connection.destroy();
       return;
     }
     this.busy--;
     this.#idle.push(connection);
-    pool.idle++;
+    pool.resting.add(connection);
     connection.rest();
     if (this.#group.isWaiting) this.#group.dispatch();
+    if (pool.resting.size <= pool.idleMax) return;
+    const [oldest] = pool.resting;
+    oldest?.destroy();
   }
 
   onClosed(connection: UpstreamConnection): void {
@@ -174,7 +178,7 @@ export class UpstreamMember implements UpstreamOwner {
       this.busy--;
     } else {
       this.#idle.splice(at, 1);
-      this.#pool.idle--;
+      this.#pool.resting.delete(connection);
     }
     this.#pool.open--;
     if (this.isEmpty) this.#group.onMemberEmpty();

@@ -48,7 +48,12 @@ export interface UpstreamPoolOptions {
   readonly fields: FieldTable;
   readonly deadlines: Deadlines;
   readonly events: UpstreamEvents;
+  /** Idle connections to keep, to all targets together: 2048 unless said. */
+  readonly idleMax?: number;
 }
+
+/** Twice what one address may keep. */
+const IDLE_MAX = 2048;
 
 /**
  * Addresses of one target. An SRV record and a name have a handful; with more of them one request would knock at as many doors as
@@ -75,7 +80,8 @@ export function createUpstreamPool(options: UpstreamPoolOptions): UpstreamPool {
     deadlines: options.deadlines,
     events: options.events,
     open: 0,
-    idle: 0,
+    resting: new Set(),
+    idleMax: options.idleMax ?? IDLE_MAX,
     waiting: 0,
     isClosed: false,
   };
@@ -115,7 +121,7 @@ export function createUpstreamPool(options: UpstreamPoolOptions): UpstreamPool {
       return state.open;
     },
     get idle() {
-      return state.idle;
+      return state.resting.size;
     },
     get waiting() {
       return state.waiting;

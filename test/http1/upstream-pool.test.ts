@@ -13,6 +13,7 @@ import {
   createHandler,
   createTaker,
   expectEvents,
+  REQUEST,
   send,
   startUpstream,
   STRAY,
@@ -76,6 +77,31 @@ describe("the pool", () => {
     }
     expect(pool.idle).toBe(IDLE_PER_ADDRESS_MAX);
     expect(opened.at(-1)?.connection.isOpen).toBe(false);
+  });
+
+  it("lets the one go that is idle longest, of whichever target, when one too many comes back", async () => {
+    const { pool, port, peers } = await startUpstream({}, 2);
+    const restAt = async (key: string): Promise<UpstreamConnection> => {
+      const told = createHandler();
+      const connection = await take(pool, { ...addressOf(port), key }).connections.next();
+      connection.begin("GET", told);
+      connection.outlet.text(REQUEST);
+      connection.outlet.flush();
+      connection.expectResponse();
+      // Another request of the same target goes to the server that has it already.
+      if (connection.requests === 1) servers.set(connection, await peers.next());
+      servers.get(connection)?.send(ANSWER);
+      await expectEvents(told, ["head 200", "end "]);
+      connection.release();
+      return connection;
+    };
+    const servers = new Map<UpstreamConnection, RawPeer>();
+    const [first, second] = [await restAt("first"), await restAt("second")];
+    expect(pool.idle).toBe(2);
+    expect(await restAt("first")).toBe(first); // Used again, so the second is the oldest now.
+    const third = await restAt("third");
+    expect([first, second, third].map(({ isOpen }) => isOpen)).toEqual([true, false, true]);
+    expect([pool.idle, pool.open]).toEqual([2, 2]);
   });
 
   it("lets all go when it is closed, and takes none back", async () => {

@@ -143,12 +143,18 @@ export function addressOf(port: number): UpstreamAddress & { readonly port: numb
   return { key: `${port}`, host: "127.0.0.1", port };
 }
 
-/** Closed when the test is over. @param limits other than those above */
-export async function startUpstream(limits: Partial<UpstreamLimits> = {}) {
+/** Closed when the test is over. @param limits other than those above @param idleMax of all targets */
+export async function startUpstream(limits: Partial<UpstreamLimits> = {}, idleMax?: number) {
   const { deadlines, pass } = startTime();
   const { port, peers } = await startRawServer();
   const events = createEvents();
-  const options = { limits: { ...UPSTREAM_LIMITS, ...limits }, fields: FIELDS, deadlines, events };
+  const options = {
+    limits: { ...UPSTREAM_LIMITS, ...limits },
+    fields: FIELDS,
+    deadlines,
+    events,
+    ...(idleMax === undefined ? {} : { idleMax }),
+  };
   const pool = createUpstreamPool(options);
   onTestFinished(() => pool.close());
 
