@@ -74,7 +74,6 @@ export function crossBorder(
   // A wish is looked at only where there is one, and its name costs a little.
   const wish = isInbound ? (parent?.isSampled === true ? peerWish(peer, verdict) : NO_WISH) : OWN_SERVER;
   const { isSampled } = decideSampling(policy.sampling, wish, parent, { traceId, operation });
-  (verdict.isWhitelisted ? metrics.whitelisted : metrics.stranger)[direction].add(1);
 
   return {
     peer,

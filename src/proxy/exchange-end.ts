@@ -44,8 +44,18 @@ export function endExchange(
   });
 }
 
+/** An exchange has begun: whose it is, by the whitelist's verdict, and its first attempt. */
+export function noteExchange(metrics: ExchangeContext["metrics"], facts: ExchangeFacts): void {
+  const { direction, crossing } = facts;
+  (crossing.isWhitelisted ? metrics.whitelisted : metrics.stranger)[direction].add(1);
+  noteAttempt(metrics, facts);
+}
+
 /** An attempt has begun, whose span will end. */
-export function noteStart(metrics: ProxyMetrics, { direction, crossing }: ExchangeFacts): void {
+export function noteAttempt(
+  metrics: ExchangeContext["metrics"],
+  { direction, crossing }: ExchangeFacts,
+): void {
   metrics.started[direction].add(1);
   if (crossing.context.isSampled) metrics.sampled[direction].add(1);
 }

@@ -27,7 +27,7 @@ import type { SpanIntake } from "../span/span-draft.ts";
 import { spanName } from "../span/span-name.ts";
 import type { Answer } from "./answers.ts";
 import { type BorderPolicy, crossBorder } from "./border.ts";
-import { noteStart } from "./exchange-end.ts";
+import { noteExchange } from "./exchange-end.ts";
 import type { ExchangeFacts } from "./exchange-span.ts";
 import { Forward } from "./forward.ts";
 import { readRequestFields } from "./request-fields.ts";
@@ -122,7 +122,7 @@ export function openExchange(
     bodyContexts: 0,
     tunnel: undefined,
   };
-  if (target.form !== "tunnel") noteStart(metrics, facts); // One that is looked into has no span of its own.
+  if (target.form !== "tunnel") noteExchange(metrics, facts); // One that is looked into has no span of its own.
   const lines =
     fields.framing +
     (fields.upgrade === undefined ? "" : "connection: Upgrade\r\n") +

@@ -19,7 +19,7 @@ import { formatContextLines } from "../propagation/inject.ts";
 import { type Answer, formatAnswer } from "./answers.ts";
 import { BodyContexts } from "./body-contexts.ts";
 import type { Exchange, ExchangeContext } from "./exchange.ts";
-import { endAttempt, endExchange, noteStart } from "./exchange-end.ts";
+import { endAttempt, endExchange, noteAttempt } from "./exchange-end.ts";
 import type { ExchangeFacts } from "./exchange-span.ts";
 import { formatRequest, formatResponse, formatTrailers, withHostCut } from "./rewrite.ts";
 import type { Location } from "./side.ts";
@@ -279,7 +279,7 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
     facts.startUnixMs = clock.unixMs();
     facts.startMs = clock.monotonicMs();
     facts.located = undefined;
-    noteStart(metrics, facts);
+    noteAttempt(metrics, facts);
   }
 
   /**

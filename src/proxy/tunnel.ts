@@ -12,7 +12,7 @@ import type { UpstreamConnection } from "../http1/upstream-connection.ts";
 import type { UpstreamTaker, UpstreamWait } from "../http1/upstream-wait.ts";
 import { type Answer, formatAnswer } from "./answers.ts";
 import type { Exchange, ExchangeContext } from "./exchange.ts";
-import { endExchange, noteStart } from "./exchange-end.ts";
+import { endExchange, noteExchange } from "./exchange-end.ts";
 import type { ExchangeFacts } from "./exchange-span.ts";
 import type { Location } from "./side.ts";
 import { spliceSockets } from "./splice.ts";
@@ -113,7 +113,7 @@ export class Tunnel implements Exchange, UpstreamTaker {
   #start(): void {
     if (this.#isStarted) return;
     this.#isStarted = true;
-    noteStart(this.#context.metrics, this.#facts);
+    noteExchange(this.#context.metrics, this.#facts);
   }
 
   #end(error: ErrorCode | undefined, detail?: string): void {

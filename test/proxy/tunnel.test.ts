@@ -280,6 +280,12 @@ describe("a tunnel that is looked into", () => {
     expect(tunnel.authorized).toBe(true);
     const [first, second] = await sidecar.spansOf(2);
     expect(sidecar.spans).toHaveLength(2); // None for the tunnel itself.
+    expect(await metricsOf(sidecar)).toMatchObject({
+      'fedtrace_spans_started_total{direction="outbound"}': 2,
+      'fedtrace_spans_sampled_total{direction="outbound"}': 2,
+      'fedtrace_peers_total{direction="outbound",verdict="whitelisted"}': 1,
+      'fedtrace_peers_total{direction="outbound",verdict="stranger"}': 1,
+    });
     expect(peer.received).toBe(
       `GET /_matrix/key/v2/server HTTP/1.1\r\nHost: target.example:${peer.port}\r\n${SIGNED}` +
         `traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-${first?.spanContext().spanId}-01\r\n` +
@@ -424,6 +430,20 @@ describe("a tunnel that is looked into", () => {
       .poll(() => metricsOf(sidecar))
       .toMatchObject({ fedtrace_intercepted_tunnels: 0, fedtrace_connections: 0 });
     expect(sidecar.spans).toEqual([]);
+  });
+
+  it("but leads nowhere has a span of its own, counted once", async () => {
+    const sidecar = await start(interceptBy("any"));
+    const client = await rawClient(sidecar.port.outbound);
+    client.send("CONNECT nowhere.example:443 HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect((await client.closed()).received).toContain("FEDTRACE_DISCOVERY_FAILED");
+    const [span] = await sidecar.spansOf(1);
+    expect(span?.attributes["error.type"]).toBe("DISCOVERY_FAILED");
+    expect(await metricsOf(sidecar)).toMatchObject({
+      'fedtrace_spans_started_total{direction="outbound"}': 1,
+      'fedtrace_spans_sampled_total{direction="outbound"}': 1,
+      'fedtrace_peers_total{direction="outbound",verdict="stranger"}': 1,
+    });
   });
 
   it("costs one certificate a name", async () => {
