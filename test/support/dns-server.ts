@@ -23,7 +23,10 @@ export interface DnsRecords {
 
 type Kind = "A" | "AAAA" | "SRV";
 
-/** Name → records, or what they are at the n-th query (from 0) for them. A name that isn't there is NXDOMAIN. */
+/**
+ * Name → records, or what they are at the n-th query (from 0) for them; `*.name` for every label before it that has no entry of
+ * its own (RFC 4592, of one label alone). A name that isn't there is NXDOMAIN.
+ */
 export type DnsZone = Readonly<Record<string, DnsRecords | ((query: number) => DnsRecords)>>;
 
 export interface DnsServer {
@@ -111,7 +114,7 @@ function answerTo(zone: DnsZone, kind: Kind, asked: string, count: number): Repl
   const answers: Answer[] = [];
   let name = asked;
   for (let steps = 0; steps < 8; steps++) {
-    const entry = zone[name];
+    const entry = zone[name] ?? zone[name.replace(/^[^.]*/, "*")];
     if (entry === undefined) return { rcode: "NXDOMAIN", answers };
     const records = typeof entry === "function" ? entry(count) : entry;
     const fails = records.fails?.[kind];
