@@ -200,6 +200,14 @@ describe("targets", () => {
       status: 400,
       code: "REQUEST_MALFORMED",
     },
+    { why: "IPv4 in brackets", target: "http://[127.0.0.1]/x", status: 400, code: "REQUEST_MALFORMED" },
+    {
+      why: "IPv4 in brackets",
+      method: "CONNECT",
+      target: "[127.0.0.1]:443",
+      status: 400,
+      code: "REQUEST_MALFORMED",
+    },
     {
       why: "an address in octal",
       target: "matrix-federation://0177.0.0.1/x",
