@@ -13,11 +13,16 @@
 import { poll } from "../support/poll.ts";
 import { federationRequestsTo } from "./homeserver-pair.ts";
 import type { Jaeger, JaegerSpan, JaegerTrace } from "./jaeger.ts";
-import type { TracedServer } from "./synapse-sidecars.ts";
+import type { Homeserver } from "./synapse.ts";
+
+/** One that is traced, by itself or by its sidecar. */
+interface End {
+  readonly homeserver: Homeserver;
+}
 
 interface Ends {
-  readonly sender: TracedServer;
-  readonly receiver: TracedServer;
+  readonly sender: End;
+  readonly receiver: End;
 }
 
 /** A request as one of the two sidecars saw it. */
@@ -73,7 +78,7 @@ const SENT = "outgoing-federation-request";
 const HANDLED = "incoming-federation-request";
 
 /** As each names itself to Jaeger: Synapse by its process, of which there is one, and the sidecar by its default. */
-function serviceOf({ homeserver }: TracedServer, program: "Synapse" | "sidecar"): string {
+function serviceOf({ homeserver }: End, program: "Synapse" | "sidecar"): string {
   return `${homeserver.name} ${program === "Synapse" ? "master" : "fedtrace"}`;
 }
 

@@ -87,16 +87,24 @@ export const ASKED_OF_A = [
 const OPEN = { hs1: [".*"], hs2: [".*"] } as const;
 const SECRET = "between-synapse-and-its-sidecar";
 
-/** Jaeger and DNS; both end with the test. */
-export async function startSurroundings(options: PairOptions): Promise<Surroundings> {
+/** A Jaeger for Synapse's own spans too, until the test ends. */
+export async function startSynapseJaeger(
+  program: string,
+): Promise<{ readonly jaeger: Jaeger; readonly agentPort: number }> {
   let agentPort = 0;
-  const jaeger = await startJaeger(options.jaegerProgram, ([compact = 0]) => {
+  const jaeger = await startJaeger(program, ([compact = 0]) => {
     agentPort = compact;
     // Two servers in a join send more at once than the system's default buffer holds.
     const endpoint = { endpoint: `127.0.0.1:${compact}`, socket_buffer_size: 4_194_304 };
     return { jaeger: { protocols: { thrift_compact: endpoint } } };
   });
   onTestFinished(() => jaeger.stop());
+  return { jaeger, agentPort };
+}
+
+/** Jaeger and DNS; both end with the test. */
+export async function startSurroundings(options: PairOptions): Promise<Surroundings> {
+  const { jaeger, agentPort } = await startSynapseJaeger(options.jaegerProgram);
   const dns = await startDnsServer({ "hs1.test": { A: ["127.0.0.1"] }, "hs2.test": { A: ["127.0.0.1"] } });
   onTestFinished(() => dns.stop());
   return { ...options, jaeger, agentPort, dns };

@@ -34,6 +34,8 @@ export interface HomeserverOptions {
   readonly hasPresence?: boolean;
   /** Goes over all of the above, key by key. */
   readonly extra?: YamlMapping;
+  /** A second config file, whose keys replace those of all the above. @param port where it must have Synapse listen in plain HTTP */
+  readonly overlay?: (port: number) => string;
 }
 
 export interface Homeserver {
@@ -71,10 +73,12 @@ export async function startHomeserver(options: HomeserverOptions): Promise<Homes
 async function startOnce(options: HomeserverOptions): Promise<Homeserver | string> {
   const [port = 0] = await freePorts(1);
   const directory = mkdtempSync(join(tmpdir(), "fedtrace-synapse-"));
-  const configPath = join(directory, "homeserver.yaml");
-  writeFileSync(configPath, JSON.stringify(homeserverConfig(options, directory, port))); // JSON is YAML.
+  const configs = [JSON.stringify(homeserverConfig(options, directory, port))]; // JSON is YAML.
+  if (options.overlay !== undefined) configs.push(options.overlay(port));
+  for (const [index, config] of configs.entries()) writeFileSync(join(directory, `${index}.yaml`), config);
   const logPath = join(directory, "homeserver.log");
-  const child = spawnSynapse(options.python, configPath, logPath);
+  const args = configs.flatMap((_, index) => ["--config-path", `${index}.yaml`]);
+  const child = spawnSynapse(options.python, args, { directory, logPath });
   let isOver = false;
   const ended = new Promise<void>((resolve) => {
     const end = (): void => {
@@ -103,14 +107,18 @@ async function startOnce(options: HomeserverOptions): Promise<Homeserver | strin
   return log();
 }
 
-function spawnSynapse(python: string, configPath: string, logPath: string): ChildProcess {
+function spawnSynapse(
+  python: string,
+  args: readonly string[],
+  { directory, logPath }: { readonly directory: string; readonly logPath: string },
+): ChildProcess {
   // Synapse would take the tester's https_proxy for federation, which here never leaves loopback.
   const kept = Object.entries(process.env).filter(([name]) => !/_proxy$/i.test(name));
   const log = openSync(logPath, "a");
   try {
-    return spawn(python, ["-m", "synapse.app.homeserver", "--config-path", configPath], {
-      // In the file's directory: a path that the config leaves to Synapse counts from here.
-      cwd: join(configPath, ".."),
+    return spawn(python, ["-m", "synapse.app.homeserver", ...args], {
+      // A path that the config leaves to Synapse counts from here.
+      cwd: directory,
       env: Object.fromEntries(kept),
       stdio: ["ignore", log, log],
     });
