@@ -13,8 +13,10 @@ import { temporaryDirectory } from "../support/cli.ts";
 import {
   at,
   commandFaults,
+  COMPOSE_KEYS,
   configAt,
   dockerInstructions,
+  endpointsOf,
   FLUSH_MS,
   knownCommands,
   readYamlFile,
@@ -48,23 +50,11 @@ function flagOf(name: string, flag: string): string | undefined {
 
 const sidecarConfig = (name: string): Promise<Config> => configAt(`deploy/demo/${name}.yaml`);
 
-/** Ports Jaeger listens on and whether on every address, by walking its settings. */
-function endpointsOf(tree: unknown): readonly string[] {
-  if (typeof tree !== "object" || tree === null) return [];
-  return Object.entries(tree).flatMap(([key, value]: [string, unknown]) =>
-    key === "endpoint" && typeof value === "string" ? [value] : endpointsOf(value),
-  );
-}
-
 const jaegerEndpoints = endpointsOf(jaeger);
 
 describe("every service", () => {
-  /** https://docs.docker.com/reference/compose-file/services/; a typing error is silently nothing in some engines. */
-  const KNOWN =
-    "build cap_drop command depends_on healthcheck image network_mode networks ports read_only restart security_opt stop_grace_period volumes";
-
   it.each(Object.keys(services))("%s has known keys", (name) => {
-    expect(Object.keys(service(name)).filter((key) => !KNOWN.split(" ").includes(key))).toEqual([]);
+    expect(Object.keys(service(name)).filter((key) => !COMPOSE_KEYS.has(key))).toEqual([]);
   });
 
   it.each(Object.keys(services))("%s publishes on loopback only", (name) => {

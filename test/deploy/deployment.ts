@@ -39,6 +39,21 @@ export function textsOf(value: unknown): readonly string[] {
   return value as readonly string[];
 }
 
+/** Keys of services. https://docs.docker.com/reference/compose-file/services/; a typing error is silently nothing in some engines. */
+export const COMPOSE_KEYS: ReadonlySet<string> = new Set(
+  "build cap_drop command depends_on environment healthcheck image network_mode networks ports read_only restart security_opt stop_grace_period volumes".split(
+    " ",
+  ),
+);
+
+/** Addresses that Jaeger listens on, by walking its settings. */
+export function endpointsOf(tree: unknown): readonly string[] {
+  if (typeof tree !== "object" || tree === null) return [];
+  return Object.entries(tree).flatMap(([key, value]: [string, unknown]) =>
+    key === "endpoint" && typeof value === "string" ? [value] : endpointsOf(value),
+  );
+}
+
 /** What `check` accepts. @throws Error with every fault */
 export async function configAt(path: string): Promise<Config> {
   const loaded = await loadConfig(path, RELOAD_CHECKS, {});

@@ -47,7 +47,7 @@ export interface SidecarredServer {
   readonly sidecar: SpawnedSidecar;
 }
 
-export interface TracedServer extends SidecarredServer {
+interface TracedServer extends SidecarredServer {
   readonly recorder: TlsRecorder;
 }
 
