@@ -132,7 +132,9 @@ export function createLookupCache<S, V>(options: LookupCacheOptions<S, V>): Look
 
 /** What is over for a while yet, where nobody can be asked: names that nobody answers for must not shut out those that were known. */
 function staleValue<V>(entry: Entry<V> | undefined, nowMs: number): V | undefined {
-  return entry !== undefined && !entry.isFailure && nowMs < entry.untilMs + STALE_MS ? entry.value : undefined;
+  return entry !== undefined && !entry.isFailure && nowMs < entry.untilMs + STALE_MS
+    ? entry.value
+    : undefined;
 }
 
 function settle<V>(loaded: Loaded<V>, before: Entry<V> | undefined, nowMs: number): Entry<V> {
