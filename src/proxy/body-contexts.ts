@@ -19,11 +19,12 @@ const VALUE = /^ ?:(?! ?(?:"\{\}"|"null"|null|\{\}|""))/;
 /** Behind the key, as many bytes as the longest of these takes. */
 const AFTER_BYTES = ' : "null"'.length;
 const WINDOW_BYTES = KEY.length + AFTER_BYTES;
+const NOTHING = Buffer.alloc(0);
 
 /** For one body. Holds at most as much of it as a key and its value's beginning take (40 bytes), whatever its pieces are. */
 export class BodyContexts {
   count = 0;
-  #rest: Buffer = Buffer.alloc(0);
+  #rest: Buffer = NOTHING;
 
   /** @param bytes the next ones of the body, in any pieces; not kept */
   read(bytes: Buffer): void {
