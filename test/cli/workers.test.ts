@@ -130,6 +130,9 @@ function isAlive(pid: number): boolean {
 const count = (log: readonly LogLine[], message: string): number =>
   log.filter(({ msg }) => msg === message).length;
 
+/** A batch is written a second after its first span, which is as long as a poll waits by itself. */
+const WRITTEN = { timeout: 10_000 };
+
 describe("a transaction that is sent again", () => {
   it("links to the attempt before, whichever worker had it", async () => {
     let status = "502 Bad Gateway";
@@ -142,10 +145,10 @@ describe("a transaction that is sent again", () => {
     const [one, two] = await clients(sidecar.port.outbound, 2);
     if (one === undefined || two === undefined) throw new Error("no clients");
     await ask(one, put);
-    await expect.poll(() => readSpans(path).length).toBe(1);
+    await expect.poll(() => readSpans(path).length, WRITTEN).toBe(1);
     status = "200 OK";
     await ask(two, put);
-    await expect.poll(() => readSpans(path).length).toBe(2);
+    await expect.poll(() => readSpans(path).length, WRITTEN).toBe(2);
     const spans = readSpans(path);
     expect(new Set(spans.map(({ resource }) => resource["service.instance.id"])).size).toBe(2);
     expect(spans[1]?.attributes["http.request.resend_count"]).toBe(1);
