@@ -14,6 +14,7 @@ import { readRoots } from "./config/roots.ts";
 import type { KeptLeaf } from "./authority/leaf-cache.ts";
 import type { Clock } from "./core/clock.ts";
 import { FedtraceError } from "./core/errors.ts";
+import { inBrackets, withoutBrackets } from "./core/host.ts";
 import type { Log } from "./core/log.ts";
 import type { Random } from "./core/random.ts";
 import { createDns, type Dns } from "./discovery/dns.ts";
@@ -134,7 +135,7 @@ function createIsOwn(
       own === undefined || own === "" ? listen.port : Number(own.slice(own.lastIndexOf(":") + 1));
     if (port !== ownPort) return false;
     const addresses = new BlockList();
-    const texts = ["0.0.0.0", "::", listen.host, own?.replace(/:\d+$/, "").replace(/^\[|\]$/g, "") ?? ""];
+    const texts = ["0.0.0.0", "::", listen.host, withoutBrackets(own?.replace(/:\d+$/, "") ?? "")];
     if (isWildcard) {
       addresses.addSubnet("127.0.0.0", 8);
       const interfaces = Object.values(networkInterfaces()).flatMap((found = []) => found);
@@ -194,5 +195,5 @@ async function createHostList(hosts: InterceptConfig["hosts"]): Promise<(host: s
   const list = await createWhitelist(
     hosts.map((text) => ({ kind: "glob", text, sampling: "accept", forcedPerSecond: 0 })),
   );
-  return (host) => list.decide(host.includes(":") ? `[${host}]` : host).isWhitelisted;
+  return (host) => list.decide(inBrackets(host)).isWhitelisted;
 }

@@ -6,6 +6,7 @@
 
 import { dirname, resolve } from "node:path";
 import { isMapping, type KeyPath, type Mapping } from "../config/key-path.ts";
+import { inBrackets } from "../core/host.ts";
 import { DEFAULT_DRAFT, type Draft } from "./init-draft.ts";
 import { faultOf } from "./init-rules.ts";
 
@@ -77,7 +78,7 @@ function addressOf({ path, socket, port, addresses }: SynapseListener, note: Add
       "listens on every address, so a peer can go around the sidecar: set bind_addresses: ['127.0.0.1']",
     );
   }
-  const host = isEverywhere ? "127.0.0.1" : own.includes(":") ? `[${own}]` : own;
+  const host = isEverywhere ? "127.0.0.1" : inBrackets(own);
   const upstream = socket === undefined ? `http://${host}:${port ?? ""}` : `unix:${socket}`;
   const fault = faultOf({ inbound: { upstream } }, "inbound.upstream");
   if (fault === undefined) return upstream;

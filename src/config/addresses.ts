@@ -6,6 +6,7 @@
  */
 
 import { isIP, isIPv4, isIPv6 } from "node:net";
+import { formatHostPort } from "../core/host.ts";
 import type { Parsed } from "./fault.ts";
 
 /** Where to listen or connect. The host has no brackets: node:net takes it as it is. */
@@ -80,11 +81,6 @@ export function parseUpstream(text: string): Parsed<Upstream> {
 /** As a config writes it. */
 export function formatUpstream(upstream: Upstream): string {
   return upstream.kind === "unix" ? `unix:${upstream.path}` : `http://${formatHostPort(upstream)}`;
-}
-
-/** `host:port`, an IPv6 address in brackets. */
-export function formatHostPort({ host, port }: HostPort): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** `10.1.0.0/16`, `fd00::/8`, or one address; as it was written. No zone: it would mean this machine's. */

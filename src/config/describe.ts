@@ -4,7 +4,8 @@
  * What comes out means the same if it is put into a file, but for the secrets (test/config/describe.test.ts reads it back).
  */
 
-import { formatHostPort as hostPort, formatUpstream, type Listen } from "./addresses.ts";
+import { formatHostPort as hostPort } from "../core/host.ts";
+import { formatUpstream, type Listen } from "./addresses.ts";
 import type { Config } from "./merge.ts";
 import { formatDuration, formatSize } from "./quantities.ts";
 

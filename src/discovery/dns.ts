@@ -8,6 +8,7 @@
  */
 
 import type { promises, SrvRecord } from "node:dns";
+import { formatHostPort } from "../core/host.ts";
 
 /** "none": no such name, or no record of the kind. "failed", "timeout": not known. */
 export type DnsFault = "none" | "failed" | "timeout";
@@ -103,10 +104,7 @@ export function createDns(options: DnsOptions): Dns {
 async function loadDns(resolver: DnsOptions["resolver"], timeoutMs: number): Promise<Loaded> {
   const { promises: dns } = await import("node:dns");
   const own = new dns.Resolver({ timeout: Math.max(1, Math.floor(timeoutMs / TRIES_WAIT)), tries: TRIES });
-  if (resolver !== undefined) {
-    const host = resolver.host.includes(":") ? `[${resolver.host}]` : resolver.host;
-    own.setServers([`${host}:${resolver.port}`]);
-  }
+  if (resolver !== undefined) own.setServers([formatHostPort(resolver)]);
   return { lookup: dns.lookup, resolver: own };
 }
 

@@ -8,6 +8,7 @@
 
 import { isIP } from "node:net";
 import type { Clock } from "../core/clock.ts";
+import { foldName, withoutBrackets } from "../core/host.ts";
 import type { Random } from "../core/random.ts";
 import type { ServerName } from "../peer/server-name.ts";
 import { REFUSED_TTL_MS } from "./addresses.ts";
@@ -134,7 +135,7 @@ async function atServices(
   const chosen = orderServices(records, () => parts.random.fraction()).slice(0, SERVICES_MAX);
   const targets = await Promise.all(
     chosen.map(async ({ name, port }) => {
-      const host = name.toLowerCase().replace(/\.$/, "");
+      const host = foldName(name);
       const { value, untilMs } = await parts.addresses.renew(host, host);
       return { value, untilMs, port };
     }),
@@ -166,8 +167,4 @@ function endingWith(found: Kept<Found>, untilMs: number): Kept<Found> {
 
 function at(addresses: readonly string[], port: number): readonly Endpoint[] {
   return addresses.map((host) => ({ host, port }));
-}
-
-function withoutBrackets(host: string): string {
-  return host.startsWith("[") ? host.slice(1, -1) : host;
 }

@@ -11,6 +11,7 @@ import type * as Https from "node:https";
 import { isIP, isIPv6, type LookupFunction } from "node:net";
 import type * as Tls from "node:tls";
 import type { SecureContext } from "node:tls";
+import { withoutBrackets } from "../core/host.ts";
 
 /** A .well-known has about 40 bytes; Synapse's bound as well. */
 const BODY_BYTES_MAX = 50 * 1024;
@@ -70,7 +71,7 @@ function open(
   onResponse: (response: IncomingMessage) => void,
 ): ReturnType<typeof Https.request> {
   const { host, port } = options;
-  const name = host.startsWith("[") ? host.slice(1, -1) : host;
+  const name = withoutBrackets(host);
   // Handed on to tls.connect, which the types of node:https leave out.
   const request: RequestOptions & Https.RequestOptions & { readonly secureContext: SecureContext } = {
     method: "GET",

@@ -10,6 +10,7 @@
 import { isIP } from "node:net";
 import type { SecureContext } from "node:tls";
 import type { Clock } from "../core/clock.ts";
+import { withoutBrackets } from "../core/host.ts";
 import { parseServerName, type ServerName } from "../peer/server-name.ts";
 import { resolveChecked } from "./addresses.ts";
 import { isFault } from "./destination.ts";
@@ -103,7 +104,7 @@ async function request(
   signal: AbortSignal,
 ): Promise<Reply | NotDelegated> {
   const { dns, isAllowed } = options;
-  const name = url.hostname.replace(/^\[|\]$/g, "");
+  const name = withoutBrackets(url.hostname);
   const resolved =
     isIP(name) === 0 ? (await resolveChecked(dns, name, isAllowed)).value : isAllowed(name) && [name];
   if (resolved === false) return passing("address");

@@ -9,6 +9,7 @@
 import { chmodSync, lstatSync, unlinkSync } from "node:fs";
 import { connect, type Server } from "node:net";
 import { FedtraceError } from "../core/errors.ts";
+import { formatHostPort } from "../core/host.ts";
 
 /** A unix socket's path is absolute and at most 107 bytes long. */
 export type ListenAddress = { readonly host: string; readonly port: number } | { readonly path: string };
@@ -43,11 +44,7 @@ export async function listenOn(server: Server, address: ListenAddress): Promise<
 export function formatAddress(server: Server): string {
   const address = server.address();
   if (address === null || typeof address === "string") return `unix:${address ?? ""}`;
-  return formatHostPort(address.address, address.port);
-}
-
-function formatHostPort(host: string, port: number): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  return formatHostPort({ host: address.address, port: address.port });
 }
 
 function listen(server: Server, address: ListenAddress): Promise<void> {

@@ -280,6 +280,7 @@ function isBetter(member: UpstreamMember, best: UpstreamMember): boolean {
   return isOutrun === best.isOutrun ? member.busy < best.busy : !isOutrun;
 }
 
-function tlsOf(address: UpstreamAddress): UpstreamTls | undefined {
+/** @returns how it is spoken to with TLS; undefined in the clear */
+export function tlsOf(address: UpstreamAddress): UpstreamTls | undefined {
   return "tls" in address ? address.tls : undefined;
 }

@@ -8,7 +8,7 @@
 import type { Deadlines } from "./deadlines.ts";
 import type { FieldTable } from "./fields.ts";
 import type { UpstreamAddress } from "./upstream-connection.ts";
-import { UpstreamGroup, type UpstreamGroupOwner } from "./upstream-group.ts";
+import { tlsOf, UpstreamGroup, type UpstreamGroupOwner } from "./upstream-group.ts";
 import type { UpstreamEvents, UpstreamLimits, UpstreamPoolState } from "./upstream-member.ts";
 import type { UpstreamTaker, UpstreamWait } from "./upstream-wait.ts";
 
@@ -156,5 +156,5 @@ function isSame(known: UpstreamAddress | UpstreamTarget, place: UpstreamAddress 
   if (known === place) return true;
   if ("addresses" in place) return "addresses" in known && known.addresses === place.addresses;
   if ("addresses" in known) return false;
-  return ("tls" in known ? known.tls : undefined) === ("tls" in place ? place.tls : undefined);
+  return tlsOf(known) === tlsOf(place);
 }

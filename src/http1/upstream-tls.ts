@@ -17,6 +17,7 @@
 
 import { isIP } from "node:net";
 import type { ConnectionOptions, SecureContext, TLSSocket } from "node:tls";
+import { foldName } from "../core/host.ts";
 import { CIPHERS } from "./tls-suites.ts";
 
 /** How one name is spoken to. The same object for the same name, so that connections made with another trust can be told apart. */
@@ -72,7 +73,7 @@ export async function createUpstreamTls(options: UpstreamTlsOptions): Promise<(n
   const secureContext = options.trust;
   const pins = new Map(
     Object.entries(options.pins).map(([name, prints]) => [
-      normalise(name),
+      foldName(name),
       new Set(prints.map((print) => print.toLowerCase())),
     ]),
   );
@@ -105,7 +106,7 @@ export async function createUpstreamTls(options: UpstreamTlsOptions): Promise<(n
   }
 
   return (asked) => {
-    const name = normalise(asked);
+    const name = foldName(asked);
     const kept = known.get(name);
     if (kept !== undefined) return kept;
     const [oldest] = known.keys();
@@ -114,11 +115,6 @@ export async function createUpstreamTls(options: UpstreamTlsOptions): Promise<(n
     known.set(name, made);
     return made;
   };
-}
-
-/** The name as certificates have it: in lower case, without the dot of the root (RFC 6066, section 3). */
-function normalise(name: string): string {
-  return name.toLowerCase().replace(/\.$/, "");
 }
 
 /** The first to be told of the handshake: on a socket that is destroyed nobody after it can write. */

@@ -14,6 +14,7 @@
 
 import type { Socket } from "node:net";
 import type { SecureContext, TLSSocket } from "node:tls";
+import { foldName } from "../core/host.ts";
 import type { Deadlines } from "../http1/deadlines.ts";
 import type { FieldTable } from "../http1/fields.ts";
 import type { ConnectionLimits } from "../http1/limits.ts";
@@ -163,7 +164,6 @@ export async function createInterceptor(options: InterceptOptions): Promise<Inte
   };
 }
 
-/** A trailing dot names the same host, and is in no certificate. */
 function hostOf({ server }: Target): string {
-  return (server?.address ?? "").toLowerCase().replace(/\.$/, "");
+  return foldName(server?.address ?? "");
 }

@@ -9,6 +9,7 @@
  * (intercept.ts).
  */
 
+import { foldName, inBrackets } from "../core/host.ts";
 import type { Destination, Found } from "../discovery/destination.ts";
 import type { UpstreamAddress } from "../http1/upstream-connection.ts";
 import type { UpstreamTls } from "../http1/upstream-tls.ts";
@@ -90,8 +91,8 @@ export function createLocate(options: Omit<OutboundOptions, "sharedSecret">): Si
     const name = form === "federation" ? parseServerName(authority) : undefined;
     if (name !== undefined) return discovery.server(name);
     const { address = "", port = 0 } = server ?? {};
-    const host = address.toLowerCase().replace(/\.$/, "");
-    return discovery.host(host.includes(":") ? `[${host}]` : host, port);
+    const host = foldName(address);
+    return discovery.host(inBrackets(host), port);
   }
 
   function refuse(code: Answer["code"], reason: string): Answer {

@@ -16,6 +16,7 @@ import {
   srv,
   startBench,
 } from "./discovery-bench.ts";
+import type { DnsZone } from "../support/dns-server.ts";
 import { answerDelegations } from "./web.ts";
 
 let bench: Bench;
@@ -32,6 +33,14 @@ describe("SRV records", () => {
     tlsName: "a.example",
     step: "srv",
   });
+  const B_THEN_C = {
+    "_matrix-fed._tcp.a.example": {
+      SRV: [
+        [1, 0, 1, "b.example"],
+        [2, 0, 2, "c.example"],
+      ],
+    },
+  } satisfies DnsZone;
   const many = Array.from({ length: 9 }, (_, index) => [index, 0, 8000 + index, "b.example"] as const);
 
   it.each<Row>([
@@ -54,12 +63,7 @@ describe("SRV records", () => {
       why: "all addresses of one target before the next, IPv6 first",
       name: "a.example",
       zone: {
-        "_matrix-fed._tcp.a.example": {
-          SRV: [
-            [1, 0, 1, "b.example"],
-            [2, 0, 2, "c.example"],
-          ],
-        },
+        ...B_THEN_C,
         "b.example": { A: ["2.2.2.2"], AAAA: ["2606:4700::1"] },
         "c.example": A,
       },
@@ -89,12 +93,7 @@ describe("SRV records", () => {
       why: "so is one that DNS fails for",
       name: "a.example",
       zone: {
-        "_matrix-fed._tcp.a.example": {
-          SRV: [
-            [1, 0, 1, "b.example"],
-            [2, 0, 2, "c.example"],
-          ],
-        },
+        ...B_THEN_C,
         "b.example": SERVFAIL,
         "c.example": A,
       },
@@ -104,12 +103,7 @@ describe("SRV records", () => {
       why: "one target that leads inside refuses them all",
       name: "a.example",
       zone: {
-        "_matrix-fed._tcp.a.example": {
-          SRV: [
-            [1, 0, 1, "b.example"],
-            [2, 0, 2, "c.example"],
-          ],
-        },
+        ...B_THEN_C,
         "b.example": B,
         "c.example": { A: ["10.0.0.1"] },
       },
