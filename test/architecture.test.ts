@@ -18,6 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   metrics: ["core"],
   http1: ["core"],
   discovery: ["core", "peer"],
+  proof: ["core", "discovery", "http1", "peer"],
   propagation: ["core"],
   sampling: ["core", "propagation"],
   span: ["core", "propagation"],

@@ -1,10 +1,11 @@
 /**
  * Ed25519 signatures as Matrix servers make them: over canonical JSON, in unpadded Base64.
  *
- * Source: https://spec.matrix.org/v1.11/appendices/#signing-json and
- * https://spec.matrix.org/v1.11/server-server-api/#request-authentication.
- * Not here: numbers outside the integers and characters outside ASCII, which the demo's documents don't have.
+ * Source: https://spec.matrix.org/v1.16/appendices/#signing-json and
+ * https://spec.matrix.org/v1.16/server-server-api/#request-authentication.
  */
+
+import { canonicalJson } from "../proof/canonical-json.ts";
 
 type Json = string | number | readonly Json[] | { readonly [key: string]: Json };
 
@@ -54,15 +55,6 @@ export interface SignedRequest {
 export function signedForm({ method, uri, origin, destination, content }: SignedRequest): Json {
   const form = { method, uri, origin, destination };
   return content === undefined ? form : { ...form, content };
-}
-
-function canonicalJson(document: Json): string {
-  if (typeof document !== "object") return JSON.stringify(document);
-  if (Array.isArray(document)) return `[${document.map((item: Json) => canonicalJson(item)).join(",")}]`;
-  const members = Object.entries(document as Record<string, Json>)
-    .sort(([left], [right]) => (left < right ? -1 : 1))
-    .map(([key, value]) => `${JSON.stringify(key)}:${canonicalJson(value)}`);
-  return `{${members.join(",")}}`;
 }
 
 function unpadded(bytes: Buffer): string {
