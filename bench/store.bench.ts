@@ -86,6 +86,7 @@ function makeSpan(index: number, traceId: string): SpanRecord {
           clientAddress: shared.peer.address,
           userAgent: cut("Synapse/1.163.2 (b=matrix-org-hotfixes)"),
           resendCount: 0,
+          proofRefusal: undefined,
           bodyContexts: 0,
         })
       : clientAttributes({

@@ -94,7 +94,7 @@ function rulesOf({ config, whitelist }: AdminSources): DecisionRules {
     whitelist: whitelist(),
     entries: now.whitelist.length,
     formats: now.propagation.formats,
-    authenticate: now.inbound?.authenticate ?? "claimed",
+    authenticate: now.inbound?.authenticate ?? "signature",
   };
 }
 

@@ -10,10 +10,14 @@ import type { Config } from "./config/merge.ts";
 
 /** @param number of the worker, 1 to `count` */
 export function shareOf(config: Config, number: number, count: number): Config {
-  const { limits, store, sampling, whitelist, resource } = config;
+  const { inbound, limits, store, sampling, whitelist, resource } = config;
   const share = (whole: number): number => Math.ceil(whole / count);
   return {
     ...config,
+    inbound: inbound && {
+      ...inbound,
+      keys: { ...inbound.keys, fetchesPerSecond: inbound.keys.fetchesPerSecond / count },
+    },
     limits: {
       ...limits,
       connections: share(limits.connections),

@@ -14,6 +14,7 @@ import { startAdminListener } from "./app-admin.ts";
 import { drain } from "./app-drain.ts";
 import { type Exporters, startExporters } from "./app-export.ts";
 import { mergeFaults } from "./app-faults.ts";
+import { createProofs, type FetchServerKeys, type Proofs } from "./app-proof.ts";
 import { createWayOut, type LiveOutbound, type WayOut } from "./app-outbound.ts";
 import { startSide, tlsFilesOf } from "./app-side.ts";
 import { createUpstreams, type Upstreams } from "./app-upstreams.ts";
@@ -37,6 +38,7 @@ import {
 } from "./metrics/proxy-metrics.ts";
 import { createRegistry, type Registry } from "./metrics/registry.ts";
 import { createIdentify } from "./peer/identify.ts";
+import type { Prover } from "./proof/prover.ts";
 import { createNetworks } from "./peer/networks.ts";
 import { createPeerBook, type PeerBook } from "./peer/peer-book.ts";
 import { createWhitelist } from "./peer/whitelist.ts";
@@ -63,6 +65,8 @@ export interface SidecarTools {
   readonly resolve: (name: string) => Promise<readonly string[]>;
   /** For outbound targets, in the place of the resolver that the config names. */
   readonly dns?: Dns;
+  /** Key documents of Matrix servers, in the place of those that they publish: for the demo, whose servers have no TLS. */
+  readonly fetchServerKeys?: FetchServerKeys;
   /** One more place for spans, beside `export` and the built-in store. */
   readonly spans?: SpanSink;
   /** The admin listener's trace page: the directory that the build made. */
@@ -87,6 +91,8 @@ export interface Sidecar {
   readonly store: RecentStore | undefined;
   /** @returns keys whose change needs a restart, and then nothing was changed; none: the config is taken over */
   reload(config: Config): Promise<readonly string[]>;
+  /** Asks a Matrix server for its keys unless they are known. Never rejects. @returns whether they are */
+  learnKeys(serverName: string): Promise<boolean>;
   /** As a renewal would be seen, but now. Never rejects: what can't be used is logged. */
   rereadCertificates(): Promise<void>;
   /** Of a worker: a connection that the primary has accepted, and that nothing was read from. */
@@ -107,6 +113,7 @@ export interface Live {
   readonly config: Config;
   readonly limits: ListenerLimits & UpstreamLimits;
   readonly policy: BorderPolicy;
+  readonly prover: Prover | undefined;
   readonly fields: FieldTable;
   readonly matchRoute: MatchRoute;
   readonly sides: Readonly<Partial<Record<Direction, Side>>>;
@@ -128,6 +135,7 @@ export interface Fixed {
   readonly store: RecentStore | undefined;
   readonly wayOut: WayOut | undefined;
   readonly resends: Resends;
+  readonly proofs: Proofs;
   /** `host:port` of the outbound listener, once it is there. */
   outboundAddress: string | undefined;
 }
@@ -211,6 +219,7 @@ export async function startSidecar(config: Config, tools: SidecarTools): Promise
       await rereadCertificates();
       return keys;
     },
+    learnKeys: (serverName) => fixed.proofs.learn(serverName),
     rereadCertificates,
     adopt(direction, socket) {
       const side = running[sides.indexOf(direction)];
@@ -262,6 +271,12 @@ function createFixed(config: Config, tools: SidecarTools, live: () => Live): Fix
         registry,
         ownAddress: () => fixed.outboundAddress,
       }),
+    proofs: createProofs(config, {
+      ...tools,
+      log: throttledLog,
+      registry,
+      fetchServerKeys: tools.fetchServerKeys,
+    }),
     resends: createResends(() => tools.clock.monotonicMs(), tools.worker?.onAttempt),
     outboundAddress: undefined,
   };
@@ -293,10 +308,12 @@ async function createLive(config: Config, fixed: Fixed): Promise<Live> {
     limits: { ...config.limits, headLines: config.limits.headers },
     policy: {
       whitelist: await createWhitelist(config.whitelist),
-      authenticate: config.inbound?.authenticate ?? "claimed",
+      authenticate: config.inbound?.authenticate ?? "signature",
+      authenticateBodyMax: config.inbound?.authenticateBodyMax ?? 0,
       formats: config.propagation.formats,
       sampling: { sampler: createSampler(sampling, clock), forced: fixed.forced },
     },
+    prover: fixed.proofs.use(config),
     fields: createProxyFields(config.propagation.remove),
     matchRoute: createRouter([
       ...config.routes.map(({ method, template }) => ({ method, template })),

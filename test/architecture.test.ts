@@ -24,7 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   span: ["core", "propagation"],
   export: ["core", "propagation", "span"],
   store: ["core", "propagation", "span"],
-  proxy: ["core", "discovery", "http1", "metrics", "peer", "propagation", "sampling", "span"],
+  proxy: ["core", "discovery", "http1", "metrics", "peer", "proof", "propagation", "sampling", "span"],
   admin: ["core", "span", "store"],
   workers: ["config", "core", "http1", "metrics", "peer", "span", "store"],
   page: ["core"],

@@ -24,7 +24,7 @@ export async function decideCommand(asked: DecideArguments, output: Output): Pro
     whitelist: await createWhitelist(config.whitelist),
     entries: config.whitelist.length,
     formats: config.propagation.formats,
-    authenticate: config.inbound?.authenticate ?? "claimed",
+    authenticate: config.inbound?.authenticate ?? "signature",
   };
   const report = reportDecision(rules, asked.direction === "in" ? "inbound" : "outbound", asked.host);
   output.line(JSON.stringify(report));

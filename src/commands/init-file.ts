@@ -73,7 +73,7 @@ function inboundLines({ listen, upstream, tls, remarks }: Draft): readonly strin
     `  ${off}  certificate: ${scalar(paths.certificate)}`,
     `  ${off}  private_key: ${scalar(paths.privateKey)}`,
     ...about("inbound.authenticate", "  "),
-    "  authenticate: claimed",
+    "  authenticate: signature",
   ];
 }
 

@@ -22,6 +22,7 @@ const FILES: readonly { readonly key: string; readonly content: Content | undefi
   { key: "inbound.tls.client_ca", content: "certificates" },
   { key: "inbound.tls.certificates[].certificate", content: "certificates" },
   { key: "inbound.tls.certificates[].private_key", content: "private key" },
+  { key: "inbound.keys.ca_file", content: "certificates" },
   { key: "outbound.tls.certificate", content: "certificates" },
   { key: "outbound.tls.private_key", content: "private key" },
   { key: "outbound.ca_file", content: "certificates" },

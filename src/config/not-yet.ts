@@ -19,11 +19,6 @@ interface NotYet {
 /** Every row; docs/config.md shows them too. */
 export const NOT_YET: readonly NotYet[] = [
   {
-    key: "inbound.authenticate",
-    isMeant: (value) => value === "signature",
-    because: "signatures are not verified; allowed: mtls, network, claimed",
-  },
-  {
     key: "sampling.type",
     isMeant: (value) => value === "remote",
     because: "strategies are not fetched; allowed: const, probabilistic, ratelimiting",

@@ -197,6 +197,9 @@ export function upstreams(): Option<readonly Upstream[]> {
   return orShort(one, list(text(allowed, parseUpstream, json), UPSTREAMS_MAX, 1));
 }
 
+/** Networks of one list; a list that long is a firewall's work. */
+export const NETWORKS_MAX = 1000;
+
 /** `10.1.0.0/16`, or one address. */
 export function network(): Option<string> {
   return text("a network such as 10.1.0.0/16 or 'fd00::/8', or one address", parseNetwork);

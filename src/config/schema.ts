@@ -2,16 +2,17 @@
  * Every option: name, type, bounds, default, unit, who may change it at run time, and its documentation.
  *
  * docs/config.md and fedtrace.schema.json are made from this (scripts/docs.ts) and never edited;
- * test/config/generated.test.ts fails when they are stale. The other sections stand in schema-border.ts and
- * schema-export.ts. Not here: what the environment adds (otel-environment.ts, merge.ts) and what is known but
+ * test/config/generated.test.ts fails when they are stale. The other sections stand in schema-border.ts,
+ * schema-outbound.ts and schema-export.ts. Not here: what the environment adds (otel-environment.ts, merge.ts) and what is known but
  * not available yet (not-yet.ts).
  */
 
 import * as v from "valibot";
 import type { Finding } from "./fault.ts";
 import type { KeyPath } from "./key-path.ts";
-import { inbound, outbound, propagation, whitelist } from "./schema-border.ts";
+import { inbound, propagation, whitelist } from "./schema-border.ts";
 import { exports, sampling } from "./schema-export.ts";
+import { outbound } from "./schema-outbound.ts";
 import { defaulted, list, optional, required, section } from "./schema-option.ts";
 import {
   duration,

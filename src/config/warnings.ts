@@ -22,7 +22,7 @@ function claimedName({ inbound, whitelist }: Config): Finding | undefined {
   return {
     path: ["inbound", "authenticate"],
     message:
-      "is claimed, so a peer's name is only what it says: anyone can borrow a whitelisted name; mtls and network ask for proof",
+      "is claimed, so a peer's name is only what it says: anyone can borrow a whitelisted name; signature, mtls and network ask for proof",
   };
 }
 
@@ -32,7 +32,7 @@ function noNetworks({ inbound, whitelist }: Config): Finding | undefined {
   return {
     path: ["inbound", "authenticate"],
     message:
-      "is network while inbound.networks is empty: without a client certificate no peer counts as whitelisted",
+      "is network while inbound.networks is empty: only a client certificate or a signature can prove a name",
   };
 }
 

@@ -16,7 +16,8 @@ import type { RunTools } from "../commands/run.ts";
 import { FedtraceError } from "../core/errors.ts";
 import { createFanOut } from "../export/fan-out.ts";
 import { createFirstTrace } from "./first-trace.ts";
-import { startHomeserver } from "./homeserver.ts";
+import type { FetchServerKeys } from "../app-proof.ts";
+import { type Homeserver, startHomeserver } from "./homeserver.ts";
 import { OTLP_PORT, type Site, startFirstSite, startSite } from "./site.ts";
 import { formatTrace } from "./trace-tree.ts";
 import { type Cast, formatGuide, type Member, playTick } from "./traffic.ts";
@@ -32,13 +33,18 @@ export async function demoCommand(requests: number | undefined, tools: RunTools)
   const { output, signals, pageDirectory } = tools;
   const seen = createFirstTrace();
   const isCollected = await isListening(OTLP_PORT);
-  const shared = { isCollected, pageDirectory };
+  const members = new Map<string, Homeserver>();
+  const keysOf: FetchServerKeys = ({ name }) => Promise.resolve(members.get(name)?.keyDocument());
+  const shared = { isCollected, pageDirectory, keysOf };
   const one = await startFirstSite({ ...shared, host: "one.demo", spans: seen }, requests === undefined);
   const spans = createFanOut(one.sidecar.store === undefined ? [seen] : [seen, one.sidecar.store]);
   const two = await startSite({ ...shared, host: "two.demo", spans, adminPort: undefined });
   for (const { homeserver, name, outboundPort } of [one, two]) {
     homeserver.join(name, { host: "127.0.0.1", port: outboundPort });
+    members.set(name, homeserver);
   }
+  // As if they had met before: a first request is not waited for a key, and would begin a trace of its own.
+  await Promise.all([one.sidecar.learnKeys(two.name), two.sidecar.learnKeys(one.name)]);
   output.line(`${one.name} and ${two.name} federate, each behind its own sidecar`);
 
   const stop = watchStop(signals.stop);
@@ -55,7 +61,7 @@ export async function demoCommand(requests: number | undefined, tools: RunTools)
     output.line("Both sidecars are in one trace, because each has the other on its whitelist.");
     if (isCollected) output.line(`Sent to 127.0.0.1:${OTLP_PORT} too: look for the services in Jaeger.`);
   }
-  if (requests === undefined) await playOnPage(one, two, stop, tools);
+  if (requests === undefined) await playOnPage(one, two, { members, stop }, tools);
   else while (sent < requests && !stop.isStopped()) await send();
 
   for (const { sidecar, homeserver } of [one, two]) {
@@ -82,8 +88,15 @@ function watchStop(signal: Promise<unknown>): Stop {
 }
 
 /** The others join in, until the signal. */
-async function playOnPage(one: Site, two: Member, stop: Stop, { output }: RunTools): Promise<void> {
+async function playOnPage(
+  one: Site,
+  two: Member,
+  { members, stop }: { readonly members: Map<string, Homeserver>; readonly stop: Stop },
+  { output }: RunTools,
+): Promise<void> {
   const cast = await gatherCast(one, two);
+  for (const { name, homeserver } of [cast.careless, cast.stranger]) members.set(name, homeserver);
+  await one.sidecar.learnKeys(cast.careless.name);
   output.line("");
   output.line(`The page: http://${one.adminAddress ?? ""}/`);
   for (const line of formatGuide(cast)) output.line(line);

@@ -8,17 +8,29 @@
 
 import type { IncomingHttpHeaders, IncomingMessage, Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { createSystemClock } from "../core/clock.ts";
 import { loadSigning, signedForm } from "./signing.ts";
 
 export interface Homeserver {
   readonly port: number;
+  /** What it publishes at `/_matrix/key/v2/server`, once it has joined. */
+  keyDocument(): string;
   /**
    * Tells the server its federation name and its way out; both are known only once its sidecar runs.
    * @param proxy undefined: it has no sidecar, and connects to the destination's port on this machine
    */
   join(serverName: string, proxy: Endpoint | undefined): void;
-  /** @param headers sent beside its own. @returns the peer's status */
-  sendTransaction(destination: string, transactionId: string, headers?: SentHeaders): Promise<number>;
+  /**
+   * @param headers sent beside its own
+   * @param origin whose name it uses; with another's it still signs with its own key
+   * @returns the peer's status
+   */
+  sendTransaction(
+    destination: string,
+    transactionId: string,
+    headers?: SentHeaders,
+    origin?: string,
+  ): Promise<number>;
   /** Asks with GET, signed. @returns the peer's status */
   ask(destination: string, uri: string, headers?: SentHeaders): Promise<number>;
   stop(): void;
@@ -36,6 +48,8 @@ const CONTEXT_HEADERS = ["traceparent", "tracestate", "uber-trace-id", "b3"];
 /** Takes its time, as a server does that has to look far back. */
 const SLOW_ROUTE = /^\/_matrix\/federation\/v1\/backfill\//;
 const SLOW_MS = 700;
+/** As Synapse has it. */
+const KEYS_VALID_MS = 24 * 3_600_000;
 /** Fails, as a server does that lost its database. */
 const FAILING_ROUTE = /^\/_matrix\/federation\/v1\/event\//;
 const X_MATRIX = /^X-Matrix origin="([^"]+)",key="([^"]+)",sig="([^"]+)",destination="([^"]+)"$/;
@@ -46,6 +60,7 @@ const LOOPBACK: Endpoint = { host: "127.0.0.1", port: 0 };
 /** @param listenOn port 0 lets the system choose. Rejects where it can't be taken. */
 export async function startHomeserver(listenOn = LOOPBACK): Promise<Homeserver> {
   const { createServer } = await import("node:http");
+  const clock = createSystemClock();
   const signing = await loadSigning();
   const key = signing.createKey("ed25519:demo");
   let serverName = "";
@@ -58,12 +73,13 @@ export async function startHomeserver(listenOn = LOOPBACK): Promise<Homeserver> 
       uri,
       content,
       headers,
-    }: { method: string; uri: string; content?: object; headers: SentHeaders },
+      origin = serverName,
+    }: { method: string; uri: string; content?: object; headers: SentHeaders; origin?: string },
   ): Promise<{ status: number; body: string }> {
-    const form = { method, uri, origin: serverName, destination };
+    const form = { method, uri, origin, destination };
     const signed = content === undefined ? form : { ...form, content: content as Record<string, string> };
     const signature = key.sign(signedForm(signed));
-    const authorization = `X-Matrix origin="${serverName}",key="${key.id}",sig="${signature}",destination="${destination}"`;
+    const authorization = `X-Matrix origin="${origin}",key="${key.id}",sig="${signature}",destination="${destination}"`;
     const to =
       proxy === undefined
         ? { host: "127.0.0.1", port: Number(destination.split(":")[1]), path: uri }
@@ -95,12 +111,19 @@ export async function startHomeserver(listenOn = LOOPBACK): Promise<Homeserver> 
     );
   }
 
+  function keyDocument(): object {
+    const document = {
+      server_name: serverName,
+      verify_keys: { [key.id]: { key: key.verifyKey } },
+      old_verify_keys: {},
+      valid_until_ts: Math.floor(clock.unixMs()) + KEYS_VALID_MS,
+    };
+    return { ...document, signatures: { [serverName]: { [key.id]: key.sign(document) } } };
+  }
+
   async function answer(incoming: IncomingMessage): Promise<[status: number, body: object]> {
     const body = await textOf(incoming);
-    if (incoming.url === "/_matrix/key/v2/server") {
-      const document = { server_name: serverName, verify_keys: { [key.id]: { key: key.verifyKey } } };
-      return [200, { ...document, signatures: { [serverName]: { [key.id]: key.sign(document) } } }];
-    }
+    if (incoming.url === "/_matrix/key/v2/server") return [200, keyDocument()];
     const { method, url = "" } = incoming;
     if (method === "GET" && FAILING_ROUTE.test(url)) return [500, { errcode: "M_UNKNOWN" }];
     if (method === "GET" && SLOW_ROUTE.test(url)) {
@@ -127,10 +150,11 @@ export async function startHomeserver(listenOn = LOOPBACK): Promise<Homeserver> 
       serverName = name;
       proxy = wayOut;
     },
-    async sendTransaction(destination, transactionId, headers = {}) {
+    keyDocument: () => JSON.stringify(keyDocument()),
+    async sendTransaction(destination, transactionId, headers = {}, origin = serverName) {
       const uri = `/_matrix/federation/v1/send/${transactionId}`;
-      const content = { origin: serverName, pdus: [], edus: [] };
-      return (await send(destination, { method: "PUT", uri, content, headers })).status;
+      const content = { origin, pdus: [], edus: [] };
+      return (await send(destination, { method: "PUT", uri, content, headers, origin })).status;
     },
     async ask(destination, uri, headers = {}) {
       return (await send(destination, { method: "GET", uri, headers })).status;

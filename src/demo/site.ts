@@ -1,6 +1,8 @@
 /** A site of the demo: a small server and the sidecar in front of it and behind it, in this process. */
 
+import type { AddressInfo } from "node:net";
 import { type Sidecar, startSidecar } from "../app.ts";
+import type { FetchServerKeys } from "../app-proof.ts";
 import { type Config, mergeConfig } from "../config/merge.ts";
 import { readOtelEnvironment } from "../config/otel-environment.ts";
 import { checkSchema } from "../config/schema.ts";
@@ -26,6 +28,8 @@ export interface Site extends Member {
 }
 
 interface SiteOptions {
+  /** What a server of the demo publishes; they have no TLS, so it is not fetched from where a Matrix server's is. */
+  readonly keysOf: FetchServerKeys;
   readonly host: string;
   readonly spans: SpanSink;
   readonly isCollected: boolean;
@@ -59,15 +63,17 @@ function resolveDemoName(name: string): Promise<readonly string[]> {
 export async function startSite(options: SiteOptions): Promise<Site> {
   const homeserver = await startHomeserver();
   const addresses = new Map<string, string>();
-  const starting = startSidecar(demoConfig(options, homeserver.port), {
+  const name = `${options.host}:${await findFreePort()}`;
+  const starting = startSidecar(demoConfig(name, options, homeserver.port), {
     clock: createSystemClock(),
     random: createRandom(),
     log: createLog("error"), // What fails here fails on purpose, and the page shows it.
     resolve: resolveDemoName,
     dns: createNamedDns(resolveDemoName),
+    fetchServerKeys: options.keysOf,
     spans: options.spans,
     pageDirectory: options.pageDirectory,
-    onListening: (name, address) => void addresses.set(name, address),
+    onListening: (listener, address) => void addresses.set(listener, address),
   });
   let sidecar: Sidecar;
   try {
@@ -76,21 +82,37 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     homeserver.stop();
     throw error;
   }
-  const portOf = (name: string): number => Number(/\d+$/.exec(addresses.get(name) ?? "")?.[0]);
   return {
-    name: `${options.host}:${portOf("inbound")}`,
+    name,
     homeserver,
     sidecar,
-    outboundPort: portOf("outbound"),
+    outboundPort: Number(/\d+$/.exec(addresses.get("outbound") ?? "")?.[0]),
     adminAddress: addresses.get("admin"),
   };
 }
 
+/** A server's name is what requests to it are signed for, so its port must be known before anybody listens there. */
+async function findFreePort(): Promise<number> {
+  const { createServer } = await import("node:net");
+  const server = createServer();
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
 /** The file a user would write, in the form that a file is parsed to. */
-function demoConfig({ host, isCollected, adminPort }: SiteOptions, upstreamPort: number): Config {
+function demoConfig(
+  name: string,
+  { isCollected, adminPort }: Pick<SiteOptions, "isCollected" | "adminPort">,
+  upstreamPort: number,
+): Config {
   const checked = checkSchema({
-    server_name: host,
-    inbound: { listen: "127.0.0.1:0", upstream: `http://127.0.0.1:${upstreamPort}` },
+    server_name: name,
+    inbound: { listen: `127.0.0.1:${name.split(":")[1]}`, upstream: `http://127.0.0.1:${upstreamPort}` },
     outbound: { listen: "127.0.0.1:0", allow_networks: ["127.0.0.0/8"] },
     whitelist: ["(one|two)\\.demo", { glob: "careless.demo" }],
     sampling: { type: "const", param: 1 },

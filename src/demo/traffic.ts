@@ -5,7 +5,8 @@
  *   one.demo  ◄────────►  two.demo        whitelisted: their traces cross the border
  *       ▲  ▲
  *       │  └── careless.demo              whitelisted, but what it sends as context is malformed
- *       └───── stranger.demo              on no list: forced sampling, debug id, baggage, a header that breaks servers
+ *       └───── stranger.demo              on no list: forced sampling, debug id, baggage, a header that breaks servers;
+ *                                         and the same in the name of two.demo, whose key it does not have
  * ```
  * Not here: the servers (homeserver.ts), the sidecars (demo.ts).
  */
@@ -71,6 +72,11 @@ const ACTS: readonly Act[] = [
     play: ({ one, careless }, tick) =>
       careless.homeserver.sendTransaction(one.name, `careless${tick}`, MALFORMED),
   },
+  {
+    every: 8,
+    play: ({ one, two, stranger }, tick) =>
+      stranger.homeserver.sendTransaction(one.name, `borrowed${tick}`, TRICKS, two.name),
+  },
   { every: 7, play: ({ one }, tick) => one.homeserver.sendTransaction(UNREACHABLE, `lost${tick}`) },
 ];
 
@@ -90,6 +96,7 @@ export function formatGuide(cast: Cast): readonly string[] {
     "  - Two servers, one trace: a transaction of one.demo, its sidecar, the sidecar of two.demo, and the way back for the key.",
     "  - stranger.demo sends a sampled flag, a debug id, baggage and a malformed header with each request. Its requests",
     "    are answered, but each begins a trace of its own, its headers are removed, and it is given no id of ours.",
+    "  - It also uses the name of two.demo, which is whitelisted: the signature is wrong, so the name buys it nothing.",
     "  - careless.demo is whitelisted, and its context is malformed: refused, counted (page: Peers), and its request served.",
     "  - GET /_matrix/federation/v1/backfill/… is slow, GET …/event/… fails, and gone.demo can't be reached: search for errors.",
     `  - The whitelist tester: ask it for ${two.name}, and for ${two.name.replace(/:.*/, "")}.evil.example.`,

@@ -169,3 +169,14 @@ export function findLines(text: string, from: number, names: ReadonlySet<string>
   }
   return found;
 }
+
+/** Values of all lines of that name from `from` on, in their order, without the white space around them. @param name in lower case */
+export function findFieldValues(text: string, from: number, name: string): readonly string[] {
+  const values: string[] = [];
+  const lines = findLines(text, from, new Set([name]));
+  for (let index = 0; index < lines.length; index += 2) {
+    const start = lines[index] ?? 0;
+    values.push(sliceTrimmed(text, text.indexOf(":", start) + 1, (lines[index + 1] ?? 0) - 2));
+  }
+  return values;
+}

@@ -30,6 +30,23 @@ const PROOFS: Readonly<Record<string, string>> = {
   none: "Nothing proves its name.",
 };
 
+/** Why a signature proved nothing; words of proof/prover.ts. */
+const PROOF_REFUSALS: Readonly<Record<string, string>> = {
+  absent: "No signature speaks for it.",
+  malformed: "Its signature can't be read.",
+  destination: "Its signature was made for another server.",
+  wrong: "Its signature is wrong: somebody else may have used the name.",
+  uncovered: "Its signature leaves out a part of the request that must be signed.",
+  outdated: "Its signature is too old, or its clock is off.",
+  body: "Its body is not what can be signed.",
+  "body-size": "Its body was too long to wait for.",
+  "body-room": "Its body was not waited for: too many were.",
+  expect: "Its body was not waited for: the client waits for a 100 first.",
+  fetching: "Its key was not known yet, and is being fetched.",
+  unknown: "Its key could not be had a short while ago.",
+  busy: "Its key is not known, and too many are being fetched.",
+};
+
 /** @returns undefined for spans that are not a sidecar's */
 export function borderStory(span: Span): BorderStory | undefined {
   const direction = attributeOf(span, "fedtrace.direction");
@@ -43,6 +60,7 @@ export function borderStory(span: Span): BorderStory | undefined {
     peer === undefined || direction === "outbound"
       ? ""
       : (PROOFS[String(attributeOf(span, "fedtrace.peer.proof"))] ?? "");
+  const refused = PROOF_REFUSALS[String(attributeOf(span, "fedtrace.peer.proof_refused"))];
   const [tone, what] =
     direction === "inbound"
       ? inboundStory(isWhitelisted, context)
@@ -50,7 +68,8 @@ export function borderStory(span: Span): BorderStory | undefined {
         ? outboundStory(isWhitelisted)
         : TUNNEL;
   const inBody = bodyText(Number(attributeOf(span, "fedtrace.body.contexts") ?? 0));
-  return { tone, direction, peer, sentence: `${what}${removedText(direction, removed)}${inBody}`, proof };
+  const sentence = `${what}${removedText(direction, removed)}${inBody}`;
+  return { tone, direction, peer, sentence, proof: refused === undefined ? proof : `${proof} ${refused}` };
 }
 
 const TUNNEL = [

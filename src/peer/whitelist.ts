@@ -9,6 +9,7 @@
 import { FedtraceError } from "../core/errors.ts";
 import { type CacheCounters, createBoundedCache } from "./bounded-cache.ts";
 import { compileUnion, type FirstMatch, type Pattern } from "./pattern.ts";
+import type { Proof } from "./proof.ts";
 import { parseServerName, SERVER_NAME_LENGTH_MAX } from "./server-name.ts";
 
 export interface WhitelistEntry extends Pattern {
@@ -16,6 +17,8 @@ export interface WhitelistEntry extends Pattern {
   readonly sampling: "accept" | "trust";
   /** New traces a second that `trust` may force. */
   readonly forcedPerSecond: number;
+  /** The least proof that the name needs, where that is more than all names need. */
+  readonly authenticate?: Proof | undefined;
 }
 
 /** The entry that decided, and where it stands in the list. */

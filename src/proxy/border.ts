@@ -25,8 +25,10 @@ import type { RequestFields } from "./request-fields.ts";
 /** What an operator may change while requests run; replaced as a whole. */
 export interface BorderPolicy {
   readonly whitelist: Whitelist;
-  /** The least proof that an inbound peer's name needs. */
+  /** The least proof that an inbound peer's name needs; an entry of the whitelist may ask for more. */
   readonly authenticate: Proof;
+  /** Bytes of a body that are waited for to check its signature. */
+  readonly authenticateBodyMax: number;
   readonly formats: readonly Format[];
   readonly sampling: SamplingPolicy;
 }
@@ -96,8 +98,18 @@ const STRANGER: Verdict = { isWhitelisted: false, entry: undefined };
 
 function judge(policy: BorderPolicy, peer: Peer, isProofNeeded: boolean): Verdict {
   if (peer.name === undefined) return STRANGER;
-  if (isProofNeeded && !reaches(peer.proof, policy.authenticate)) return STRANGER;
-  return policy.whitelist.decide(peer.name);
+  const verdict = policy.whitelist.decide(peer.name);
+  if (!isProofNeeded || reaches(peer.proof, leastProof(policy, verdict.entry))) return verdict;
+  return STRANGER;
+}
+
+/** What a name needs that this entry names: the more of what the side and the entry ask for. */
+export function leastProof(
+  { authenticate }: Pick<BorderPolicy, "authenticate">,
+  entry: Verdict["entry"],
+): Proof {
+  const asked = entry?.authenticate;
+  return asked !== undefined && reaches(asked, authenticate) ? asked : authenticate;
 }
 
 function peerWish(peer: Peer, { entry }: Verdict): WishSource {

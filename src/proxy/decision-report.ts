@@ -1,8 +1,10 @@
 /** What the border would decide about a host, and why; the answer of `decide` and of its API. */
 
-import type { Whitelist } from "../peer/whitelist.ts";
+import type { Proof } from "../peer/proof.ts";
+import type { Verdict, Whitelist } from "../peer/whitelist.ts";
 import { parseServerName } from "../peer/server-name.ts";
 import type { Direction } from "../metrics/proxy-metrics.ts";
+import { leastProof } from "./border.ts";
 
 /** Field names as the contract has them. */
 export interface DecisionReport {
@@ -21,8 +23,8 @@ export interface DecisionRules {
   readonly whitelist: Whitelist;
   readonly entries: number;
   readonly formats: readonly string[];
-  /** The proof that inbound names need. */
-  readonly authenticate: string;
+  /** The proof that inbound names need, where their entry asks for no more. */
+  readonly authenticate: Proof;
 }
 
 export function reportDecision(rules: DecisionRules, direction: Direction, host: string): DecisionReport {
@@ -34,19 +36,16 @@ export function reportDecision(rules: DecisionRules, direction: Direction, host:
     entry: entry?.text ?? null,
     sampling: entry?.sampling ?? null,
     formats: isWhitelisted ? rules.formats : [],
-    reason: reasonOf(rules, direction, host, entry === undefined ? undefined : entry.index),
+    reason: reasonOf(rules, direction, host, entry),
   };
 }
 
-function reasonOf(
-  rules: DecisionRules,
-  direction: Direction,
-  host: string,
-  index: number | undefined,
-): string {
-  if (index !== undefined) {
-    const matched = `whitelist[${index}] matches the whole name`;
-    return direction === "inbound" ? `${matched}; its proof must be at least ${rules.authenticate}` : matched;
+function reasonOf(rules: DecisionRules, direction: Direction, host: string, entry: Verdict["entry"]): string {
+  if (entry !== undefined) {
+    const matched = `whitelist[${entry.index}] matches the whole name`;
+    return direction === "inbound"
+      ? `${matched}; its proof must be at least ${leastProof(rules, entry)}`
+      : matched;
   }
   if (parseServerName(host) === undefined) return "this is not a server name: host, host:port or [IPv6]:port";
   if (rules.entries === 0) return "the whitelist is empty, which means nobody";

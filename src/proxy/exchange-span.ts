@@ -5,6 +5,7 @@ import type { RequestHead } from "../http1/request-head.ts";
 import type { UpstreamAddress } from "../http1/upstream-connection.ts";
 import type { Direction } from "../metrics/proxy-metrics.ts";
 import type { Meeting } from "../peer/peer-book.ts";
+import type { ProofRefusal } from "../proof/prover.ts";
 import type { TraceContext } from "../propagation/context.ts";
 import {
   type BorderFacts,
@@ -26,6 +27,8 @@ export interface ExchangeFacts {
   readonly operation: string;
   /** With the ids of the attempt that is under way. */
   crossing: Crossing;
+  /** Why the signature that came proves nothing; undefined where it does, or was not looked at. */
+  readonly proofRefusal: ProofRefusal | undefined;
   readonly clientAddress: string;
   readonly clientPort: number | undefined;
   readonly userAgent: string | undefined;
@@ -148,6 +151,7 @@ function serverFacts(facts: ExchangeFacts): ServerFacts {
     route: facts.route,
     clientAddress: clientAddress === "" ? undefined : clientAddress,
     userAgent: facts.userAgent,
+    proofRefusal: facts.proofRefusal,
     resendCount: facts.resendCount,
     bodyContexts: facts.bodyContexts,
   };

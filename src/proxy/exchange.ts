@@ -1,13 +1,14 @@
 /**
  * One exchange: the life of one proxied request, from its head to the end of its span.
  *
- * `openExchange` is the whole order of the steps that need the head alone; no step calls the next one. From then
- * on a `Forward`, or for CONNECT a `Tunnel`, stands between two connections and hands on what either delivers:
+ * `openExchange` is the whole order of the steps that need the head alone; no step calls the next one. A request whose body is
+ * needed to know who sent it is held until that is there (held-request.ts). From then on a `Forward`, or for CONNECT a `Tunnel`,
+ * stands between two connections and hands on what either delivers:
  *
  * ```
- *   client ──head──► openExchange ──► locate ──► upstream: head, body ──► response head ──► body ──► end
- *                        │ 400 403 407 501   │ 403 502       │ 502 503 504        │ broken off: the client sees it
- *                        └───────────────────┴───────────────┴── own answer ──────┴──► span ends, once
+ *   client ──head──► arrival ──► standing ──► exchange ──► locate ──► upstream: head, body ──► response ──► end
+ *                       │            └─► held ──► ▲ │         │ 403 502        │ 502 503 504     │ broken off: the client
+ *                       └── 400 403 407 501 ────────┴─────────┴── own answer ──┴─────────────────┴──► span ends, once
  * ```
  * Not here: what each step does, and the bytes on the wire (http1/).
  */
@@ -20,8 +21,8 @@ import type { RequestHead } from "../http1/request-head.ts";
 import type { RequestHandler, ServerConnection } from "../http1/server-connection.ts";
 import type { UpstreamPool } from "../http1/upstream-pool.ts";
 import type { ProxyMetrics } from "../metrics/proxy-metrics.ts";
-import type { Peer } from "../peer/identify.ts";
 import type { PeerBook } from "../peer/peer-book.ts";
+import type { Prover } from "../proof/prover.ts";
 import type { MatchRoute } from "../span/routes.ts";
 import type { SpanIntake } from "../span/span-draft.ts";
 import { spanName } from "../span/span-name.ts";
@@ -30,9 +31,11 @@ import { type BorderPolicy, crossBorder } from "./border.ts";
 import { noteExchange } from "./exchange-end.ts";
 import type { ExchangeFacts } from "./exchange-span.ts";
 import { Forward } from "./forward.ts";
-import { readRequestFields } from "./request-fields.ts";
+import { HeldRequest, type HeldRequests } from "./held-request.ts";
+import { readRequestFields, type RequestFields } from "./request-fields.ts";
 import { type Resends, transactionOf } from "./resends.ts";
 import type { Location, Side, Target } from "./side.ts";
+import { type ProofNotes, settleStanding, type Standing, standingOf } from "./standing.ts";
 import { Tunnel } from "./tunnel.ts";
 
 /** What every exchange of one listener is given. */
@@ -53,6 +56,11 @@ export interface ExchangeContext {
   readonly log: Log;
   readonly isDraining: () => boolean;
   readonly tunnelIdleMs: number;
+  /** Checks signatures; undefined on the way out, and where no name needs as much. */
+  readonly prover: Prover | undefined;
+  /** Of all listeners. */
+  readonly held: HeldRequests;
+  readonly proofs: ProofNotes;
   /** Takes tunnels over whose inside is to be seen; undefined where there are none. */
   readonly intercept: Intercept | undefined;
 }
@@ -65,7 +73,19 @@ export interface Intercept {
   take(connection: ServerConnection, target: Target): void;
 }
 
-const NOBODY: Peer = { name: undefined, proof: "none" };
+/** A request of which the head alone is known. */
+export interface Arrival {
+  readonly head: RequestHead;
+  readonly connection: ServerConnection;
+  readonly target: Target;
+  readonly fields: RequestFields;
+  /** Why it is answered here, whoever sent it. */
+  readonly refused: Answer | undefined;
+  /** Whether its sender may use this side at all. */
+  readonly isAdmitted: boolean;
+  readonly startUnixMs: number;
+  readonly startMs: number;
+}
 
 /** Begins an exchange. @returns who takes the rest of the request; undefined where it is answered already */
 export function openExchange(
@@ -73,24 +93,69 @@ export function openExchange(
   head: RequestHead,
   connection: ServerConnection,
 ): RequestHandler | undefined {
-  const { side, metrics } = context;
-  const { direction } = side;
-  const startUnixMs = context.clock.unixMs();
-  const startMs = context.clock.monotonicMs();
+  const arrival = readArrival(context, head, connection);
+  const standing = standingOf(context, arrival);
+  if (standing.bodyCheck !== undefined) return holdRequest(context, arrival, standing);
+  const exchange = createExchange(context, arrival, standing);
+  startExchange(context, arrival, exchange);
+  return exchange.isOver ? undefined : exchange;
+}
 
+function readArrival(context: ExchangeContext, head: RequestHead, connection: ServerConnection): Arrival {
+  const { side, clock } = context;
+  const startUnixMs = clock.unixMs();
+  const startMs = clock.monotonicMs();
   const target = side.readTarget(head, connection);
-  const isInbound = direction === "inbound";
+  const isInbound = side.direction === "inbound";
   const fields = readRequestFields(head, { isForwardedCut: isInbound, isHostCut: target.host !== undefined });
   const barred = side.admit(fields);
   const refused = barred ?? target.refused;
-  // Who may not use this side does not fill the books of peers and transactions with names either.
-  const peer = barred === undefined ? side.identify(fields, connection, target) : NOBODY;
+  return {
+    head,
+    connection,
+    target,
+    fields,
+    refused,
+    isAdmitted: barred === undefined,
+    startUnixMs,
+    startMs,
+  };
+}
+
+/** Until its body is there: nothing of it leaves before. */
+function holdRequest(context: ExchangeContext, arrival: Arrival, standing: Standing): RequestHandler {
+  const { bodyCheck = () => undefined, peer } = standing;
+  return new HeldRequest({
+    requests: context.held,
+    bodyLength: arrival.head.bodyLength,
+    bytesMax: context.policy.authenticateBodyMax,
+    check: bodyCheck,
+    open(refusal) {
+      const exchange = createExchange(context, arrival, settleStanding(context, peer, refusal));
+      return {
+        handler: exchange,
+        get isOver() {
+          return exchange.isOver;
+        },
+        start: () => startExchange(context, arrival, exchange),
+      };
+    },
+  });
+}
+
+/** All that the head decides, once it is known who sent it. */
+function createExchange(context: ExchangeContext, arrival: Arrival, standing: Standing): Exchange {
+  const { side, metrics } = context;
+  const { direction } = side;
+  const { head, connection, target, fields } = arrival;
+  const { peer } = standing;
+  const isInbound = direction === "inbound";
   const route = context.matchRoute(head.method, target.path);
   const operation = spanName(head.method, route);
   const crossing = crossBorder(
     context,
     direction,
-    { peer, fields, isAdmitted: refused === undefined },
+    { peer, fields, isAdmitted: arrival.refused === undefined },
     operation,
   );
   if (fields.removed > 0) metrics.removed[direction].add(fields.removed);
@@ -104,11 +169,12 @@ export function openExchange(
     route,
     operation,
     crossing,
+    proofRefusal: standing.refusal,
     clientAddress: connection.clientAddress,
     clientPort: connection.socket.remotePort,
     userAgent: fields.userAgent,
-    startUnixMs,
-    startMs,
+    startUnixMs: arrival.startUnixMs,
+    startMs: arrival.startMs,
     removed: fields.removed,
     isUpgrade: fields.upgrade !== undefined,
     transaction,
@@ -122,22 +188,21 @@ export function openExchange(
     bodyContexts: 0,
     tunnel: undefined,
   };
-  if (target.form !== "tunnel") noteExchange(metrics, facts); // One that is looked into has no span of its own.
+  if (target.form === "tunnel") return new Tunnel(context, connection, facts);
+  noteExchange(metrics, facts); // A tunnel that is looked into has no span of its own.
   const lines =
     fields.framing +
     (fields.upgrade === undefined ? "" : "connection: Upgrade\r\n") +
     side.forwardedLines(head, connection);
-  const exchange =
-    target.form === "tunnel"
-      ? new Tunnel(context, connection, facts)
-      : new Forward(context, connection, facts, { cuts: fields.cuts, lines });
+  return new Forward(context, connection, facts, { cuts: fields.cuts, lines });
+}
 
-  if (refused !== undefined) {
-    exchange.answer(refused);
-    return undefined;
-  }
+/** Answers what is refused; all else is sent to where it goes. */
+function startExchange(context: ExchangeContext, { target, refused }: Arrival, exchange: Exchange): void {
+  if (refused !== undefined) return exchange.answer(refused);
+  const { facts } = exchange;
   let isAtOnce = true;
-  side.locate(target, (found) => {
+  context.side.locate(target, (found) => {
     if ("code" in found) return exchange.answer(found);
     if (found.step !== undefined) {
       facts.located = { step: found.step, isCached: isAtOnce, doneMs: context.clock.monotonicMs() };
@@ -147,11 +212,11 @@ export function openExchange(
   });
   isAtOnce = false;
   exchange.isOpening = false;
-  return exchange.isOver ? undefined : exchange;
 }
 
 /** What `openExchange` asks of either. */
 export interface Exchange extends RequestHandler {
+  readonly facts: ExchangeFacts;
   readonly isOver: boolean;
   isOpening: boolean;
   answer(answer: Answer): void;

@@ -41,7 +41,7 @@ interface HeadChanges {
 export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
   readonly #context: ExchangeContext;
   readonly #connection: ServerConnection;
-  readonly #facts: ExchangeFacts;
+  readonly facts: ExchangeFacts;
   readonly #changes: HeadChanges;
   readonly #bodyContexts: BodyContexts | undefined;
   /** Within `openExchange`: the body may lie right behind the head, and then both leave in one write. */
@@ -66,7 +66,7 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
   ) {
     this.#context = context;
     this.#connection = connection;
-    this.#facts = facts;
+    this.facts = facts;
     this.#changes = changes;
     const { head, route } = facts;
     this.#bodyContexts = route === TRANSACTION_ROUTE ? new BodyContexts() : undefined;
@@ -85,7 +85,7 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
   }
 
   #formatHead(): string {
-    const { head, target, crossing } = this.#facts;
+    const { head, target, crossing } = this.facts;
     const { lines } = this.#changes;
     let { cuts } = this.#changes;
     let { host } = target;
@@ -104,10 +104,10 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
   /** Sends the request's head, then what came of the body meanwhile. */
   onUpstream(upstream: UpstreamConnection, retries: number): void {
     this.#wait = undefined;
-    this.#facts.resendCount += retries;
+    this.facts.resendCount += retries;
     this.#upstream = upstream;
-    this.#facts.opened = upstream.requests === 0 ? upstream : undefined;
-    upstream.begin(this.#facts.head.method, this);
+    this.facts.opened = upstream.requests === 0 ? upstream : undefined;
+    upstream.begin(this.facts.head.method, this);
     upstream.outlet.text(this.#formatHead());
     const early = this.#early;
     this.#early = undefined;
@@ -121,7 +121,7 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
 
   onNoUpstream(code: ErrorCode, retries: number, detail?: string): void {
     this.#wait = undefined;
-    this.#facts.resendCount += retries;
+    this.facts.resendCount += retries;
     this.answer({ code, detail });
   }
 
@@ -173,13 +173,13 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
   // ── from the upstream ──────────────────────────────────────────────────────────────────────────────────
 
   onResponseHead(head: ResponseHead): void {
-    const { head: request } = this.#facts;
+    const { head: request } = this.facts;
     const isInterim = head.status < 200;
     if (isInterim && request.isHttp10) return; // RFC 9110 section 15.2: no 1xx to a client of HTTP/1.0.
     const isUnchunked = request.isHttp10 && head.bodyLength === CHUNKED;
     if (!isInterim) {
       this.#hasAnswered = true;
-      this.#facts.status = head.status;
+      this.facts.status = head.status;
       // An answer before the request's end: its rest would be read only to be thrown away.
       if (head.bodyLength === UNTIL_CLOSE || !this.#isRequestDone || this.#context.isDraining()) {
         this.#isClientReusable = false;
@@ -197,7 +197,7 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
     rules: { readonly isUnchunked: boolean; readonly isSwitching: boolean; readonly added: string },
   ): void {
     const { isUnchunked, isSwitching, added } = rules;
-    const mayNameTrace = this.#facts.crossing.isWhitelisted;
+    const mayNameTrace = this.facts.crossing.isWhitelisted;
     const { text, removed } = formatResponse(head, { mayNameTrace, isUnchunked, isSwitching, added });
     this.#noteRemoved(removed);
     this.#connection.outlet.text(text);
@@ -220,12 +220,12 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
   onResponseEnd(trailers: string): void {
     if (this.#isOver) return;
     if (trailers !== "") {
-      this.#connection.outlet.text(this.#scrubTrailers(trailers, this.#facts.crossing.isWhitelisted));
+      this.#connection.outlet.text(this.#scrubTrailers(trailers, this.facts.crossing.isWhitelisted));
     }
     const upstream = this.#upstream;
     this.#end(undefined);
     if (upstream !== undefined) {
-      if (this.#isRequestDone && !this.#facts.head.hasExpectedBody) upstream.release();
+      if (this.#isRequestDone && !this.facts.head.hasExpectedBody) upstream.release();
       else upstream.destroy(); // Its rest was never sent, or may not have been read: nothing may follow here.
     }
     this.#connection.finish(this.#isClientReusable);
@@ -233,13 +233,13 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
 
   onUpgraded(head: ResponseHead, rest: Buffer | undefined): void {
     const upstream = this.#upstream;
-    if (upstream === undefined || !this.#facts.isUpgrade) {
+    if (upstream === undefined || !this.facts.isUpgrade) {
       upstream?.socket.destroy();
       this.onUpstreamFailure("UPSTREAM_MALFORMED");
       return;
     }
     this.#hasAnswered = true;
-    this.#facts.status = head.status;
+    this.facts.status = head.status;
     this.#writeResponseHead(head, {
       isUnchunked: false,
       isSwitching: true,
@@ -259,15 +259,15 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
     if (this.#isOver) return;
     const located = this.#located;
     if (located === undefined || hasUpstreamAnswered || !this.#mayResend(code)) return this.answer({ code });
-    if (this.#facts.direction === "outbound") this.#beginAttempt(code);
-    this.#facts.resendCount++;
+    if (this.facts.direction === "outbound") this.#beginAttempt(code);
+    this.facts.resendCount++;
     this.#upstream = undefined;
     this.#wait = this.#context.pool.takeFresh(located.place, this);
   }
 
   /** The span of the attempt that failed ends here; the next one has ids of its own, and they are what is sent. */
   #beginAttempt(error: ErrorCode): void {
-    const facts = this.#facts;
+    const facts = this.facts;
     const { clock, random, metrics } = this.#context;
     const { context } = facts.crossing;
     facts.error = error;
@@ -288,7 +288,7 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
    */
   #mayResend(code: ErrorCode): boolean {
     const isStale = code === "UPSTREAM_CLOSED" && (this.#upstream?.requests ?? 0) > 1;
-    return isStale && !this.#hasSentBody && IDEMPOTENT.has(this.#facts.head.method);
+    return isStale && !this.#hasSentBody && IDEMPOTENT.has(this.facts.head.method);
   }
 
   // ── the end ────────────────────────────────────────────────────────────────────────────────────────────
@@ -302,21 +302,21 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
       return;
     }
     const isLast = !this.#isClientReusable || !this.#isRequestRead() || this.#context.isDraining();
-    this.#facts.status = ERROR_STATUS[answer.code];
+    this.facts.status = ERROR_STATUS[answer.code];
     this.#end(answer.code, answer.detail);
-    this.#connection.outlet.text(formatAnswer(answer, isLast, this.#facts.head.method === "HEAD"));
+    this.#connection.outlet.text(formatAnswer(answer, isLast, this.facts.head.method === "HEAD"));
     this.#connection.finish(!isLast);
   }
 
   #isRequestRead(): boolean {
-    return this.#isRequestDone || this.#facts.head.bodyLength === 0;
+    return this.#isRequestDone || this.facts.head.bodyLength === 0;
   }
 
   /** Once: the upstream's connection is let go unless `onResponseEnd` keeps it, the span is written. */
   #end(error: ErrorCode | undefined, detail?: string): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    const facts = this.#facts;
+    const facts = this.facts;
     facts.upstream = this.#upstream?.address;
     facts.bodyContexts = this.#bodyContexts?.count ?? 0;
     endExchange(this.#context, facts, error, detail);
@@ -333,7 +333,7 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
 
   #noteRemoved(removed: number): void {
     if (removed === 0) return;
-    this.#facts.removed += removed;
-    this.#context.metrics.removed[this.#facts.direction].add(removed);
+    this.facts.removed += removed;
+    this.#context.metrics.removed[this.facts.direction].add(removed);
   }
 }

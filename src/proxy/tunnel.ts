@@ -24,7 +24,7 @@ export const ESTABLISHED = `HTTP/1.1 ${STATUS_OK} Connection established\r\n\r\n
 export class Tunnel implements Exchange, UpstreamTaker {
   readonly #context: ExchangeContext;
   readonly #connection: ServerConnection;
-  readonly #facts: ExchangeFacts;
+  readonly facts: ExchangeFacts;
   isOpening = true;
   #wait: UpstreamWait | undefined;
   #isStarted = false;
@@ -33,7 +33,7 @@ export class Tunnel implements Exchange, UpstreamTaker {
   constructor(context: ExchangeContext, connection: ServerConnection, facts: ExchangeFacts) {
     this.#context = context;
     this.#connection = connection;
-    this.#facts = facts;
+    this.facts = facts;
   }
 
   get isOver(): boolean {
@@ -43,7 +43,7 @@ export class Tunnel implements Exchange, UpstreamTaker {
   send(located: Location): void {
     if (this.#isOver) return; // The client went away while the name was resolved.
     const { intercept, pool, isDraining } = this.#context;
-    const { target } = this.#facts;
+    const { target } = this.facts;
     // It would be open for as long as the drain lasts, and no request inside would be answered.
     if (isDraining()) return this.answer({ code: "DRAINING" });
     if (intercept?.isMeant(target) !== true) {
@@ -58,7 +58,7 @@ export class Tunnel implements Exchange, UpstreamTaker {
 
   onUpstream(upstream: UpstreamConnection, retries: number): void {
     this.#wait = undefined;
-    const facts = this.#facts;
+    const facts = this.facts;
     facts.resendCount += retries;
     facts.upstream = upstream.address;
     facts.opened = upstream;
@@ -80,7 +80,7 @@ export class Tunnel implements Exchange, UpstreamTaker {
 
   onNoUpstream(code: ErrorCode, retries: number, detail?: string): void {
     this.#wait = undefined;
-    this.#facts.resendCount += retries;
+    this.facts.resendCount += retries;
     this.answer({ code, detail });
   }
 
@@ -103,7 +103,7 @@ export class Tunnel implements Exchange, UpstreamTaker {
   /** The connection closes behind it: what the client has sent ahead was meant for the other end of the tunnel. */
   answer(answer: Answer): void {
     if (this.#isOver) return;
-    this.#facts.status = ERROR_STATUS[answer.code];
+    this.facts.status = ERROR_STATUS[answer.code];
     this.#end(answer.code, answer.detail);
     this.#connection.outlet.text(formatAnswer(answer, true, false));
     this.#connection.finish(false);
@@ -113,7 +113,7 @@ export class Tunnel implements Exchange, UpstreamTaker {
   #start(): void {
     if (this.#isStarted) return;
     this.#isStarted = true;
-    noteExchange(this.#context.metrics, this.#facts);
+    noteExchange(this.#context.metrics, this.facts);
   }
 
   #end(error: ErrorCode | undefined, detail?: string): void {
@@ -121,7 +121,7 @@ export class Tunnel implements Exchange, UpstreamTaker {
     this.#isOver = true;
     this.#start();
     this.#wait?.cancel();
-    const facts = this.#facts;
+    const facts = this.facts;
     // Outside the tunnel there is none yet, or no more; without these words it would be shown as a request for a URL.
     facts.tunnel ??= { sentBytes: 0, receivedBytes: 0 };
     endExchange(this.#context, facts, error, detail);

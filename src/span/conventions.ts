@@ -65,6 +65,8 @@ export interface ServerFacts extends HttpFacts {
   /** The first hop that is known: the socket's address, or what a trusted proxy in front said. */
   readonly clientAddress: string | undefined;
   readonly userAgent: string | undefined;
+  /** Why the signature that came proves nothing, in a word (proof/prover.ts); undefined where it was not asked for, or proves the name. */
+  readonly proofRefusal: string | undefined;
   /** As a client span has it. */
   readonly bodyContexts: number;
 }
@@ -128,6 +130,7 @@ export function serverAttributes(facts: ServerFacts): Attributes {
   addPeer(attributes, peer);
   if (facts.resendCount > 0) attributes["http.request.resend_count"] = facts.resendCount;
   if (facts.bodyContexts > 0) attributes["fedtrace.body.contexts"] = facts.bodyContexts;
+  if (facts.proofRefusal !== undefined) attributes["fedtrace.peer.proof_refused"] = facts.proofRefusal;
   addRare(attributes, facts.method, errorType("server", facts.status, facts.error));
   return attributes;
 }

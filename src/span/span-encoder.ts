@@ -176,8 +176,8 @@ const CONTEXTS: readonly string[] = [
 function signatureOf(facts: ServerFacts): number | undefined {
   const { status, border } = facts;
   const number = methodNumber(facts.method);
-  if (number === undefined || status === undefined || facts.resendCount > 0 || facts.bodyContexts > 0)
-    return undefined;
+  const hasRare = facts.resendCount > 0 || facts.bodyContexts > 0 || facts.proofRefusal !== undefined;
+  if (number === undefined || status === undefined || hasRare) return undefined;
   return (
     number |
     (facts.scheme === "https" ? 1 << 4 : 0) |

@@ -41,7 +41,7 @@ async function createCountedRules(): Promise<{ readonly rules: DecisionRules; as
       },
       entries: 0,
       formats: [],
-      authenticate: "claimed",
+      authenticate: "claimed" as const,
     },
   };
   return counted;

@@ -72,7 +72,9 @@ it("reads the contract's example", async () => {
           certificates: [],
         },
         identify: ["x-matrix", "http-signature", "mtls", "address"],
-        authenticate: "network",
+        authenticate: "signature",
+        authenticateBodyMax: 65_536,
+        keys: { fetchesPerSecond: 10 },
         networks: { "relay.example": ["10.1.0.0/16"] },
       },
       outbound: {
@@ -180,7 +182,7 @@ it("fills in the defaults of the smallest file", async () => {
     workers: 1,
     log: { level: "info" },
   });
-  expect(config.inbound).toMatchObject({ authenticate: "claimed", networks: {} });
+  expect(config.inbound).toMatchObject({ authenticate: "signature", networks: {} });
   expect([config.outbound, config.admin, warnings]).toEqual([undefined, undefined, []]);
 });
 
@@ -195,7 +197,7 @@ describe("warnings", () => {
   const outbound = "outbound: { listen: 0.0.0.0:0 }\n";
   it.each([
     { why: "claimed, nobody listed", text: SMALL, keys: [] },
-    { why: "claimed by default", text: `${SMALL}whitelist: [a]\n`, keys: ["2:10 inbound.authenticate"] },
+    { why: "signature by default", text: `${SMALL}whitelist: [a]\n`, keys: [] },
     {
       why: "claimed, written",
       text: `${SMALL.replace("}", ", authenticate: claimed }")}whitelist: [a]\n`,

@@ -48,6 +48,7 @@ export const EXAMPLE_FACTS: ServerFacts = {
   clientAddress: "192.0.2.17",
   userAgent: "Synapse/1.163.2",
   resendCount: 0,
+  proofRefusal: undefined,
   bodyContexts: 0,
 };
 

@@ -78,7 +78,7 @@ async function enter(name: Name): Promise<Contestant> {
 async function startProxy(name: Name, upstreamPort: number): Promise<Proxy> {
   if (name !== "fedtrace") return startRealProxy(name === "nginx" ? NGINX : HAPROXY, upstreamPort);
   const { port, sidecar } = await startInProcess({
-    inbound: { listen: "127.0.0.1:0", upstream: `http://127.0.0.1:${upstreamPort}` },
+    inbound: { listen: "127.0.0.1:0", upstream: `http://127.0.0.1:${upstreamPort}`, authenticate: "claimed" },
   });
   return { port: port.inbound, version: "", stop: () => sidecar.stop() };
 }

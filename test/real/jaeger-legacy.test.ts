@@ -296,7 +296,11 @@ describe("Jaeger's retired client before us, behind us and after us", () => {
       return undefined;
     });
     const us = await startInProcess({
-      inbound: { listen: "127.0.0.1:0", upstream: `http://127.0.0.1:${ownServer.port}` },
+      inbound: {
+        listen: "127.0.0.1:0",
+        upstream: `http://127.0.0.1:${ownServer.port}`,
+        authenticate: "claimed",
+      },
       outbound: { listen: "127.0.0.1:0", allow_networks: ["127.0.0.0/8"] },
       whitelist: ["peer\\.test", "remote\\.test"],
     });

@@ -42,6 +42,7 @@ function server(changes: Partial<ServerFacts> = {}): Record<string, unknown> {
     clientAddress: "198.51.100.7",
     userAgent: "Synapse/1.163.2",
     resendCount: 0,
+    proofRefusal: undefined,
     bodyContexts: 0,
     ...changes,
   });

@@ -81,6 +81,7 @@ const anyFacts = {
 };
 const anyServer: fc.Arbitrary<ServerFacts> = fc.record({
   ...anyFacts,
+  proofRefusal: fc.constantFrom(undefined, undefined, undefined, "wrong"),
   route: fc.option(fc.constantFrom("/a/{b}", "/c"), { nil: undefined }),
   clientAddress: maybe(anyText),
   userAgent: maybe(anyText),

@@ -1,7 +1,7 @@
 /** A sidecar in the test's own process: the real parts of app.ts, its spans and log lines within reach. */
 
 import { resolve as resolvePath } from "node:path";
-import { type Sidecar, startSidecar } from "../../src/app.ts";
+import { type Sidecar, type SidecarTools, startSidecar } from "../../src/app.ts";
 import { type Config, mergeConfig } from "../../src/config/merge.ts";
 import { readOtelEnvironment } from "../../src/config/otel-environment.ts";
 import { checkSchema } from "../../src/config/schema.ts";
@@ -29,10 +29,12 @@ export interface TestSidecar {
 /**
  * @param document a config as its YAML would be parsed; `server_name` is filled in
  * @param resolve all addresses of a name; of outbound targets only where the document has no resolver
+ * @param fetchServerKeys in the place of what Matrix servers publish over TLS
  */
 export async function startInProcess(
   document: Readonly<Record<string, unknown>>,
   resolve = resolveTestName,
+  fetchServerKeys?: SidecarTools["fetchServerKeys"],
 ): Promise<TestSidecar> {
   const config = configOf(document);
   const spans: SpanRecord[] = [];
@@ -47,6 +49,7 @@ export async function startInProcess(
       unixMs: () => systemClock.unixMs() + aheadMs,
     },
     random: createRandom(),
+    ...(fetchServerKeys === undefined ? {} : { fetchServerKeys }),
     ...(config.outbound?.resolver === undefined ? { dns: createNamedDns(resolve) } : {}),
     log: logFrom((level, message, facts) => void logged.push(`${level} ${message} ${JSON.stringify(facts)}`)),
     resolve,

@@ -50,8 +50,17 @@ export const ADMIN = { listen: "127.0.0.1:0" };
 /** The same, and lets requests through to the test's own servers. */
 export const OUTBOUND = { listen: "127.0.0.1:0", allow_networks: ["127.0.0.0/8"] };
 
-export function inboundTo(upstreamPort: number): { readonly listen: string; readonly upstream: string } {
-  return { listen: "127.0.0.1:0", upstream: `http://127.0.0.1:${upstreamPort}` };
+/** Believes names, since nobody signs in most tests: those of proof ask for it themselves. */
+export function inboundTo(upstreamPort: number): {
+  readonly listen: string;
+  readonly upstream: string;
+  readonly authenticate: string;
+} {
+  return {
+    listen: "127.0.0.1:0",
+    upstream: `http://127.0.0.1:${upstreamPort}`,
+    authenticate: "claimed",
+  };
 }
 
 /** A crash shows the line of the bundle it happened in, which is as long as a file. */

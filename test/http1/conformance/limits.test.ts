@@ -32,7 +32,11 @@ async function start(
 ): Promise<Stage> {
   const upstream = await recordingUpstream(answer);
   const sidecar = await startInProcess({
-    inbound: { listen: "127.0.0.1:0", upstream: `http://127.0.0.1:${upstream.port}` },
+    inbound: {
+      listen: "127.0.0.1:0",
+      upstream: `http://127.0.0.1:${upstream.port}`,
+      authenticate: "claimed",
+    },
     limits: { drain: "100ms", ...limits },
   });
   onTestFinished(async () => {

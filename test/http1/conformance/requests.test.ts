@@ -21,7 +21,11 @@ let spansBefore = 0;
 beforeAll(async () => {
   upstream = await startLenientUpstream();
   sidecar = await startInProcess({
-    inbound: { listen: "127.0.0.1:0", upstream: `http://127.0.0.1:${upstream.port}` },
+    inbound: {
+      listen: "127.0.0.1:0",
+      upstream: `http://127.0.0.1:${upstream.port}`,
+      authenticate: "claimed",
+    },
     sampling: { type: "const", param: 1 },
   });
 });

@@ -20,7 +20,11 @@ let sidecar: TestSidecar;
 beforeAll(async () => {
   upstream = await startScriptedUpstream();
   sidecar = await startInProcess({
-    inbound: { listen: "127.0.0.1:0", upstream: `http://127.0.0.1:${upstream.port}` },
+    inbound: {
+      listen: "127.0.0.1:0",
+      upstream: `http://127.0.0.1:${upstream.port}`,
+      authenticate: "claimed",
+    },
   });
 });
 afterAll(async () => {

@@ -1,0 +1,61 @@
+/** What is counted of signatures, and of the keys that they are checked with. No name of a peer is a label. */
+
+import type { Registry } from "./registry.ts";
+
+type KeyKind = "server" | "actor";
+
+export interface ProofMetrics {
+  /** @param result `verified`, or a word of proof/prover.ts */
+  checked(result: string): void;
+  /** @param result `fetched`, or a word of proof/fetch-keys.ts or of the documents' readers */
+  fetched(kind: KeyKind, result: string): void;
+}
+
+/** Of a cache of keys, since the start; the last is how many holders it has. */
+interface KeyCounts {
+  readonly held: number;
+  readonly size: number;
+}
+
+/** @param read asked at each scrape */
+export function createProofMetrics(
+  registry: Registry,
+  read: {
+    readonly keys: Readonly<Partial<Record<KeyKind, () => KeyCounts>>>;
+    readonly heldBytes: () => number;
+  },
+): ProofMetrics {
+  const kinds = Object.entries(read.keys);
+  const checks = registry.counter(
+    "fedtrace_proofs_total",
+    "Requests in a whitelisted name whose signature was looked at, by what came of it.",
+    ["result"],
+  );
+  const fetches = registry.counter(
+    "fedtrace_key_fetches_total",
+    "Servers and actors that were asked for their keys, by what came of it.",
+    ["kind", "result"],
+  );
+  registry.reading(
+    "fedtrace_key_fetches_held_total",
+    "Keys that were needed and not asked for, because too many were.",
+    ["kind"],
+    () => kinds.map(([kind, counts]) => ({ values: [kind], value: counts().held })),
+  );
+  for (const [kind, counts] of kinds) {
+    registry.gauge(
+      `fedtrace_${kind}_keys`,
+      `Holders (${kind}s) whose keys are remembered.`,
+      () => counts().size,
+    );
+  }
+  registry.gauge(
+    "fedtrace_held_body_bytes",
+    "Bytes of request bodies that wait here until they are whole and verified.",
+    read.heldBytes,
+  );
+  return {
+    checked: (result) => checks.with(result).add(1),
+    fetched: (kind, result) => fetches.with(kind, result).add(1),
+  };
+}
