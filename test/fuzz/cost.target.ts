@@ -16,6 +16,8 @@ import { parseCertificateNames } from "../../src/peer/certificate.ts";
 import { parseHttpSignatureHost } from "../../src/peer/http-signature.ts";
 import { parseServerName, parseUrlServer } from "../../src/peer/server-name.ts";
 import { parseXMatrixDestination, parseXMatrixOrigin } from "../../src/peer/x-matrix.ts";
+import { canonicalOf } from "../../src/proof/canonical-json.ts";
+import { readXMatrixSignatures } from "../../src/proof/x-matrix-signature.ts";
 import { extractContext } from "../../src/propagation/extract.ts";
 import { cutServerTiming } from "../../src/propagation/server-timing.ts";
 import { parseAuthority } from "../../src/proxy/authority.ts";
@@ -30,6 +32,7 @@ const BYTES = 65_536;
 const CPU_MAX_MS = 500;
 const FIELDS = createProxyFields([]);
 const LINES_MAX = 200;
+const OWN = { name: "hs1.test", host: "hs1.test", port: undefined };
 
 function bytesOf(text: string): Buffer {
   return Buffer.from(text, "latin1");
@@ -82,6 +85,12 @@ const READERS: Readonly<Record<string, (text: string) => unknown>> = {
   "x-matrix": (text) => [
     parseXMatrixOrigin([`X-Matrix ${text}`]),
     parseXMatrixDestination([`X-Matrix ${text}`]),
+    readXMatrixSignatures([`X-Matrix ${text}`, `X-Matrix key="${text}",sig="${text}"`], OWN),
+  ],
+  "canonical json": (text) => [
+    canonicalOf(bytesOf(text)),
+    canonicalOf(bytesOf(JSON.stringify(text))),
+    canonicalOf(bytesOf(JSON.stringify(Object.fromEntries(Array.from(text, (one, at) => [one + at, at]))))),
   ],
   signature: (text) =>
     parseHttpSignatureHost({ authorization: [], signature: [text], signatureInput: [text] }),

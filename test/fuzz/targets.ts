@@ -14,6 +14,7 @@ import {
   X_MATRIX_DESTINATION,
   X_MATRIX_ORIGIN,
 } from "./peer-names.target.ts";
+import { CANONICAL_JSON, X_MATRIX_SIGNATURES } from "./proof.target.ts";
 import { PROPAGATION } from "./propagation.target.ts";
 import { REQUEST_HEAD } from "./request-head.target.ts";
 import { RESPONSE_HEAD } from "./response-head.target.ts";
@@ -37,6 +38,8 @@ export const TARGETS: readonly FuzzTarget[] = [
   WELL_KNOWN,
   X_MATRIX_ORIGIN,
   X_MATRIX_DESTINATION,
+  X_MATRIX_SIGNATURES,
+  CANONICAL_JSON,
   HTTP_SIGNATURE,
   SERVER_NAME,
   CERTIFICATE_NAMES,
