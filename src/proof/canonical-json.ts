@@ -101,16 +101,19 @@ function inspect(value: unknown, depth: number): "ordered" | "unordered" | "numb
   if (typeof value !== "object" || value === null) return "ordered";
   if (depth === DEPTH_MAX) return "depth";
 
-  let isOrdered = true;
-  let last: string | undefined;
-  const members = value as Readonly<Record<string, unknown>>;
-  for (const key of Object.keys(members)) {
-    const finding = inspect(members[key], depth + 1);
+  const isArray = Array.isArray(value);
+  const items: readonly unknown[] = isArray ? value : Object.values(value);
+  let isOrdered = isArray || areOrdered(Object.keys(value));
+  for (const item of items) {
+    const finding = inspect(item, depth + 1);
     if (finding === "number" || finding === "depth") return finding;
-    isOrdered &&= finding === "ordered" && (last === undefined || compareByCodePoint(last, key) < 0);
-    last = key;
+    isOrdered &&= finding === "ordered";
   }
   return isOrdered ? "ordered" : "unordered";
+}
+
+function areOrdered(keys: readonly string[]): boolean {
+  return keys.every((key, at) => at === 0 || compareByCodePoint(keys[at - 1] ?? "", key) < 0);
 }
 
 /** @param text valid JSON. Linear: each character is passed once. */

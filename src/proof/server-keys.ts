@@ -22,7 +22,7 @@ export type KeysRefusal =
   JsonRefusal | "too-large" | "shape" | "name" | "expired" | "too-many" | "unsigned" | "missing" | "notary";
 
 /** By id; only keys that may verify a request now. */
-export type VerifyKeys = ReadonlyMap<string, VerifyKey>;
+type VerifyKeys = ReadonlyMap<string, VerifyKey>;
 
 export interface ServerKeys {
   /** At least one. */
@@ -31,7 +31,7 @@ export interface ServerKeys {
   readonly validUntilMs: number;
 }
 
-export interface Notary {
+interface Notary {
   /** As it signs. */
   readonly serverName: string;
   /** From the operator's config. */

@@ -184,6 +184,17 @@ describe("canonicalOf", () => {
 });
 
 describe("readSignableJson", () => {
+  it.each([
+    { why: "no keys", body: "1", isOrdered: true },
+    { why: "keys in order, in objects in order", body: '{"a":{"b":1,"c":2},"b":3}', isOrdered: true },
+    { why: "more items than one digit counts", body: `[${"0,".repeat(11)}0]`, isOrdered: true },
+    { why: "an object within that is not", body: '[{"a":{"c":1,"b":2}}]', isOrdered: false },
+    { why: "indices in V8's order and not a text's", body: '{"9":1,"10":2}', isOrdered: false },
+    { why: "units in order and characters not", body: '{"\u{1f600}":1,"\ufffd":2}', isOrdered: false },
+  ])("says whether keys are in order: $why", ({ body, isOrdered }) => {
+    expect(readSignableJson(body)).toMatchObject({ isOrdered });
+  });
+
   it("gives the value of text and of bytes, and refuses as canonicalOf", () => {
     expect(readSignableJson('{"b":[1],"a":{}}')).toEqual({ value: { b: [1], a: {} }, isOrdered: false });
     expect(readSignableJson(Buffer.from("[]"))).toEqual({ value: [], isOrdered: true });
