@@ -86,7 +86,7 @@ export function createWayOut(
       const checks = { dns, isAllowed, isPortAllowed, clock };
       const discovery = createDiscovery({
         ...checks,
-        fetchWellKnown: createFetchWellKnown({ ...checks, trust }),
+        fetchWellKnown: createFetchWellKnown({ ...checks, tls }),
         random,
       });
       newest = discovery;

@@ -8,15 +8,15 @@
  */
 
 import { isIP } from "node:net";
-import type { SecureContext } from "node:tls";
 import type { Clock } from "../core/clock.ts";
 import { withoutBrackets } from "../core/host.ts";
 import { parseServerName, type ServerName } from "../peer/server-name.ts";
 import { resolveChecked } from "./addresses.ts";
+import { withDeadline } from "./deadline.ts";
 import { isFault } from "./destination.ts";
 import type { Dns } from "./dns.ts";
+import { type DialTo, get, type Reply } from "./https-get.ts";
 import { readLifetime } from "./well-known-lifetime.ts";
-import { get, type Reply } from "./well-known-request.ts";
 
 /** The host delegates to `server`. */
 interface Delegated {
@@ -49,8 +49,8 @@ export interface WellKnownOptions {
   readonly isAllowed: (address: string) => boolean;
   /** For the ports of redirects; 443 needs no leave. */
   readonly isPortAllowed: (port: number) => boolean;
-  /** Whom to trust; loaded with the first request, or before. A failure rejects. */
-  readonly trust: () => SecureContext | Promise<SecureContext>;
+  /** Whom to trust, pins included; loaded with the first request, or before. A failure rejects. */
+  readonly tls: () => DialTo | Promise<DialTo>;
   readonly clock: Clock;
   /** The port of a URL without one, 443; tests have another. */
   readonly wellKnownPort?: number;
@@ -62,6 +62,8 @@ export interface WellKnownOptions {
 const TIMEOUT_MS = 10_000;
 /** Hosts need one, from the bare domain to www; Synapse follows 20. Also what ends a loop. */
 const REDIRECTS_MAX = 5;
+/** A .well-known has about 40 bytes; Synapse's bound as well. */
+const BODY_BYTES_MAX = 50 * 1024;
 const HTTPS_PORT = 443;
 const PATH = "/.well-known/matrix/server";
 const REDIRECT_STATUSES: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
@@ -70,21 +72,11 @@ const lasting = (reason: NotDelegated["reason"]): NotDelegated => ({ reason, isL
 const passing = (reason: NotDelegated["reason"]): NotDelegated => ({ reason, isLasting: false });
 
 export function createFetchWellKnown(options: WellKnownOptions): FetchWellKnown {
-  return async (host) => {
-    const late = new AbortController();
-    const timer = setTimeout(() => late.abort(), options.timeoutMs ?? TIMEOUT_MS).unref();
-    // First to hear of it, so that what the abort breaks off is no fault of the host's. DNS has no signal.
-    const aborted = new Promise<NotDelegated>((resolve) => {
-      late.signal.addEventListener("abort", () => resolve(passing("timeout")), { once: true });
-    });
-    try {
-      return await Promise.race([follow(host, options, late.signal), aborted]);
-    } catch {
-      return passing("connect");
-    } finally {
-      clearTimeout(timer);
-    }
-  };
+  const outcomes = { late: passing("timeout"), failed: passing("connect") };
+  return (host) =>
+    withDeadline<WellKnown>(options.timeoutMs ?? TIMEOUT_MS, outcomes, (signal) =>
+      follow(host, options, signal),
+    );
 }
 
 async function follow(host: string, options: WellKnownOptions, signal: AbortSignal): Promise<WellKnown> {
@@ -109,13 +101,20 @@ async function request(
     isIP(name) === 0 ? (await resolveChecked(dns, name, isAllowed)).value : isAllowed(name) && [name];
   if (resolved === false) return passing("address");
   if (isFault(resolved)) return passing(resolved.code === "TARGET_REFUSED" ? "address" : "dns");
-  const trust = await options.trust();
+  const tls = await options.tls();
   if (signal.aborted) return passing("timeout");
 
   const defaultPort = options.wellKnownPort ?? HTTPS_PORT;
   const port = url.port === "" ? defaultPort : Number(url.port);
-  const path = url.pathname + url.search;
-  return get({ host: url.hostname, port, defaultPort, path, addresses: resolved, trust, signal });
+  return get({
+    endpoints: resolved.map((address) => ({ host: address, port })),
+    tls: tls(name),
+    hostHeader: port === defaultPort ? url.hostname : `${url.hostname}:${port}`,
+    path: url.pathname + url.search,
+    accept: "application/json",
+    bodyBytesMax: BODY_BYTES_MAX,
+    signal,
+  });
 }
 
 /**
@@ -142,8 +141,8 @@ export function redirectTarget(
 function read(reply: Reply, unixMs: number): WellKnown {
   if (reply.status >= 500) return passing("status");
   if (reply.status !== 200) return lasting("missing");
-  if (reply.body === undefined) return lasting("too-large");
-  const server = readDelegate(reply.body);
+  if (typeof reply.body === "string") return lasting("too-large"); // No other refusal was asked for.
+  const server = readDelegate(reply.body.text);
   return server === undefined
     ? lasting("invalid")
     : { server, lifetimeMs: readLifetime(reply.headers, unixMs) };

@@ -3,7 +3,6 @@
  * what a name must lead to and what it may ask on the way.
  */
 
-import { createSecureContext } from "node:tls";
 import { expect } from "vitest";
 import type { Destination, Found } from "../../src/discovery/destination.ts";
 import { createDns, type Dns } from "../../src/discovery/dns.ts";
@@ -17,7 +16,7 @@ import { parseServerName, type ServerName } from "../../src/peer/server-name.ts"
 import { createAllowedTargets } from "../../src/proxy/allowed-targets.ts";
 import { fakeClock } from "../support/clock.ts";
 import { type DnsRecords, type DnsServer, type DnsZone, startDnsServer } from "../support/dns-server.ts";
-import { answerDelegations, CA, startWeb, type Web } from "./web.ts";
+import { answerDelegations, CA, dialTo, startWeb, type Web } from "./web.ts";
 
 const allowed = createAllowedTargets(["127.0.0.0/8"]);
 const isAllowed = (address: string): boolean => allowed.isAllowed(address);
@@ -35,12 +34,11 @@ export interface Bench {
   stop(): void;
 }
 
-const TRUST = createSecureContext({ ca: CA });
-
 export async function startBench(): Promise<Bench> {
   const dnsServer = await startDnsServer();
   const dns = createDns({ resolver: dnsServer.resolver, timeoutMs: 5000 });
   const web = await startWeb();
+  const tls = await dialTo(CA);
 
   function start(options: Partial<DiscoveryOptions> = {}): Discovery {
     const clock = options.clock ?? fakeClock();
@@ -52,7 +50,7 @@ export async function startBench(): Promise<Bench> {
         dns,
         isAllowed,
         isPortAllowed,
-        trust: () => TRUST,
+        tls: () => tls,
         clock,
         wellKnownPort,
       }),

@@ -5,10 +5,17 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
+import type { DialTo } from "../../src/discovery/https-get.ts";
+import { createTrust, createUpstreamTls } from "../../src/http1/upstream-tls.ts";
 
 const fixture = (name: string): string => readFileSync(`test/fixtures/discovery/${name}`, "utf8");
 
 export const CA = fixture("ca.pem");
+
+/** TLS as the program speaks it, that trusts these authorities alone. @param pins name → fingerprints */
+export async function dialTo(ca?: string, pins: Readonly<Record<string, string[]>> = {}): Promise<DialTo> {
+  return createUpstreamTls({ trust: await createTrust(ca === undefined ? [] : [ca]), pins });
+}
 
 export interface Web {
   readonly port: number;

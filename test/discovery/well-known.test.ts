@@ -1,6 +1,5 @@
 /** createFetchWellKnown against real TLS hosts: answers, redirects, and every limit on both sides. */
 
-import { createSecureContext } from "node:tls";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createDns, type Dns } from "../../src/discovery/dns.ts";
@@ -12,7 +11,7 @@ import {
 import { createAllowedTargets } from "../../src/proxy/allowed-targets.ts";
 import { fakeClock } from "../support/clock.ts";
 import { type DnsServer, startDnsServer } from "../support/dns-server.ts";
-import { CA, startWeb, type Web } from "./web.ts";
+import { CA, dialTo, startWeb, type Web } from "./web.ts";
 
 const BODY_BYTES_MAX = 50 * 1024;
 const HOME = { A: ["127.0.0.1"] };
@@ -55,7 +54,7 @@ async function fetchFrom(host: string, options: Partial<WellKnownOptions> = {}):
     dns,
     isAllowed,
     isPortAllowed: (port) => port === web.port,
-    trust: () => createSecureContext({ ca: CA }),
+    tls: () => dialTo(CA),
     clock: fakeClock(),
     wellKnownPort: web.port,
     ...options,
@@ -195,9 +194,7 @@ describe("no answer", () => {
   });
 
   it("without the CA: the system's roots don't know the test's", async () => {
-    expect(await fetchFrom("a.example", { trust: () => createSecureContext({ ca: [] }) })).toEqual(
-      passing("connect"),
-    );
+    expect(await fetchFrom("a.example", { tls: () => dialTo() })).toEqual(passing("connect"));
   });
 
   it("where nobody listens", async () => {

@@ -5,11 +5,12 @@ import { writeFileSync } from "node:fs";
 import { type AddressInfo, connect as connectPlain, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { connect as connectTls, createSecureContext, type TLSSocket } from "node:tls";
+import { connect as connectTls, type TLSSocket } from "node:tls";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { createAuthorityCertificate } from "../../src/authority/authority-certificate.ts";
 import { createSystemClock } from "../../src/core/clock.ts";
-import { get } from "../../src/discovery/well-known-request.ts";
+import { get, type GetOptions } from "../../src/discovery/https-get.ts";
+import { createTrust, createUpstreamTls } from "../../src/http1/upstream-tls.ts";
 import { CA, pair, startTlsServer } from "../http1/tls-server.ts";
 import { temporaryDirectory } from "../support/cli.ts";
 import { type DnsServer, startDnsServer } from "../support/dns-server.ts";
@@ -270,11 +271,17 @@ describe("the drain", () => {
 describe("a .well-known", () => {
   it("is not taken from a certificate that has its name as common name alone (RFC 9525 section 2)", async () => {
     const server = await startTlsServer(pair("target-cn"));
-    const trust = createSecureContext({ ca: CA });
-    const signal = AbortSignal.timeout(5000);
-    const { port } = server;
-    const asked = { host: "target.example", port, defaultPort: undefined, path: "/", trust, signal };
-    await expect(get({ ...asked, addresses: ["127.0.0.1"] })).rejects.toThrow(/altnames|subjectAltName/i);
+    const dial = await createUpstreamTls({ trust: await createTrust([CA]), pins: {} });
+    const asked: GetOptions = {
+      endpoints: [{ host: "127.0.0.1", port: server.port }],
+      tls: dial("target.example"),
+      hostHeader: "target.example",
+      path: "/",
+      accept: "application/json",
+      bodyBytesMax: 100,
+      signal: AbortSignal.timeout(5000),
+    };
+    await expect(get(asked)).rejects.toThrow(/altnames|subjectAltName/i);
   });
 });
 
