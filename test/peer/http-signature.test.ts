@@ -2,7 +2,8 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseHttpSignatureHost, type SignatureLines } from "../../src/peer/http-signature.ts";
+import { parseHttpSignatureHost } from "../../src/peer/http-signature.ts";
+import type { SignatureLines } from "../../src/peer/signature-reader.ts";
 
 const NO_LINES: SignatureLines = { authorization: [], signature: [], signatureInput: [] };
 const KEY = "https://hs.test/users/x#main-key";
