@@ -27,8 +27,16 @@ describe("refuseBody", () => {
     { why: "an empty value", field: "SHA-256=", refusal: "digest" },
     { why: "another body's", field: `SHA-256=${digestOf("x")}`, refusal: "digest" },
     { why: "a part of it", field: `SHA-256=${SHA256.slice(0, 20)}`, refusal: "digest" },
-    { why: "the body's and another's", field: `SHA-256=${SHA256},SHA-256=${digestOf("x")}`, refusal: "digest" },
-    { why: "another's of the other algorithm", field: `SHA-256=${SHA256},SHA-512=${SHA256}`, refusal: "digest" },
+    {
+      why: "the body's and another's",
+      field: `SHA-256=${SHA256},SHA-256=${digestOf("x")}`,
+      refusal: "digest",
+    },
+    {
+      why: "another's of the other algorithm",
+      field: `SHA-256=${SHA256},SHA-512=${SHA256}`,
+      refusal: "digest",
+    },
     { why: "no Base64", field: `SHA-256=*${SHA256}`, refusal: "digest" },
     { why: "half of the colons", field: `sha-256=:${SHA256}`, refusal: "digest" },
     { why: "a trailing comma", field: `SHA-256=${SHA256},`, refusal: "digest" },
