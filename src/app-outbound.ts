@@ -7,10 +7,10 @@
 import { constants } from "node:crypto";
 import { BlockList, isIP, isIPv6 } from "node:net";
 import { networkInterfaces } from "node:os";
+import type { LazyTls } from "./app-roots.ts";
 import { readAuthority } from "./app-authority.ts";
 import type { Listen } from "./config/addresses.ts";
 import type { Config } from "./config/merge.ts";
-import { readRoots } from "./config/roots.ts";
 import type { KeptLeaf } from "./authority/leaf-cache.ts";
 import type { Clock } from "./core/clock.ts";
 import { FedtraceError } from "./core/errors.ts";
@@ -21,7 +21,6 @@ import { createDns, type Dns } from "./discovery/dns.ts";
 import { createDiscovery, type Discovery } from "./discovery/server-discovery.ts";
 import { createFetchWellKnown } from "./discovery/well-known.ts";
 import { CIPHERS } from "./http1/tls-suites.ts";
-import { createTrust, createUpstreamTls } from "./http1/upstream-tls.ts";
 import { createDiscoveryMetrics, createInterceptMetrics } from "./metrics/outbound-metrics.ts";
 import type { ProxyMetrics } from "./metrics/proxy-metrics.ts";
 import type { Registry } from "./metrics/registry.ts";
@@ -29,7 +28,7 @@ import { createBoundedCache } from "./peer/bounded-cache.ts";
 import { createWhitelist } from "./peer/whitelist.ts";
 import { createAllowedTargets } from "./proxy/allowed-targets.ts";
 import { createInterceptor, type Interceptor, type InterceptOptions } from "./proxy/intercept.ts";
-import { createLocate, createOutbound, type OutboundOptions, type TlsTo } from "./proxy/outbound.ts";
+import { createLocate, createOutbound, type OutboundOptions } from "./proxy/outbound.ts";
 import { createAllowedPorts } from "./proxy/outbound-target.ts";
 import type { Side } from "./proxy/side.ts";
 
@@ -40,6 +39,7 @@ export interface OutboundTools {
   readonly random: Random;
   readonly metrics: ProxyMetrics;
   readonly registry: Registry;
+  readonly tls: LazyTls;
   /** In the place of DNS, for tests; without it names are looked up as the config says. */
   readonly dns: Dns | undefined;
   /** `host:port` of the outbound listener, once it is there. */
@@ -59,19 +59,9 @@ export interface WayOut {
 }
 
 /** Made once; nothing is read or loaded before it is needed. */
-export function createWayOut(
-  config: OutboundConfig,
-  systemRootsFile: string | undefined,
-  tools: OutboundTools,
-): WayOut {
+export function createWayOut(config: OutboundConfig, tools: OutboundTools): WayOut {
+  const { tls } = tools;
   const dns = tools.dns ?? createDns({ resolver: config.resolver });
-  const trust = lazily(async () => {
-    const { rootCertificates } = await import("node:tls");
-    return createTrust(readRoots(systemRootsFile, config.caFile, rootCertificates));
-  });
-  const tls = lazily(async (): Promise<TlsTo> =>
-    createUpstreamTls({ trust: await trust(), pins: config.pins }),
-  );
   let newest: Discovery | undefined;
   createDiscoveryMetrics(tools.registry, () => newest?.counters() ?? {});
   const isOwnListener = createIsOwn(config.listen, tools.ownAddress);
@@ -101,22 +91,6 @@ export function createWayOut(
       return { locate, side: await createOutbound(options, locate) };
     },
   };
-}
-
-/** The value once it is there, the promise of it before; tried again after a failure. */
-function lazily<T>(load: () => Promise<T>): () => T | Promise<T> {
-  let loaded: { readonly value: T } | undefined;
-  let loading: Promise<T> | undefined;
-  async function begin(): Promise<T> {
-    try {
-      const value = await load();
-      loaded = { value };
-      return value;
-    } finally {
-      loading = undefined;
-    }
-  }
-  return () => (loaded === undefined ? (loading ??= begin()) : loaded.value);
 }
 
 /**

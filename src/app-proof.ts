@@ -6,18 +6,26 @@
  * server sends to.
  */
 
+import type { KeyObject } from "node:crypto";
+import { createLazyTls, type LazyTls } from "./app-roots.ts";
 import type { Config } from "./config/merge.ts";
 import type { Clock } from "./core/clock.ts";
 import type { Log } from "./core/log.ts";
 import type { Random } from "./core/random.ts";
+import { createDns, type Dns } from "./discovery/dns.ts";
+import { createDiscovery } from "./discovery/server-discovery.ts";
+import { createFetchWellKnown } from "./discovery/well-known.ts";
 import { createProofMetrics } from "./metrics/proof-metrics.ts";
 import type { Registry } from "./metrics/registry.ts";
 import { parseServerName, type ServerName } from "./peer/server-name.ts";
+import { createFetchActorKey, createFetchServerKeys } from "./proof/fetch-keys.ts";
 import { createFetchLimit } from "./proof/fetch-limit.ts";
 import { createKeyCache, type FetchedKeys } from "./proof/key-cache.ts";
 import { createProver, type Prover, type VerifyServerKey } from "./proof/prover.ts";
-import { createServerKeySource } from "./proof/server-key-source.ts";
+import { createServerKeySource, type Document, type NotaryOptions } from "./proof/server-key-source.ts";
+import { createAllowedTargets } from "./proxy/allowed-targets.ts";
 import { createHeldRequests, type HeldRequests } from "./proxy/held-request.ts";
+import { createAllowedPorts } from "./proxy/outbound-target.ts";
 import { createProofNotes, type ProofNotes } from "./proxy/standing.ts";
 
 /** In the place of the network: a server's key document, or undefined. Must not reject. */
@@ -29,6 +37,10 @@ export interface ProofTools {
   /** Throttled. */
   readonly log: Log;
   readonly registry: Registry;
+  /** As the way out trusts. */
+  readonly outboundTls: LazyTls;
+  /** In the place of DNS, for tests and the demo. */
+  readonly dns: Dns | undefined;
   /** In the place of the network, for the demo: a server's key document. */
   readonly fetchServerKeys: FetchServerKeys | undefined;
 }
@@ -45,19 +57,32 @@ export interface Proofs {
 /** Made once. Nothing is read, loaded or asked before a signature needs it. */
 export function createProofs(first: Config, tools: ProofTools): Proofs {
   const { clock, random, log, registry } = tools;
-  const limit = createFetchLimit(first.inbound?.keys.fetchesPerSecond ?? 1);
+  const settings = settingsOf(first);
+  const dns = tools.dns ?? createDns({ resolver: settings.resolver });
+  const tls =
+    settings.caFile === undefined
+      ? tools.outboundTls
+      : createLazyTls({ systemRootsFile: first.systemRootsFile, caFile: settings.caFile, pins: {} });
   const held = createHeldRequests();
-  let serverKeys: ((name: string) => Promise<FetchedKeys<VerifyServerKey> | string>) | undefined;
+  let sources: KeySources | undefined;
 
-  const servers = createKeyCache<VerifyServerKey>({
-    fetch: async (name) => serverKeys?.(name) ?? "closed",
-    limit,
-    onFetched: (name, refusal) => noteFetch("server", name, refusal),
+  const shared = {
+    limit: createFetchLimit(settings.fetchesPerSecond),
     clock,
     fraction: () => random.fraction(),
+  };
+  const servers = createKeyCache<VerifyServerKey>({
+    fetch: async (name) => sources?.serverKeys(name) ?? "closed",
+    onFetched: (name, refusal) => noteFetch("server", name, refusal),
+    ...shared,
+  });
+  const actors = createKeyCache<KeyObject>({
+    fetch: async (keyId) => sources?.actorKeys(keyId) ?? "closed",
+    onFetched: (keyId, refusal) => noteFetch("actor", keyId, refusal),
+    ...shared,
   });
   const metrics = createProofMetrics(registry, {
-    keys: { server: () => servers.counters() },
+    keys: { server: () => servers.counters(), actor: () => actors.counters() },
     heldBytes: () => held.bytes,
   });
 
@@ -72,19 +97,79 @@ export function createProofs(first: Config, tools: ProofTools): Proofs {
     learn: async (serverName) => (await servers.learn(serverName)) !== undefined,
     use(config) {
       const own = parseServerName(config.serverName);
-      const { fetchServerKeys } = tools;
-      if (own === undefined || fetchServerKeys === undefined || !isSignatureNeeded(config)) return undefined;
-      serverKeys = createServerKeySource({
-        fetchDocument: async (server) => {
-          const body = await fetchServerKeys(server);
-          return body === undefined ? { refused: "missing" } : { body };
-        },
-        queryNotary: () => Promise.resolve({ refused: "missing" }),
-        notary: undefined,
-        unixMs: () => clock.unixMs(),
-      });
-      return createProver({ own, servers });
+      if (own === undefined || !isSignatureNeeded(config)) return undefined;
+      sources = createKeySources(settingsOf(config), { ...tools, dns, tls });
+      return createProver({ own, servers, actors, unixMs: () => clock.unixMs() });
     },
+  };
+}
+
+/** Where keys are fetched from. Neither function rejects. */
+interface KeySources {
+  serverKeys(name: string): Promise<FetchedKeys<VerifyServerKey> | string>;
+  actorKeys(keyId: string): Promise<FetchedKeys<KeyObject> | string>;
+}
+
+/** An actor's key says nothing of its life; one that was replaced is found out by the first signature that is wrong. */
+const ACTOR_KEY_TTL_MS = 24 * 3_600_000;
+
+function createKeySources(
+  { allowNetworks, allowPorts, notary }: KeySettings,
+  tools: ProofTools & { readonly dns: Dns; readonly tls: LazyTls },
+): KeySources {
+  const { clock, dns, random, tls, fetchServerKeys } = tools;
+  const targets = createAllowedTargets(allowNetworks);
+  const isAllowed = (address: string): boolean => targets.isAllowed(address);
+  const checks = { dns, isAllowed, isPortAllowed: createAllowedPorts(allowPorts), clock };
+  const discovery = createDiscovery({
+    ...checks,
+    fetchWellKnown: createFetchWellKnown({ ...checks, tls }),
+    random,
+  });
+  const fetchKeys = createFetchServerKeys({ discovery, tls });
+  const fetchActorKey = createFetchActorKey({ discovery, tls });
+  const toDocument = (fetched: { readonly body: string } | string): Document =>
+    typeof fetched === "string" ? { refused: fetched } : fetched;
+
+  return {
+    serverKeys: createServerKeySource({
+      fetchDocument: async (server) => {
+        const given = await fetchServerKeys?.(server);
+        return given === undefined ? toDocument(await fetchKeys(server)) : { body: given };
+      },
+      queryNotary: async (asked, about) => toDocument(await fetchKeys(about, asked)),
+      notary,
+      unixMs: () => clock.unixMs(),
+    }),
+    async actorKeys(keyId) {
+      const key = await fetchActorKey(keyId);
+      return typeof key === "string" ? key : { keys: new Map([[keyId, key]]), ttlMs: ACTOR_KEY_TTL_MS };
+    },
+  };
+}
+
+interface KeySettings {
+  readonly fetchesPerSecond: number;
+  /** Undefined: as the way out trusts. */
+  readonly caFile: string | undefined;
+  readonly allowNetworks: readonly string[];
+  readonly allowPorts: readonly number[];
+  readonly resolver: { readonly host: string; readonly port: number } | undefined;
+  readonly notary: NotaryOptions | undefined;
+}
+
+/** What `inbound.keys` leaves out is the way out's. */
+function settingsOf({ inbound, outbound }: Config): KeySettings {
+  const { keys } = inbound ?? {};
+  const { notary } = keys ?? {};
+  const server = notary && parseServerName(notary.serverName);
+  return {
+    fetchesPerSecond: keys?.fetchesPerSecond ?? 1,
+    caFile: keys?.caFile,
+    allowNetworks: keys?.allowNetworks ?? outbound?.allowNetworks ?? [],
+    allowPorts: outbound?.allowPorts ?? [],
+    resolver: keys?.resolver ?? outbound?.resolver,
+    notary: server && { server, verifyKeys: notary.verifyKeys },
   };
 }
 

@@ -16,6 +16,7 @@ import { type Exporters, startExporters } from "./app-export.ts";
 import { mergeFaults } from "./app-faults.ts";
 import { createProofs, type FetchServerKeys, type Proofs } from "./app-proof.ts";
 import { createWayOut, type LiveOutbound, type WayOut } from "./app-outbound.ts";
+import { createLazyTls } from "./app-roots.ts";
 import { startSide, tlsFilesOf } from "./app-side.ts";
 import { createUpstreams, type Upstreams } from "./app-upstreams.ts";
 import type { Config } from "./config/merge.ts";
@@ -245,6 +246,11 @@ function createFixed(config: Config, tools: SidecarTools, live: () => Live): Fix
   const throttledLog = createThrottledLog(tools.log, tools.clock);
   const deadlines = startDeadlines(tools.clock, deadlineResolutionMs(config));
   const metrics = createProxyMetrics(registry);
+  const outboundTls = createLazyTls({
+    systemRootsFile: config.systemRootsFile,
+    caFile: config.outbound?.caFile,
+    pins: config.outbound?.pins ?? {},
+  });
   const fixed: Fixed = {
     tools,
     throttledLog,
@@ -264,8 +270,9 @@ function createFixed(config: Config, tools: SidecarTools, live: () => Live): Fix
     store,
     wayOut:
       config.outbound &&
-      createWayOut(config.outbound, config.systemRootsFile, {
+      createWayOut(config.outbound, {
         ...tools,
+        tls: outboundTls,
         dns: tools.dns,
         metrics,
         registry,
@@ -275,6 +282,8 @@ function createFixed(config: Config, tools: SidecarTools, live: () => Live): Fix
       ...tools,
       log: throttledLog,
       registry,
+      outboundTls,
+      dns: tools.dns,
       fetchServerKeys: tools.fetchServerKeys,
     }),
     resends: createResends(() => tools.clock.monotonicMs(), tools.worker?.onAttempt),

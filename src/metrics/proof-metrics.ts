@@ -21,7 +21,7 @@ interface KeyCounts {
 export function createProofMetrics(
   registry: Registry,
   read: {
-    readonly keys: Readonly<Partial<Record<KeyKind, () => KeyCounts>>>;
+    readonly keys: Readonly<Record<KeyKind, () => KeyCounts>>;
     readonly heldBytes: () => number;
   },
 ): ProofMetrics {

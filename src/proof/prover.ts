@@ -8,11 +8,16 @@
  * Not here: which names need proof (proxy/), holding a body (proxy/held-request.ts), the fetching of keys (fetch-keys.ts).
  */
 
+import type { KeyObject } from "node:crypto";
+import { findFieldValues } from "../http1/fields.ts";
 import type { RequestHead } from "../http1/request-head.ts";
-import type { SignatureLines } from "../peer/http-signature.ts";
+import { parseHttpSignatureHost } from "../peer/http-signature.ts";
 import type { ServerName } from "../peer/server-name.ts";
+import type { SignatureLines } from "../peer/signature-reader.ts";
 import { canonicalOf } from "./canonical-json.ts";
+import { openHttpSignature, type SignatureRefusal as HttpRefusal } from "./http-signature.ts";
 import type { KeyCache, KeyRefusal } from "./key-cache.ts";
+import type { SignedMessage } from "./signed-message.ts";
 import {
   readXMatrixSignatures,
   requestSigningText,
@@ -63,6 +68,9 @@ export interface ProverOptions {
   readonly own: ServerName;
   /** By server name, and key id. */
   readonly servers: KeyCache<VerifyServerKey>;
+  /** By key id alone: it is the URL of the key. */
+  readonly actors: KeyCache<KeyObject>;
+  readonly unixMs: () => number;
 }
 
 /** What the readers of X-Matrix say, in the words of a proof. */
@@ -79,7 +87,7 @@ const X_MATRIX_REFUSALS: Readonly<Record<XMatrixRefusal, ProofRefusal>> = {
 
 export function createProver(options: ProverOptions): Prover {
   return {
-    open: (claim) => openXMatrix(claim, options) ?? "absent",
+    open: (claim) => openXMatrix(claim, options) ?? openHttp(claim, options) ?? "absent",
   };
 }
 
@@ -111,5 +119,43 @@ function openXMatrix({ name, head, fields, target }: ProofClaim, options: Prover
     if (checks.some((isSigned) => isSigned(content?.text))) return undefined;
     servers.doubt(name); // A server that was set up anew may have another key under the same id.
     return "wrong";
+  };
+}
+
+/** The same of HTTP signatures; what is not here is "malformed". */
+const HTTP_REFUSALS: Readonly<Partial<Record<HttpRefusal, ProofRefusal>>> = {
+  absent: "absent",
+  destination: "destination",
+  uncovered: "uncovered",
+  time: "malformed",
+  window: "outdated",
+  expired: "outdated",
+  signature: "wrong",
+  digest: "wrong",
+};
+
+/** @returns undefined where no HTTP signature speaks for that name */
+function openHttp({ name, head, fields, target }: ProofClaim, options: ProverOptions): Opened | undefined {
+  const named = parseHttpSignatureHost(fields);
+  if (named === "absent" || (typeof named !== "string" && named.host.name !== name)) return undefined;
+  const message: SignedMessage = {
+    method: head.method,
+    target: target.path,
+    scheme: target.scheme,
+    authority: head.host,
+    header: (field) => findFieldValues(head.text, head.fieldsAt, field),
+    // Its port is left aside: behind another proxy a server is called by one that it doesn't know.
+    isOwn: ({ host }) => host === options.own.host,
+  };
+  const opened = openHttpSignature(fields, message, options.unixMs());
+  if (typeof opened === "string") return HTTP_REFUSALS[opened] ?? "malformed";
+  const { keyId } = opened;
+  const key = options.actors.get(keyId, keyId);
+  if (typeof key === "string") return key;
+  return (body) => {
+    const outcome = opened.finish(key, body);
+    if (outcome === "verified") return undefined;
+    if (outcome === "signature") options.actors.doubt(keyId); // Actors change their key under the same id.
+    return HTTP_REFUSALS[outcome] ?? "malformed";
   };
 }

@@ -22,7 +22,7 @@ export type KeysRefusal =
   JsonRefusal | "too-large" | "shape" | "name" | "expired" | "too-many" | "unsigned" | "missing" | "notary";
 
 /** By id; only keys that may verify a request now. */
-type VerifyKeys = ReadonlyMap<string, VerifyKey>;
+export type VerifyKeys = ReadonlyMap<string, VerifyKey>;
 
 export interface ServerKeys {
   /** At least one. */

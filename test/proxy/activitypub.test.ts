@@ -77,6 +77,7 @@ async function startPair({ isListed, isIntercepted }: Setup) {
       upstream: `http://127.0.0.1:${server.port}`,
       tls: { certificate: `${TARGETS}/target.pem`, private_key: `${TARGETS}/target.key` },
       identify: ["http-signature"],
+      authenticate: "claimed",
     },
     whitelist: isListed ? ["own\\.example"] : [],
   });

@@ -12,6 +12,8 @@ export interface MatrixSigner {
   readonly keyId: string;
   /** What it publishes at `/_matrix/key/v2/server`. @param validForMs from now */
   keyDocument(validForMs?: number): string;
+  /** Another server's document with this one's signature too, as a notary hands it out. */
+  certify(keyDocument: string): string;
   /** The value of an Authorization line. @param request `content` is the body, as JSON or the value that it stands for */
   authorize(request: SignedParts): string;
 }
@@ -43,6 +45,11 @@ export function createMatrixSigner(name: string, keyId = "ed25519:test"): Matrix
         ...document,
         signatures: { [name]: { [keyId]: signed(document, privateKey) } },
       });
+    },
+    certify(keyDocument) {
+      const { signatures, ...document } = JSON.parse(keyDocument) as { signatures: object };
+      const own = { [name]: { [keyId]: signed(document, privateKey) } };
+      return JSON.stringify({ ...document, signatures: { ...signatures, ...own } });
     },
     authorize({ method, uri, destination, content, origin = name }) {
       const parts = { method, uri, origin, destination, ...(content === undefined ? {} : { content }) };
