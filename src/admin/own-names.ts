@@ -1,6 +1,6 @@
 /**
  * Whether a request was meant for this listener, by the names that stand in it. It has no password, so it must not be reached by
- * a web page through its reader's browser (DNS rebinding: CWE-350).
+ * a web page through its reader's browser (DNS rebinding: CWE-350), nor be asked by one for what it can't read but can time.
  */
 
 import type { IncomingMessage } from "node:http";
@@ -9,6 +9,9 @@ import { isIP } from "node:net";
 /** https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2 */
 const ABSOLUTE_FORM = /^https?:\/\/([^/?#]*)(.*)$/i;
 const ORIGIN = /^https?:\/\/([^/?#]*)$/i;
+
+/** What is looked at; without `headersDistinct` there is one line of each. */
+type Request = Pick<IncomingMessage, "headers" | "url"> & Partial<Pick<IncomingMessage, "headersDistinct">>;
 
 interface Target {
   /** Of a target in absolute form; undefined for `/path?query`. */
@@ -31,17 +34,29 @@ export function readTarget(url: string): Target {
  * @returns what is not its own; undefined: nothing
  */
 export function findForeignName(
-  { headers, url = "" }: Pick<IncomingMessage, "headers" | "url">,
+  { headers, headersDistinct, url = "" }: Request,
   hosts: readonly string[],
-): "Host" | "Origin" | undefined {
+): "Host" | "Origin" | "Sec-Fetch-Site" | undefined {
+  // Node takes the first of two; whatever stands in front may take the last (RFC 9112 section 3.2).
+  if ((headersDistinct?.["host"]?.length ?? 0) > 1) return "Host";
   const host = nameOf(headers.host);
   if (!isOwnName(host, hosts)) return "Host";
   const { authority } = readTarget(url);
   const asked = authority === undefined ? host : nameOf(authority);
   if (!isOwnName(asked, hosts)) return "Host";
-  if (headers.origin === undefined) return undefined;
+  if (headers.origin === undefined) return isOfForeignPage(headers) ? "Sec-Fetch-Site" : undefined;
   const origin = nameOf(ORIGIN.exec(headers.origin)?.[1]);
   return origin !== "" && (origin === asked || hosts.includes(origin)) ? undefined : "Origin";
+}
+
+/**
+ * What a browser says of a request that a page of another site made without an Origin: an image, a script, a frame. A link that
+ * was followed is its reader's own doing, and is shown in no frame. Programs send none of it (https://www.w3.org/TR/fetch-metadata/).
+ */
+function isOfForeignPage(headers: IncomingMessage["headers"]): boolean {
+  const site = headers["sec-fetch-site"];
+  if (site !== "cross-site" && site !== "same-site") return false;
+  return headers["sec-fetch-mode"] !== "navigate" || headers["sec-fetch-dest"] !== "document";
 }
 
 function isOwnName(name: string, hosts: readonly string[]): boolean {

@@ -131,6 +131,7 @@ function refuse(request: IncomingMessage, hosts: readonly string[]): AdminAnswer
   }
   if (foreign === "Origin")
     return refusal(403, "Origin is not this listener's: the Host or one of admin.hosts");
+  if (foreign === "Sec-Fetch-Site") return refusal(403, "a page of another site asks for this");
   if (request.method === "GET" || request.method === "HEAD") return undefined;
   return { ...refusal(405, "only GET and HEAD are answered here"), headers: { allow: "GET, HEAD" } };
 }
