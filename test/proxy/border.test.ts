@@ -214,16 +214,6 @@ describe("a peer's sampled flag (rule 5)", () => {
     expect(arrived).toMatch(isSampled ? /uber-trace-id: \S+:1\r\n/ : /uber-trace-id: \S+:0\r\n/);
   });
 
-  it("a no never silences the local sampler", async () => {
-    const { span } = await passIn([WHITELISTED, `traceparent: 00-${TRACE}-${SPAN}-00`]);
-    expect(span?.spanContext().traceId).toBe(TRACE);
-  });
-
-  it("debug never counts", async () => {
-    const { span } = await passIn([TRUSTED, `b3: ${TRACE}-${SPAN}-d`], none);
-    expect(span).toBeUndefined();
-  });
-
   it("the own server's yes counts", async () => {
     const { span } = await passOut("friend.test", [W3C], none);
     expect(span?.spanContext().traceId).toBe(TRACE);

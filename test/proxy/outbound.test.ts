@@ -1,4 +1,7 @@
-/** The way out: which requests are let through, where they lead, and what each refusal says. */
+/**
+ * The way out: which requests are let through, where they lead, and what each refusal says.
+ * Targets that lead inside are an attack: test/attacks/ssrf.test.ts.
+ */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createAllowedTargets } from "../../src/proxy/allowed-targets.ts";
@@ -7,7 +10,6 @@ import { exchangeRaw, recordingUpstream, type RecordingUpstream } from "../suppo
 
 let upstream: RecordingUpstream;
 let sidecar: TestSidecar;
-let closed: TestSidecar;
 
 beforeAll(async () => {
   upstream = await recordingUpstream();
@@ -15,12 +17,10 @@ beforeAll(async () => {
   sidecar = await startInProcess({
     outbound: { listen, shared_secret: "s3cret", allow_networks: ["127.0.0.0/8"] },
   });
-  closed = await startInProcess({ outbound: { listen } });
 });
 afterAll(async () => {
   upstream.stop();
   await sidecar.sidecar.stop();
-  await closed.sidecar.stop();
 });
 
 const SECRET = "Proxy-Authorization: Bearer s3cret";
@@ -148,79 +148,6 @@ describe("targets", () => {
       status: 502,
       code: "DISCOVERY_FAILED",
     },
-    { why: "a port of mail", target: "http://peer.test:25/x", status: 403, code: "TARGET_REFUSED" },
-    { why: "a port of mail", target: "https://peer.test:465/x", status: 403, code: "TARGET_REFUSED" },
-    {
-      why: "a port of mail",
-      target: "matrix-federation://peer.test:587/x",
-      status: 403,
-      code: "TARGET_REFUSED",
-    },
-    {
-      why: "a port of chat",
-      method: "CONNECT",
-      target: "peer.test:6667",
-      status: 403,
-      code: "TARGET_REFUSED",
-    },
-    { why: "no port", method: "CONNECT", target: "peer.test:0", status: 403, code: "TARGET_REFUSED" },
-    {
-      why: "a private address",
-      target: "matrix-federation://10.0.0.1/x",
-      status: 403,
-      code: "TARGET_REFUSED",
-    },
-    { why: "a private address", target: "https://192.168.0.1/x", status: 403, code: "TARGET_REFUSED" },
-    {
-      why: "a private address",
-      method: "CONNECT",
-      target: "172.16.0.1:443",
-      status: 403,
-      code: "TARGET_REFUSED",
-    },
-    {
-      why: "IPv4 dressed as IPv6",
-      method: "CONNECT",
-      target: "[::ffff:a00:1]:443",
-      status: 403,
-      code: "TARGET_REFUSED",
-    },
-    { why: "a private address", target: "http://10.0.0.1/x", status: 403, code: "TARGET_REFUSED" },
-    { why: "an address in hexadecimal", target: "http://0x7f.1/x", status: 400, code: "REQUEST_MALFORMED" },
-    {
-      why: "an address as one number",
-      target: "https://2130706433/x",
-      status: 400,
-      code: "REQUEST_MALFORMED",
-    },
-    {
-      why: "an address of two parts",
-      method: "CONNECT",
-      target: "127.1:443",
-      status: 400,
-      code: "REQUEST_MALFORMED",
-    },
-    { why: "IPv4 in brackets", target: "http://[127.0.0.1]/x", status: 400, code: "REQUEST_MALFORMED" },
-    {
-      why: "IPv4 in brackets",
-      method: "CONNECT",
-      target: "[127.0.0.1]:443",
-      status: 400,
-      code: "REQUEST_MALFORMED",
-    },
-    {
-      why: "an address in octal",
-      target: "matrix-federation://0177.0.0.1/x",
-      status: 400,
-      code: "REQUEST_MALFORMED",
-    },
-    { why: "the clouds' metadata", target: "http://169.254.169.254/x", status: 403, code: "TARGET_REFUSED" },
-    {
-      why: "IPv4 dressed as IPv6",
-      target: "http://[::ffff:10.0.0.1]/x",
-      status: 403,
-      code: "TARGET_REFUSED",
-    },
   ])("refused: $why", async ({ target, method, status, code }) => {
     const received = await exchangeRaw(
       sidecar.port.outbound,
@@ -228,15 +155,6 @@ describe("targets", () => {
     );
     expect(received).toContain(`HTTP/1.1 ${status} `);
     expect(received).toContain(`"errcode":"FEDTRACE_${code}"`);
-  });
-
-  it("refused: a public name that leads inside, when nothing is allowed", async () => {
-    const known = upstream.received().length;
-    const target = `http://peer.test:${upstream.port}/x`;
-    expect(await exchangeRaw(closed.port.outbound, request(target, ["Host: peer.test"]))).toContain(
-      "403 Forbidden",
-    );
-    expect(upstream.received().slice(known)).toBe("");
   });
 
   it("bodies that come before the name is resolved arrive whole", async () => {
