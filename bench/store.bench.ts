@@ -94,6 +94,7 @@ function makeSpan(index: number, traceId: string): SpanRecord {
           authority: `${host}:8448`,
           resendCount: 0,
           tunnel: undefined,
+          peerTraceId: undefined,
           bodyContexts: 0,
         }),
     links: [],

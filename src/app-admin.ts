@@ -94,6 +94,7 @@ function rulesOf({ config, whitelist }: AdminSources): DecisionRules {
     whitelist: whitelist(),
     entries: now.whitelist.length,
     formats: now.propagation.formats,
+    outboundIds: now.propagation.outboundIds,
     authenticate: now.inbound?.authenticate ?? "signature",
   };
 }

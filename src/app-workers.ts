@@ -23,6 +23,7 @@ import { createRegistry } from "./metrics/registry.ts";
 import { formatSnapshot } from "./metrics/snapshot.ts";
 import { createWorkerMetrics } from "./metrics/worker-metrics.ts";
 import { createWhitelist, type Whitelist } from "./peer/whitelist.ts";
+import { createOutboundIdKey } from "./proxy/outbound-ids.ts";
 import { type Crew, startCrew } from "./workers/crew.ts";
 import { type Door, startDoor } from "./workers/door.ts";
 import { createHandOut, type HandOut } from "./workers/hand-out.ts";
@@ -61,6 +62,7 @@ interface Live {
 interface Primary {
   live: Live;
   ticketKeys: Uint8Array;
+  readonly outboundIdKey: Uint8Array;
   /** From the first "ready" to the stop. */
   isServing: boolean;
   crew: Crew<Socket> | undefined;
@@ -75,6 +77,7 @@ export async function startWorkers(config: Config, tools: WorkersTools): Promise
   const primary: Primary = {
     live: { config, whitelist: await createWhitelist(config.whitelist) },
     ticketKeys: createTicketKeys(),
+    outboundIdKey: createOutboundIdKey(),
     isServing: false,
     crew: undefined,
   };
@@ -97,8 +100,8 @@ export async function startWorkers(config: Config, tools: WorkersTools): Promise
     ...tools,
     fork: await createFork(tools.programPath),
     start(number) {
-      const { live, ticketKeys } = primary;
-      return { number, config: shareOf(live.config, number, count), ticketKeys };
+      const { live, ticketKeys, outboundIdKey } = primary;
+      return { number, config: shareOf(live.config, number, count), ticketKeys, outboundIdKey };
     },
     onReady: (worker) => handOut.join(worker),
     onTook: (worker, connections) => handOut.took(worker, connections),

@@ -46,6 +46,7 @@ import { createWhitelist } from "./peer/whitelist.ts";
 import type { BorderPolicy } from "./proxy/border.ts";
 import { createProxyFields } from "./proxy/field-tags.ts";
 import { createInbound } from "./proxy/inbound.ts";
+import { createOutboundIdKey, createOutboundIds } from "./proxy/outbound-ids.ts";
 import { type Attempt, createResends, type Resends } from "./proxy/resends.ts";
 import type { Side } from "./proxy/side.ts";
 import { createForcedBudget, type ForcedBudget } from "./sampling/forced.ts";
@@ -78,6 +79,7 @@ export interface SidecarTools {
    */
   readonly worker?: {
     readonly ticketKeys: Uint8Array;
+    readonly outboundIdKey: Uint8Array;
     /** For the other workers' `learnAttempt`. */
     readonly onAttempt: (transaction: string, attempt: Attempt | undefined) => void;
   };
@@ -137,6 +139,8 @@ export interface Fixed {
   readonly wayOut: WayOut | undefined;
   readonly resends: Resends;
   readonly proofs: Proofs;
+  /** Kept over reloads, so that ids stay what they were. */
+  readonly outboundIdKey: Uint8Array;
   /** `host:port` of the outbound listener, once it is there. */
   outboundAddress: string | undefined;
 }
@@ -287,6 +291,7 @@ function createFixed(config: Config, tools: SidecarTools, live: () => Live): Fix
       fetchServerKeys: tools.fetchServerKeys,
     }),
     resends: createResends(() => tools.clock.monotonicMs(), tools.worker?.onAttempt),
+    outboundIdKey: tools.worker?.outboundIdKey ?? createOutboundIdKey(),
     outboundAddress: undefined,
   };
   return fixed;
@@ -320,6 +325,10 @@ async function createLive(config: Config, fixed: Fixed): Promise<Live> {
       authenticate: config.inbound?.authenticate ?? "signature",
       authenticateBodyMax: config.inbound?.authenticateBodyMax ?? 0,
       formats: config.propagation.formats,
+      outboundIds:
+        config.propagation.outboundIds === "shared"
+          ? undefined
+          : await createOutboundIds(fixed.outboundIdKey, fixed.tools.random),
       sampling: { sampler: createSampler(sampling, clock), forced: fixed.forced },
     },
     prover: fixed.proofs.use(config),

@@ -24,6 +24,7 @@ export async function decideCommand(asked: DecideArguments, output: Output): Pro
     whitelist: await createWhitelist(config.whitelist),
     entries: config.whitelist.length,
     formats: config.propagation.formats,
+    outboundIds: config.propagation.outboundIds,
     authenticate: config.inbound?.authenticate ?? "signature",
   };
   const report = reportDecision(rules, asked.direction === "in" ? "inbound" : "outbound", asked.host);

@@ -54,6 +54,7 @@ export async function workerCommand(channel: PrimaryChannel, pageDirectory: stri
       pageDirectory,
       worker: {
         ticketKeys: start.ticketKeys,
+        outboundIdKey: start.outboundIdKey,
         onAttempt: (transaction, attempt) => void send({ say: "attempt", transaction, attempt }),
       },
     });

@@ -27,7 +27,11 @@ export function describeConfig(config: Config): ConfigDescription {
       sampling: wish,
       forced_per_second: forcedPerSecond,
     })),
-    propagation: { formats: propagation.formats, remove: propagation.remove },
+    propagation: {
+      formats: propagation.formats,
+      remove: propagation.remove,
+      outbound_ids: propagation.outboundIds,
+    },
     sampling: { type: sampling.type, param: sampling.param },
     export: config.exports.map(describeExport),
     admin: admin && { listen: hostPort(admin.listen), hosts: admin.hosts },

@@ -35,7 +35,7 @@ type FileExport = NonNullable<ConfigFile["exports"]>[number];
 /** Everything, checked; durations in milliseconds, sizes in bytes, file names absolute. Frozen to the bottom. */
 export type Config = DeepReadonly<
   Omit<ConfigFile, "propagation" | "sampling" | "exports"> & {
-    propagation: { formats: FormatName[]; remove: string[] };
+    propagation: { formats: FormatName[]; remove: string[]; outboundIds: "shared" | "per_peer" };
     sampling: Sampling;
     exports: ExportConfig[];
     /** OpenTelemetry's resource. */
@@ -63,6 +63,7 @@ export function mergeConfig(
     propagation: {
       formats: file.propagation.formats ?? environment.formats ?? FORMATS,
       remove: file.propagation.remove,
+      outboundIds: file.propagation.outboundIds,
     },
     sampling: file.sampling ?? environment.sampling ?? SAMPLING,
     exports: mergeExports(file.exports, environment.otlp),

@@ -247,10 +247,14 @@ export const propagation = section(
       doc: "More header names to treat as trace headers: removed from whatever crosses the border. A `*` at the end stands for any rest.",
       example: "[x-request-id]",
     }),
+    outbound_ids: defaulted(oneOf(["shared", "per_peer"]), "shared", {
+      reload: "live",
+      doc: "`shared`: every whitelisted server is given our trace id, so those that get the same message can tell that it is one. `per_peer`: each is given a trace id of its own, a keyed hash of ours and its name (with its port), and no `tracestate`; our client span keeps our ids, links to the peer's and names it in `fedtrace.peer.trace_id`, so search and trace page find either by the other. It costs some 4 µs a request. The key is random and lives as long as the process: after a restart the same trace has other ids. What else is the same everywhere still passes: `x-request-id` and its like unless `remove` names them, and contexts inside signed bodies.",
+    }),
   },
   (file, refuse) => {
     refuseRepeated(file.formats ?? [], (message) => refuse("formats", message));
-    return file;
+    return { formats: file.formats, remove: file.remove, outboundIds: file.outbound_ids };
   },
 );
 

@@ -20,6 +20,7 @@ import type { Verdict, Whitelist } from "../peer/whitelist.ts";
 import type { Format, TraceContext } from "../propagation/context.ts";
 import { type Extraction, extractContext } from "../propagation/extract.ts";
 import { decideSampling, type SamplingPolicy, type WishSource } from "../sampling/decision.ts";
+import type { OutboundIds } from "./outbound-ids.ts";
 import type { RequestFields } from "./request-fields.ts";
 
 /** What an operator may change while requests run; replaced as a whole. */
@@ -30,6 +31,8 @@ export interface BorderPolicy {
   /** Bytes of a body that are waited for to check its signature. */
   readonly authenticateBodyMax: number;
   readonly formats: readonly Format[];
+  /** What whitelisted destinations are given in the place of our ids; undefined: ours. */
+  readonly outboundIds: OutboundIds | undefined;
   readonly sampling: SamplingPolicy;
 }
 

@@ -23,6 +23,7 @@ export interface DecisionRules {
   readonly whitelist: Whitelist;
   readonly entries: number;
   readonly formats: readonly string[];
+  readonly outboundIds: "shared" | "per_peer";
   /** The proof that inbound names need, where their entry asks for no more. */
   readonly authenticate: Proof;
 }
@@ -43,9 +44,8 @@ export function reportDecision(rules: DecisionRules, direction: Direction, host:
 function reasonOf(rules: DecisionRules, direction: Direction, host: string, entry: Verdict["entry"]): string {
   if (entry !== undefined) {
     const matched = `whitelist[${entry.index}] matches the whole name`;
-    return direction === "inbound"
-      ? `${matched}; its proof must be at least ${leastProof(rules, entry)}`
-      : matched;
+    if (direction === "inbound") return `${matched}; its proof must be at least ${leastProof(rules, entry)}`;
+    return rules.outboundIds === "shared" ? matched : `${matched}; it is given trace ids of its own`;
   }
   if (parseServerName(host) === undefined) return "this is not a server name: host, host:port or [IPv6]:port";
   if (rules.entries === 0) return "the whitelist is empty, which means nobody";

@@ -48,6 +48,8 @@ export interface ExchangeFacts {
   resendCount: number;
   /** The span of the attempt before, where there was one and it was recorded. */
   previous: TraceContext | undefined;
+  /** What this attempt's destination was given in the place of our ids; undefined where it was given ours, or nothing. */
+  sent: TraceContext | undefined;
   /** What came before the request was sent; undefined where nothing of it took time. */
   located: Located | undefined;
   opened: OpenTimes | undefined;
@@ -84,7 +86,7 @@ export function toSpanDraft(facts: ExchangeFacts, endUnixMs: number): SpanDraft 
     error: errorType(isInbound ? "server" : "client", facts.status, facts.error),
     server: isInbound ? serverFacts(facts) : undefined,
     client: isInbound ? undefined : clientFacts(facts),
-    links: facts.previous === undefined ? NO_LINKS : [{ context: facts.previous, attributes: RESEND }],
+    links: linksOf(facts),
     events: isInbound ? NO_EVENTS : eventsOf(facts),
   };
 }
@@ -93,6 +95,15 @@ const NO_LINKS: readonly SpanLink[] = [];
 const NO_EVENTS: readonly SpanEvent[] = [];
 /** Why one span links to another. */
 const RESEND = { "fedtrace.link": "resend" } as const;
+const PER_PEER = { "fedtrace.link": "per_peer" } as const;
+
+function linksOf({ previous, sent }: ExchangeFacts): readonly SpanLink[] {
+  if (previous === undefined && sent === undefined) return NO_LINKS;
+  const links: SpanLink[] = [];
+  if (previous !== undefined) links.push({ context: previous, attributes: RESEND });
+  if (sent !== undefined) links.push({ context: sent, attributes: PER_PEER });
+  return links;
+}
 
 /** One at the end of each thing that had to be waited for, with how long it took. */
 function eventsOf({ startUnixMs, startMs, located, opened }: ExchangeFacts): readonly SpanEvent[] {
@@ -174,6 +185,7 @@ function clientFacts(facts: ExchangeFacts): ClientFacts {
     authority: target.authority,
     resendCount: facts.resendCount,
     tunnel: facts.tunnel,
+    peerTraceId: facts.sent?.traceId,
     bodyContexts: facts.bodyContexts,
   };
 }

@@ -183,6 +183,7 @@ function createExchange(context: ExchangeContext, arrival: Arrival, standing: St
     upstream: undefined,
     resendCount: before?.count ?? 0,
     previous: before?.context,
+    sent: undefined,
     located: undefined,
     opened: undefined,
     bodyContexts: 0,

@@ -15,6 +15,7 @@ import type { ResponseHead } from "../http1/response-head.ts";
 import type { ServerConnection } from "../http1/server-connection.ts";
 import type { ResponseHandler, UpstreamConnection } from "../http1/upstream-connection.ts";
 import type { UpstreamTaker, UpstreamWait } from "../http1/upstream-wait.ts";
+import type { TraceContext } from "../propagation/context.ts";
 import { formatContextLines } from "../propagation/inject.ts";
 import { type Answer, formatAnswer } from "./answers.ts";
 import { BodyContexts } from "./body-contexts.ts";
@@ -97,8 +98,18 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
     const added =
       (host === undefined ? "" : `host: ${host}\r\n`) +
       lines +
-      (crossing.mayInject ? formatContextLines(this.#context.policy.formats, crossing.context) : "");
+      (crossing.mayInject ? formatContextLines(this.#context.policy.formats, this.#contextToSend()) : "");
     return formatRequest(head, target.path, cuts, added);
+  }
+
+  /** Ours, or for a peer that is given ids of its own those; this attempt's span then says which. */
+  #contextToSend(): TraceContext {
+    const facts = this.#facts;
+    const { context, peer } = facts.crossing;
+    const { outboundIds } = this.#context.policy;
+    if (outboundIds === undefined || facts.direction === "inbound") return context;
+    facts.sent = outboundIds.contextFor(context, peer.name ?? "");
+    return facts.sent;
   }
 
   /** Sends the request's head, then what came of the body meanwhile. */
@@ -279,6 +290,7 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
     facts.startUnixMs = clock.unixMs();
     facts.startMs = clock.monotonicMs();
     facts.located = undefined;
+    facts.sent = undefined;
     noteAttempt(metrics, facts);
   }
 

@@ -76,6 +76,8 @@ export interface ClientFacts extends HttpFacts {
   readonly authority: string;
   /** Of a CONNECT tunnel, whose inside is not looked at: bytes both ways. It has no URL. */
   readonly tunnel: { readonly sentBytes: number; readonly receivedBytes: number } | undefined;
+  /** The trace id that the peer was given, where that is not the span's own. */
+  readonly peerTraceId: string | undefined;
   /** Places in the body that carry a trace context of their own (proxy/body-contexts.ts). */
   readonly bodyContexts: number;
 }
@@ -168,6 +170,7 @@ export function clientAttributes(facts: ClientFacts): Attributes {
   addPeer(attributes, peer);
   if (facts.resendCount > 0) attributes["http.request.resend_count"] = facts.resendCount;
   if (facts.bodyContexts > 0) attributes["fedtrace.body.contexts"] = facts.bodyContexts;
+  if (facts.peerTraceId !== undefined) attributes["fedtrace.peer.trace_id"] = facts.peerTraceId;
   addRare(attributes, facts.method, errorType("client", facts.status, facts.error));
   return attributes;
 }

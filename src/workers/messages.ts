@@ -64,6 +64,8 @@ export interface WorkerStart {
   readonly config: Config;
   /** 48 random bytes, the same for all: a session that began with one worker is resumed by another. */
   readonly ticketKeys: Uint8Array;
+  /** 32 random bytes, the same for all: a trace has one id for a peer, whichever worker sends it (proxy/outbound-ids.ts). */
+  readonly outboundIdKey: Uint8Array;
 }
 
 /** A transaction was sent in vain, or is delivered: its next attempt may come to any worker. */

@@ -41,6 +41,7 @@ async function createCountedRules(): Promise<{ readonly rules: DecisionRules; as
       },
       entries: 0,
       formats: [],
+      outboundIds: "shared" as const,
       authenticate: "claimed" as const,
     },
   };

@@ -83,6 +83,15 @@ it("prints one line with the contract's keys in the contract's order", async () 
   expect(Object.keys(JSON.parse(stdout) as object)).toEqual(keys);
 });
 
+it.each([
+  { direction: "out", isTold: true, why: "it is sent to" },
+  { direction: "in", isTold: false, why: "what it sends is taken as it is" },
+])("says where a host is given trace ids of its own: $direction ($why)", async ({ direction, isTold }) => {
+  const config = CONFIG.replace("formats:", "outbound_ids: per_peer, formats:");
+  const { reason } = JSON.parse((await decide(config, direction, "matrix.org")).stdout) as { reason: string };
+  expect(reason.includes("trace ids of its own")).toBe(isTold);
+});
+
 it("lets nobody in by an absent whitelist", async () => {
   const { status, stdout } = await decide(
     CONFIG.replace(/whitelist:[^]*?(?=propagation)/, ""),

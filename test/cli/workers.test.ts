@@ -156,6 +156,34 @@ describe("a transaction that is sent again", () => {
   });
 });
 
+describe("trace ids of a peer's own", () => {
+  it("are the same from every worker, after one was started again too", async () => {
+    const upstream = await upstreamOf();
+    const sidecar = await startTwo({
+      whitelist: ["127\\.0\\.0\\.1"],
+      propagation: { formats: ["w3c"], outbound_ids: "per_peer" },
+    });
+    const host = `127.0.0.1:${upstream.port}`;
+    const parent = `traceparent: 00-${TRACE_ID}-2222222222222222-01`;
+    const send = async (): Promise<void> => {
+      for (const client of await clients(sidecar.port.outbound, 2)) {
+        await ask(client, `GET http://${host}/ HTTP/1.1\r\nHost: ${host}\r\n${parent}\r\n\r\n`);
+      }
+    };
+    await send();
+    process.kill(workerPids(sidecar)[0] ?? 0, "SIGKILL");
+    await expect.poll(() => metric(sidecar, "fedtrace_worker_restarts_total"), WRITTEN).toBe(1);
+    await expect.poll(() => metric(sidecar, "fedtrace_workers_ready"), WRITTEN).toBe(2);
+    await send();
+    const sent = [...upstream.received().matchAll(/traceparent: 00-(\w{32})/g)].map(([, id]) => id);
+    expect(sent).toHaveLength(4);
+    expect(new Set(sent).size).toBe(1);
+    expect(sent[0]).not.toBe(TRACE_ID);
+    const [trace] = await traces(sidecar, `/api/traces?${SERVICE}`);
+    expect(trace?.spans.length).toBeGreaterThanOrEqual(3); // One worker's died with it.
+  });
+});
+
 describe("the start", () => {
   it("says one line for each listener, then ready once, and runs as many workers as asked", async () => {
     const sidecar = await startTwo({ workers: 3 });

@@ -50,7 +50,7 @@ const LARGEST = {
     resolver: "127.0.0.1:53",
   },
   whitelist: ["a\\.example", { glob: "*.b.example", sampling: "trust", forced_per_second: 3 }],
-  propagation: { formats: ["b3multi", "w3c"], remove: ["x-request-id"] },
+  propagation: { formats: ["b3multi", "w3c"], remove: ["x-request-id"], outbound_ids: "per_peer" },
   sampling: { type: "ratelimiting", param: 2.5 },
   export: [
     {

@@ -96,7 +96,7 @@ it("reads the contract's example", async () => {
         { kind: "glob", text: "*.example.net", sampling: "accept", forcedPerSecond: 1 },
         { kind: "regex", text: "(.+\\.)?friends\\.example", sampling: "trust", forcedPerSecond: 1 },
       ],
-      propagation: { formats: ["w3c", "jaeger", "b3"], remove: [] },
+      propagation: { formats: ["w3c", "jaeger", "b3"], remove: [], outboundIds: "shared" },
       sampling: { type: "probabilistic", param: 0.01 },
       exports: [
         {
@@ -174,7 +174,7 @@ it("fills in the defaults of the smallest file", async () => {
   expect(config).toMatchObject({
     limits: LIMITS,
     whitelist: [],
-    propagation: { formats: ["w3c", "jaeger", "b3"], remove: [] },
+    propagation: { formats: ["w3c", "jaeger", "b3"], remove: [], outboundIds: "shared" },
     sampling: { type: "const", param: 1 },
     exports: [],
     metrics: { isEnabled: true },

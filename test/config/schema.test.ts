@@ -103,6 +103,12 @@ const ROWS: readonly {
     outside: [list(101, "x-id")],
   },
   {
+    key: "propagation.outbound_ids",
+    of: (ids) => ({ propagation: { outbound_ids: ids } }),
+    inside: ["shared", "per_peer"],
+    outside: ["per-peer", true],
+  },
+  {
     key: "inbound.authenticate",
     of: (authenticate) => ({ inbound: { ...BASE.inbound, authenticate } }),
     inside: ["claimed", "network", "signature"],

@@ -54,6 +54,7 @@ function client(changes: Partial<ClientFacts> = {}): Record<string, unknown> {
     authority: "hs1.example:8448",
     resendCount: 0,
     tunnel: undefined,
+    peerTraceId: undefined,
     bodyContexts: 0,
     ...changes,
   });
@@ -156,6 +157,12 @@ describe("clientAttributes", () => {
       value: "https://hs1.example:8448/",
     },
     { why: "a second attempt", changes: { resendCount: 1 }, key: "http.request.resend_count", value: 1 },
+    {
+      why: "by which id the peer knows the trace",
+      changes: { peerTraceId: "ab".repeat(16) },
+      key: "fedtrace.peer.trace_id",
+      value: "ab".repeat(16),
+    },
     { why: "an answer from 400", changes: { status: 404 }, key: "error.type", value: "404" },
   ] satisfies { why: string; changes: Partial<ClientFacts>; key: string; value: unknown }[])(
     "says $why",

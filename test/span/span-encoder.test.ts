@@ -90,6 +90,7 @@ const anyClient: fc.Arbitrary<ClientFacts> = fc.record({
   ...anyFacts,
   authority: anyText,
   tunnel: maybe(fc.constant({ sentBytes: 1, receivedBytes: 2 ** 40 })),
+  peerTraceId: maybe(fc.constant("4bf92f3577b34da6a3ce929d0e0e4737")),
 });
 const anyTimes = fc.record({
   startUnixMs: fc.double({ min: 1e12, max: 3e12, noNaN: true }),
@@ -105,7 +106,13 @@ const anyDraft: fc.Arbitrary<SpanDraft> = fc
     const client = "authority" in facts ? facts : undefined;
     const server = "authority" in facts ? undefined : facts;
     const isRetry = client !== undefined && facts.resendCount > 0;
-    const links = isRetry ? [{ context: CONTEXT, attributes: { "fedtrace.link": "resend" } }] : [];
+    const traceId = client?.peerTraceId;
+    const links = [
+      ...(isRetry ? [{ context: CONTEXT, attributes: { "fedtrace.link": "resend" } }] : []),
+      ...(traceId === undefined
+        ? []
+        : [{ context: { ...CONTEXT, traceId }, attributes: { "fedtrace.link": "per_peer" } }]),
+    ];
     const events = isRetry
       ? [
           {
