@@ -65,7 +65,7 @@ export function borderStory(span: Span): BorderStory | undefined {
     direction === "inbound"
       ? inboundStory(isWhitelisted, context)
       : attributeOf(span, "fedtrace.tunnel.bytes_sent") === undefined
-        ? outboundStory(isWhitelisted)
+        ? outboundStory(isWhitelisted, attributeOf(span, "fedtrace.peer.trace_id") !== undefined)
         : TUNNEL;
   const inBody = bodyText(Number(attributeOf(span, "fedtrace.body.contexts") ?? 0));
   const sentence = `${what}${removedText(direction, removed)}${inBody}`;
@@ -93,7 +93,13 @@ function inboundStory(isWhitelisted: boolean, context: string): readonly [Border
   return ["stopped", "is not whitelisted: its context was not taken, a new trace began"];
 }
 
-function outboundStory(isWhitelisted: boolean): readonly [BorderTone, string] {
+function outboundStory(isWhitelisted: boolean, hasOwnId: boolean): readonly [BorderTone, string] {
+  if (isWhitelisted && hasOwnId) {
+    return [
+      "crossed",
+      "is whitelisted: it was given a trace id of its own, so the trace can go on there, and no other peer can tell",
+    ];
+  }
   return isWhitelisted
     ? ["crossed", "is whitelisted: our context was sent along, so the trace can go on there"]
     : ["stopped", "is not whitelisted: no trace header left this server"];

@@ -7,6 +7,7 @@ import { Glance } from "./glance.tsx";
 import { EMPTY_QUERY, type SearchQuery } from "./hash-route.ts";
 import { parseNames, parseTraces, type Trace } from "./jaeger-model.ts";
 import { Notice, Problem } from "./notice.tsx";
+import { SERVICES_ASKED_MAX } from "./peer-traces.ts";
 import type { Peers } from "./peers-model.ts";
 import { QuickFilters } from "./quick-filters.tsx";
 import { ResultList } from "./result-list.tsx";
@@ -25,9 +26,6 @@ interface Found {
   readonly services: readonly string[];
   readonly summaries: readonly TraceSummary[];
 }
-
-/** The API asks for one service at a time; "any" asks for each, up to this many. */
-const SERVICES_ASKED_MAX = 8;
 
 export function SearchView({ query, peers }: SearchViewProps): JSX.Element {
   const request = useMemo(() => createTraceRequest(query), [query]);

@@ -7,6 +7,8 @@ import { formatDuration } from "./format.ts";
 import { formatHash } from "./hash-route.ts";
 import { Icon } from "./icon.tsx";
 import { type Attribute, attributeOf, type Span, type Trace } from "./jaeger-model.ts";
+import { KnownAs } from "./peer-trace.tsx";
+import { peerTraceIdOf } from "./peer-traces.ts";
 import { StoryLine } from "./story-line.tsx";
 import { Text } from "./text.tsx";
 
@@ -65,6 +67,7 @@ export function SpanDetail({ trace, span, color, onClose }: SpanDetailProps): JS
           <Text value={warning} />
         </p>
       ))}
+      <KnownAs span={span} />
       <Links span={span} />
       <Part title="Border" attributes={border} />
       <Part title="Attributes" attributes={others} />
@@ -119,11 +122,13 @@ function Part({ title, attributes, isSearchable = true }: PartProps): JSX.Elemen
 }
 
 function Links({ span }: { readonly span: Span }): JSX.Element | null {
-  if (span.links.length === 0) return null;
+  const shown = peerTraceIdOf(span);
+  const links = span.links.filter(({ traceId }) => traceId !== shown);
+  if (links.length === 0) return null;
   return (
     <Section title="Links">
       <ul class="links">
-        {span.links.map(({ traceId, spanId }, index) => (
+        {links.map(({ traceId, spanId }, index) => (
           <li key={index}>
             <Icon name="link" />
             <a

@@ -1,13 +1,15 @@
 /** What a trace was, in words: its root, its facts, and each thing that happened at the border. */
 
 import type { JSX } from "preact";
-import { useMemo, useState } from "preact/hooks";
+import { useMemo } from "preact/hooks";
 import { AskedLine } from "./asked-line.tsx";
 import { ErrorBadge } from "./badge.tsx";
 import { type BorderStory, borderStory } from "./border-story.ts";
+import { CopyId } from "./copy-id.tsx";
 import { formatCount, formatDate, formatDuration } from "./format.ts";
 import type { Trace } from "./jaeger-model.ts";
 import type { TreeRow } from "./span-tree.ts";
+import { Continues } from "./peer-trace.tsx";
 import { StoryLine } from "./story-line.tsx";
 import { Text } from "./text.tsx";
 import { askedOf, shortService } from "./trace-summary.ts";
@@ -31,7 +33,7 @@ export function TraceHead({ trace, rows, colors }: TraceHeadProps): JSX.Element 
   return (
     <header class="trace-head">
       <p class="crumb">
-        <a href="#/search">Traces</a> <span aria-hidden="true">/</span> <TraceId id={trace.traceId} />
+        <a href="#/search">Traces</a> <span aria-hidden="true">/</span> <CopyId id={trace.traceId} />
       </p>
       <h1>
         <Text value={root?.name ?? ""} empty="(no name)" max={200} />
@@ -51,6 +53,7 @@ export function TraceHead({ trace, rows, colors }: TraceHeadProps): JSX.Element 
           </li>
         )}
       </ul>
+      <Continues trace={trace} />
       {stories.length > 0 && (
         <ul class="stories" aria-label="At the border">
           {stories.slice(0, STORIES_MAX).map(({ story, service }, index) => (
@@ -70,28 +73,6 @@ export function TraceHead({ trace, rows, colors }: TraceHeadProps): JSX.Element 
         {services.length > SERVICES_MAX && <li>and {services.length - SERVICES_MAX} more</li>}
       </ul>
     </header>
-  );
-}
-
-function TraceId({ id }: { readonly id: string }): JSX.Element {
-  const [isCopied, setIsCopied] = useState(false);
-  const copy = async (): Promise<void> => {
-    try {
-      await navigator.clipboard.writeText(id);
-      setIsCopied(true);
-    } catch {
-      setIsCopied(false); // Not a secure context, or not allowed: the id can still be selected.
-    }
-  };
-  return (
-    <>
-      <code class="long">
-        <Text value={id} />
-      </code>{" "}
-      <button type="button" class="quiet-button" onClick={() => void copy()}>
-        {isCopied ? "Copied" : "Copy id"}
-      </button>
-    </>
   );
 }
 

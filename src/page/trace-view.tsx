@@ -5,6 +5,8 @@ import { useEffect, useMemo } from "preact/hooks";
 import { fetchJson } from "./api.ts";
 import { parseTraces, type Span, type Trace } from "./jaeger-model.ts";
 import { Notice, Problem } from "./notice.tsx";
+import { OurTraceLink, PeerName, useOurTrace } from "./peer-trace.tsx";
+import type { OurTrace } from "./peer-traces.ts";
 import { serviceColors } from "./service-colors.ts";
 import { SpanDetail } from "./span-detail.tsx";
 import { TraceHead } from "./trace-head.tsx";
@@ -24,10 +26,12 @@ export function TraceView({ traceId, spanId }: TraceViewProps): JSX.Element {
     fetchJson(`/api/traces/${encodeURIComponent(traceId)}`, (body) => parseTraces(body)[0], signal),
   );
   const trace = answer.value;
+  const isUnknown = answer.status === 404 || answer.status === 200;
+  const ours = useOurTrace(trace === undefined && isUnknown ? traceId : undefined);
   if (trace !== undefined) return <Shown trace={trace} spanId={spanId} problem={answer.problem} />;
   if (answer.problem === undefined && answer.key === undefined)
     return <p class="view waiting">Loading the trace …</p>;
-  const isUnknown = answer.status === 404 || answer.status === 200;
+  if (ours !== undefined) return <KnownElsewhere traceId={traceId} ours={ours} />;
   return (
     <section class="view">
       <Notice title={isUnknown ? "This trace is not here" : "The trace cannot be shown"}>
@@ -44,6 +48,32 @@ export function TraceView({ traceId, spanId }: TraceViewProps): JSX.Element {
           <a class="button" href="#/search">
             Show recent traces
           </a>
+        </p>
+      </Notice>
+    </section>
+  );
+}
+
+/** No span stands under this id, but a peer was given it for a trace that is here. */
+function KnownElsewhere({
+  traceId,
+  ours,
+}: {
+  readonly traceId: string;
+  readonly ours: OurTrace;
+}): JSX.Element {
+  return (
+    <section class="view">
+      <Notice title="This is a trace of ours under another id">
+        <p>
+          It is known to <PeerName name={ours.peer} /> as
+        </p>
+        <p>
+          <code class="long">{traceId}</code>
+        </p>
+        <p>and here as</p>
+        <p>
+          <OurTraceLink ours={ours} />
         </p>
       </Notice>
     </section>

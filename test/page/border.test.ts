@@ -79,6 +79,17 @@ describe("borderStory", () => {
       sentence: "was reached through a tunnel, whose inside is not seen here: nothing was added to it",
     },
     {
+      why: "a peer that is given an id of its own",
+      more: {
+        "fedtrace.direction": "outbound",
+        "fedtrace.whitelisted": true,
+        "fedtrace.peer.trace_id": "ab".repeat(16),
+      },
+      tone: "crossed",
+      sentence:
+        "is whitelisted: it was given a trace id of its own, so the trace can go on there, and no other peer can tell",
+    },
+    {
       why: "what is in a body can't be taken out",
       more: { "fedtrace.direction": "outbound", "fedtrace.whitelisted": false, "fedtrace.body.contexts": 2 },
       tone: "stopped",

@@ -11,6 +11,10 @@ import { createLog } from "../../src/core/log.ts";
 
 export const PAIR_TRACE = "0af7651916cd43dd8448eb211c80319c";
 export const STRANGER_TRACE = "5ca1ab1e5ca1ab1e5ca1ab1e00000001";
+/** Ours, sent to two peers under an id each; the first has called back within its own. */
+export const FANNED_TRACE = "fa0000000000000000000000000000a0";
+export const CALLED_BACK = "fa0000000000000000000000000000a1";
+export const NOT_CALLED_BACK = "fa0000000000000000000000000000a2";
 export const HOSTILE_TRACE = "00000000000000000000000000000bad";
 export const BIG_TRACE = "000000000000000000000000000b1600";
 export const BIG_SPANS = 1000;
@@ -39,7 +43,12 @@ export interface PageServer {
 /** @param directory of the built page */
 export async function startPageServer(directory = join("dist", "page")): Promise<PageServer> {
   const nowUs = Date.now() * 1000;
-  const traces = [...makeTraces(nowUs), makeHostile(nowUs - 50e6), makeBig(nowUs - 7200e6)];
+  const traces = [
+    ...makeTraces(nowUs),
+    makeHostile(nowUs - 50e6),
+    ...makeFanned(nowUs - 7200e6),
+    makeBig(nowUs - 7200e6),
+  ];
   const server = await startAdmin({
     host: "127.0.0.1",
     port: 0,
@@ -105,7 +114,9 @@ interface Trace extends Json {
 function searchTraces(traces: readonly Trace[], query: URLSearchParams, nowUs: number): readonly Trace[] {
   const tags = Object.entries(JSON.parse(query.get("tags") ?? "{}") as Record<string, string>);
   const minUs = Number.parseFloat(query.get("minDuration") ?? "0") * 1000;
-  const sinceUs = nowUs - (query.get("lookback") === "5m" ? 300e6 : 3600e6);
+  const sinceUs = query.has("start") ? 0 : nowUs - (query.get("lookback") === "5m" ? 300e6 : 3600e6);
+  const traceIds = query.getAll("traceID");
+  if (traceIds.length > 0) return traces.filter(({ traceID }) => traceIds.includes(traceID));
   const limit = Number(query.get("limit") ?? 20);
   return traces
     .filter(({ spans }) =>
@@ -277,6 +288,32 @@ function pairTrace(traceId: string, startUs: number, wobble: number, index: numb
       links: [{ traceID: STRANGER_TRACE, spanID: spanId(1) }],
     },
   ]);
+}
+
+/** `propagation.outbound_ids: per_peer`. */
+function makeFanned(startUs: number): readonly Trace[] {
+  const sent = (id: number, peer: string, peerTraceId: string): SpanOptions => ({
+    id,
+    name: "PUT",
+    startUs: startUs + id,
+    durationUs: 9000,
+    tags: { ...border("outbound", peer, true, "absent"), "fedtrace.peer.trace_id": peerTraceId },
+    links: [{ traceID: peerTraceId, spanID: "00000000000000ff" }],
+  });
+  const back: SpanOptions = {
+    id: 3,
+    name: KEY,
+    startUs: startUs + 3000,
+    durationUs: 2000,
+    tags: border("inbound", "two.demo:41111", true, "extracted", 1),
+  };
+  return [
+    makeTrace(FANNED_TRACE, [
+      sent(1, "two.demo:41111", CALLED_BACK),
+      sent(2, "one.demo:42222", NOT_CALLED_BACK),
+    ]),
+    makeTrace(CALLED_BACK, [back]),
+  ];
 }
 
 function makeHostile(startUs: number): Trace {

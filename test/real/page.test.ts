@@ -11,7 +11,10 @@ import { type Opened, openPage, startChromium } from "./chromium.ts";
 import {
   BIG_SPANS,
   BIG_TRACE,
+  CALLED_BACK,
+  FANNED_TRACE,
   HOSTILE_NAME,
+  NOT_CALLED_BACK,
   HOSTILE_TRACE,
   PAIR_TRACE,
   type PageServer,
@@ -249,6 +252,45 @@ describe("a trace", () => {
     expect(faults).toEqual([]);
   });
 
+  it("leads from an id that a peer was given to our trace, and says what that peer knows", async () => {
+    const { page, faults } = await open(`#/trace/${FANNED_TRACE}`);
+    await page.locator('[data-row="1"]').waitFor();
+    await page.getByRole("link", { name: "Traces" }).first().click();
+    await page.getByLabel("Tags, or a trace id").fill(NOT_CALLED_BACK);
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "This is a trace of ours under another id" }).waitFor();
+    expect(await page.locator(".notice").textContent()).toContain(
+      `It is known to one.demo:42222 as${NOT_CALLED_BACK}and here as${FANNED_TRACE}`,
+    );
+    await shot(page, "peer-id-light");
+    await page.getByRole("link", { name: FANNED_TRACE }).click();
+    await page.locator(".known-as").waitFor();
+    expect(page.url()).toContain(`#/trace/${FANNED_TRACE}?span=0000000000000002`);
+    expect(await page.locator(".known-as").textContent()).toContain(
+      `Known to one.demo:42222 as${NOT_CALLED_BACK}`,
+    );
+    expect(await page.locator(".known-as").textContent()).toContain("It has not called back");
+    expect(await page.locator(".detail .links").count()).toBe(0);
+    // The search by that id has answered 404, which the browser notes.
+    expect(faults.filter((fault) => !fault.includes("404"))).toEqual([]);
+  });
+
+  it("shows both ways between our trace and what a peer did within its own", async () => {
+    const { page, faults } = await open(`#/trace/${FANNED_TRACE}?span=0000000000000001`);
+    await page.locator(".known-as a").click();
+    await page.waitForURL(new RegExp(`#/trace/${CALLED_BACK}`));
+    await page.locator(".continues").waitFor();
+    expect(await page.locator(".continues").textContent()).toBe(
+      `Continues ${FANNED_TRACE}, which two.demo:41111 knows by this id.`,
+    );
+    await shot(page, "continues-light");
+    await page.locator(".continues a").click();
+    await page.waitForURL(new RegExp(`#/trace/${FANNED_TRACE}\\?span=0000000000000001`));
+    await page.locator(".known-as", { hasText: "show 1 span" }).waitFor();
+    await shot(page, "known-as-light");
+    expect(faults).toEqual([]);
+  });
+
   it(`draws ${BIG_SPANS} spans at once, and scrolls to the last`, async () => {
     const { page, faults } = await open("");
     await page.locator(".trace").first().waitFor();
@@ -351,6 +393,8 @@ describe("in the dark and on a phone", () => {
   const views = [
     { view: "search", hash: "", ready: ".trace" },
     { view: "trace", hash: `#/trace/${PAIR_TRACE}?span=0000000000000002`, ready: ".detail" },
+    { view: "peer-trace", hash: `#/trace/${FANNED_TRACE}?span=0000000000000001`, ready: ".known-as a" },
+    { view: "peer-callback", hash: `#/trace/${CALLED_BACK}`, ready: ".continues" },
     { view: "peers", hash: "#/peers", ready: ".peer" },
     { view: "map", hash: "#/map", ready: ".map-node" },
     { view: "whitelist", hash: "#/whitelist?host=stranger.demo&direction=in", ready: ".verdict" },
