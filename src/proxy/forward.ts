@@ -104,7 +104,7 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
 
   /** Ours, or for a peer that is given ids of its own those; this attempt's span then says which. */
   #contextToSend(): TraceContext {
-    const facts = this.#facts;
+    const facts = this.facts;
     const { context, peer } = facts.crossing;
     const { outboundIds } = this.#context.policy;
     if (outboundIds === undefined || facts.direction === "inbound") return context;
