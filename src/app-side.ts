@@ -61,6 +61,8 @@ export async function startSide(direction: Direction, live: () => Live, fixed: F
     refuseConnection(reason, connection);
   }
 
+  const isProxy = (address: string): boolean => live().trustedProxies?.isTrusted(address) ?? false;
+
   const { config } = live();
   const files = tlsFilesOf(config, direction);
   const tls =
@@ -77,12 +79,20 @@ export async function startSide(direction: Direction, live: () => Live, fixed: F
       return live().fields;
     },
     deadlines,
-    // The outbound listener's one client is the own server.
-    peerKeyOf: direction === "inbound" ? peerKeyOf : undefined,
+    // The outbound listener's one client is the own server; a proxy has the connections of all its clients.
+    peerKeyOf:
+      direction === "inbound" ? (address) => (isProxy(address) ? undefined : peerKeyOf(address)) : undefined,
+    isProxy: direction === "inbound" && config.inbound?.proxyProtocol === true ? isProxy : undefined,
     counts: {
       connectionEvicted: () => metrics.connectionEvicted(direction),
       connectionDropped: (reason) => metrics.connectionDropped(direction, reason),
       handshakeFailed: (reason) => metrics.handshakeFailed(reason),
+      proxyHeaderRefused(reason, proxy) {
+        metrics.proxyHeaderRefused(reason);
+        // A connection that ends before anything was said is most often a health check.
+        if (reason !== "gone")
+          fixed.throttledLog.info("connection without a good PROXY header", { reason, proxy });
+      },
     },
     onRequest: (head, connection) => openExchange(context(), head, connection),
     onRefused,

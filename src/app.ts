@@ -42,6 +42,7 @@ import { createIdentify } from "./peer/identify.ts";
 import type { Prover } from "./proof/prover.ts";
 import { createNetworks } from "./peer/networks.ts";
 import { createPeerBook, type PeerBook } from "./peer/peer-book.ts";
+import { createTrustedProxies, type TrustedProxies } from "./peer/trusted-proxies.ts";
 import { createWhitelist } from "./peer/whitelist.ts";
 import type { BorderPolicy } from "./proxy/border.ts";
 import { createProxyFields } from "./proxy/field-tags.ts";
@@ -119,6 +120,8 @@ export interface Live {
   readonly prover: Prover | undefined;
   readonly fields: FieldTable;
   readonly matchRoute: MatchRoute;
+  /** In front of the inbound listener; undefined: none. */
+  readonly trustedProxies: TrustedProxies | undefined;
   readonly sides: Readonly<Partial<Record<Direction, Side>>>;
   /** From a target of the way out to its addresses. */
   readonly locate: LiveOutbound["locate"] | undefined;
@@ -352,8 +355,9 @@ function samplerOptions({ sampling }: Config): {
 
 async function createSides(
   { inbound, outbound }: Config,
-  { wayOut, upstreams }: Fixed,
-): Promise<Pick<Live, "sides" | "locate">> {
+  { wayOut, upstreams, metrics, throttledLog }: Fixed,
+): Promise<Pick<Live, "sides" | "locate" | "trustedProxies">> {
+  const trustedProxies = inbound && createTrustedProxies(inbound.trustedProxies);
   const liveOutbound = outbound && (await wayOut?.createLive(outbound));
   const sides = {
     ...(inbound && {
@@ -365,11 +369,16 @@ async function createSides(
           order: inbound.identify,
           networks: createNetworks(inbound.networks),
         }),
+        trusted: trustedProxies,
+        onForwardedRefused(reason, proxy) {
+          metrics.forwardedRefused(reason);
+          throttledLog.info("a proxy's word about its client is not believed", { reason, proxy });
+        },
       }),
     }),
     ...(liveOutbound && { outbound: liveOutbound.side }),
   };
-  return { sides, locate: liveOutbound?.locate };
+  return { sides, locate: liveOutbound?.locate, trustedProxies };
 }
 
 async function startAdminFor(

@@ -69,6 +69,8 @@ function describeInbound(inbound: Config["inbound"]): Json | undefined {
     identify: inbound.identify,
     authenticate: inbound.authenticate,
     networks: inbound.networks,
+    trusted_proxies: inbound.trustedProxies,
+    proxy_protocol: inbound.proxyProtocol,
   };
 }
 

@@ -18,6 +18,7 @@ const FIXED: Readonly<Record<string, Fixed>> = {
     inbound && {
       listen: inbound.listen,
       hasTls: inbound.tls !== undefined,
+      proxyProtocol: inbound.proxyProtocol,
     },
   outbound: ({ outbound }) =>
     outbound && {

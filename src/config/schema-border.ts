@@ -3,6 +3,7 @@
 import { formatUpstream } from "./addresses.ts";
 import { keys } from "./schema-keys.ts";
 import { defaulted, list, map, type Option, optional, orShort, required, section } from "./schema-option.ts";
+import { proxyProtocol, trustedProxies } from "./schema-proxies.ts";
 import {
   decimal,
   filePath,
@@ -112,6 +113,8 @@ export const inbound = section(
       reload: "restart",
       doc: "Terminates TLS 1.2 and 1.3 on the listener, for HTTP/1.1. Without it the listener is plain, for use behind another proxy.",
     }),
+    trusted_proxies: trustedProxies,
+    proxy_protocol: proxyProtocol,
     identify: defaulted(identify, ["x-matrix", "http-signature", "mtls", "address"], {
       reload: "live",
       doc: "Where a peer's name comes from; the first that gives one is taken.",
@@ -137,7 +140,7 @@ export const inbound = section(
       {},
       {
         reload: "live",
-        doc: "Server names and the networks they call from: `address` takes the name from here, and `network` is the proof that a name and its network agree. **Danger:** behind another proxy every peer has the proxy's address.",
+        doc: "Server names and the networks they call from: `address` takes the name from here, and `network` is the proof that a name and its network agree. **Danger:** behind another proxy every peer has the proxy's address, unless `trusted_proxies` has that.",
         example: "{ relay.example: [10.1.0.0/16] }",
       },
     ),
@@ -148,8 +151,19 @@ export const inbound = section(
     }
     refuseRepeated(file.identify, (message) => refuse("identify", message));
     refuseRepeated(file.upstream.map(formatUpstream), (message) => refuse("upstream", message));
-    const { authenticate_body_limit: authenticateBodyMax, ...rest } = file;
-    return { ...rest, authenticateBodyMax };
+    if (file.proxy_protocol && file.trusted_proxies.length === 0) {
+      refuse(
+        "proxy_protocol",
+        "is true without inbound.trusted_proxies; allowed: true with the proxies that send it",
+      );
+    }
+    const { authenticate_body_limit, trusted_proxies, proxy_protocol, ...rest } = file;
+    return {
+      ...rest,
+      authenticateBodyMax: authenticate_body_limit,
+      trustedProxies: trusted_proxies,
+      proxyProtocol: proxy_protocol,
+    };
   },
 );
 

@@ -5,6 +5,7 @@
 
 import type { Finding } from "./fault.ts";
 import type { Config } from "./merge.ts";
+import { UNIX_CLIENTS } from "./schema-proxies.ts";
 
 /** Of a whole, valid config. Each rule gives at most one warning a place. */
 export function findWarnings(config: Config): Finding[] {
@@ -12,6 +13,9 @@ export function findWarnings(config: Config): Finding[] {
     claimedName(config),
     noNetworks(config),
     openProxy(config),
+    trustedEverybody(config),
+    trustedNobody(config),
+    loopbackNetworks(config),
     ...trustOfNothing(config),
     ...doubtfulExports(config),
   ].filter((finding) => finding !== undefined);
@@ -37,15 +41,57 @@ function noNetworks({ inbound, whitelist }: Config): Finding | undefined {
 }
 
 /** Only for addresses: what a name stands for is known when it is bound. */
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127\.[\d.]+$/.test(host);
+}
+
 function openProxy({ outbound }: Config): Finding | undefined {
   if (outbound === undefined || outbound.sharedSecret !== undefined) return undefined;
   if ("path" in outbound.listen) return undefined; // The directory's owner says who may reach it.
-  const { host } = outbound.listen;
-  if (host === "localhost" || host === "::1" || /^127\.[\d.]+$/.test(host)) return undefined;
+  if (isLoopback(outbound.listen.host)) return undefined;
   return {
     path: ["outbound", "listen"],
     message:
       "is not a loopback address and there is no outbound.shared_secret: whoever reaches it can send through it",
+  };
+}
+
+function trustedEverybody({ inbound }: Config): Finding | undefined {
+  const index = inbound?.trustedProxies.findIndex((entry) => entry.endsWith("/0")) ?? -1;
+  if (index === -1) return undefined;
+  return {
+    path: ["inbound", "trusted_proxies", index],
+    message: "is every address: whoever connects can speak for any client; list the proxies alone",
+  };
+}
+
+/** On a unix socket no client has an address, and elsewhere all have one. */
+function trustedNobody({ inbound }: Config): Finding | undefined {
+  if (inbound === undefined || inbound.trustedProxies.length === 0) return undefined;
+  const isSocket = "path" in inbound.listen;
+  const hasSocket = inbound.trustedProxies.includes(UNIX_CLIENTS);
+  if (isSocket && !hasSocket) {
+    return {
+      path: ["inbound", "trusted_proxies"],
+      message:
+        "has no unix:, and inbound.listen is a unix socket, whose clients have no address: none is trusted",
+    };
+  }
+  if (isSocket || !hasSocket) return undefined;
+  return {
+    path: ["inbound", "trusted_proxies", inbound.trustedProxies.indexOf(UNIX_CLIENTS)],
+    message: "stands for clients of a unix socket, which inbound.listen is not: it trusts nobody",
+  };
+}
+
+function loopbackNetworks({ inbound }: Config): Finding | undefined {
+  if (inbound === undefined || inbound.trustedProxies.length > 0) return undefined;
+  if (Object.keys(inbound.networks).length === 0) return undefined;
+  if (!("path" in inbound.listen) && !isLoopback(inbound.listen.host)) return undefined;
+  return {
+    path: ["inbound", "networks"],
+    message:
+      "is used behind a listener that only this machine reaches, while inbound.trusted_proxies is empty: every client has the address of what stands in front",
   };
 }
 

@@ -8,6 +8,7 @@
  */
 
 import type { Socket } from "node:net";
+import { readFirstBytes } from "./first-bytes.ts";
 
 /** A ClientHello with post-quantum key shares has 2 KiB, and one record holds no more than this. */
 const HELLO_BYTES_MAX = 16 * 1024;
@@ -35,30 +36,19 @@ export function readHello(
   timeoutMs: number,
   done: (hello: Hello | "gone" | "timeout") => void,
 ): void {
-  let bytes: Buffer = Buffer.alloc(0);
   let pieces = 0;
-  const timer = setTimeout(() => end("timeout"), timeoutMs).unref();
-
-  function onReadable(): void {
-    const chunk = socket.read() as Buffer | null;
-    if (chunk === null) return;
-    bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
-    const hello = parseHello(bytes);
-    pieces++;
-    if (hello !== "more") end(hello);
-    else if (pieces >= PIECES_MAX || bytes.length > HELLO_BYTES_MAX) end({ serverName: undefined });
-  }
-  const onGone = (): void => end("gone");
-
-  function end(result: Hello | "gone" | "timeout"): void {
-    clearTimeout(timer);
-    socket.off("readable", onReadable).off("end", onGone).off("error", onGone).off("close", onGone);
-    if (typeof result === "string") socket.on("error", () => undefined).destroy();
-    else socket.unshift(bytes);
-    done(result);
-  }
-
-  socket.on("readable", onReadable).on("end", onGone).on("error", onGone).on("close", onGone);
+  readFirstBytes<Hello>(
+    socket,
+    timeoutMs,
+    (bytes) => {
+      const hello = parseHello(bytes);
+      pieces++;
+      if (hello !== "more") return { found: hello, taken: 0 };
+      const isEndless = pieces >= PIECES_MAX || bytes.length > HELLO_BYTES_MAX;
+      return isEndless ? { found: { serverName: undefined }, taken: 0 } : "more";
+    },
+    done,
+  );
 }
 
 /** @returns "more" while the rest may be on its way. Never throws. */

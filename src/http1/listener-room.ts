@@ -42,8 +42,11 @@ export interface Room {
   /** With a place or about to go. */
   readonly isEmpty: boolean;
   connections(): Iterable<ServerConnection>;
-  /** @returns whether a handshake may begin; if not, the socket is gone */
-  admitHandshake(socket: Socket): boolean;
+  /**
+   * @param address the client's, as `clientAddress` of its connection will be
+   * @returns whether a handshake may begin; if not, the socket is gone
+   */
+  admitHandshake(socket: Socket, address: string): boolean;
   /** Gives a place, or refuses. */
   enter(connection: ServerConnection): void;
   /** The connection is closed. */
@@ -108,9 +111,9 @@ export function createRoom(options: RoomOptions): Room {
       return connections.size + leaving.size === 0;
     },
     connections: () => connections.keys(),
-    admitHandshake(socket) {
+    admitHandshake(socket, address) {
       // Handshakes cost the most and come first, so they have bounds of their own, with room for fair refusals.
-      const key = options.peerKeyOf(socket.remoteAddress ?? "");
+      const key = options.peerKeyOf(address);
       const isFull = sockets.size >= options.limits().connections + HANDSHAKES_MAX;
       if (isFull || isPeerFull(key)) {
         options.onDropped(isFull ? "handshakes" : "peer-connections");

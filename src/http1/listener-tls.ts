@@ -17,6 +17,7 @@
 import type { Socket } from "node:net";
 import type { Server, TlsOptions, TLSSocket } from "node:tls";
 import { readHello } from "./listener-hello.ts";
+import type { Announcement } from "./proxy-header.ts";
 import { CIPHERS } from "./tls-suites.ts";
 
 /** PEM texts: a certificate, then its intermediates; and its key. */
@@ -68,8 +69,8 @@ const SHARED = {
 } satisfies TlsOptions;
 
 export interface TlsAcceptor {
-  /** Starts a handshake on a socket that is just accepted. */
-  accept(socket: Socket): void;
+  /** Starts a handshake on a socket that is just accepted, or that only `announcement` was read from. */
+  accept(socket: Socket, announcement?: Announcement): void;
   /**
    * For handshakes from now on; sockets that are open keep what they have. Call it again only when it has resolved.
    *
@@ -82,7 +83,7 @@ export interface TlsAcceptor {
 
 export interface TlsAcceptorOptions {
   readonly handshakeTimeoutMs: number;
-  onSecure(socket: TLSSocket): void;
+  onSecure(socket: TLSSocket, announcement: Announcement | undefined): void;
   /** The socket is gone by then. */
   onFailed(reason: HandshakeFailure): void;
 }
@@ -104,6 +105,7 @@ export async function createTlsAcceptor(tls: ListenerTls, options: TlsAcceptorOp
     import("node:crypto"),
   ]);
   let { ticketKeys } = tls;
+  const announcements = new WeakMap<object, Announcement>();
 
   function deriveTicketKeys(ca: string | Buffer | undefined): Buffer {
     const authorities = createHash("sha256")
@@ -126,7 +128,7 @@ export async function createTlsAcceptor(tls: ListenerTls, options: TlsAcceptorOp
       },
       (socket) => {
         socket.allowHalfOpen = true;
-        options.onSecure(socket);
+        options.onSecure(socket, announcements.get(rawSocketOf(socket)));
       },
     );
     // A failed or too slow handshake: node:tls only tells of it, and the socket would stay open for good.
@@ -161,7 +163,8 @@ export async function createTlsAcceptor(tls: ListenerTls, options: TlsAcceptorOp
   let servers = await createServers(tls);
   applyTicketKeys(servers);
   return {
-    accept(socket) {
+    accept(socket, announcement) {
+      if (announcement !== undefined) announcements.set(socket, announcement);
       readHello(socket, options.handshakeTimeoutMs, (hello) => {
         if (typeof hello === "string") options.onFailed(hello);
         else {
@@ -181,6 +184,15 @@ export async function createTlsAcceptor(tls: ListenerTls, options: TlsAcceptorOp
       applyTicketKeys(servers);
     },
   };
+}
+
+/**
+ * The socket that a handshake was begun on. Node has no documented way back to it, but this field has been there as long as the
+ * class; where it is not, a test fails, and the client is who the socket's address says.
+ */
+function rawSocketOf(socket: TLSSocket): object {
+  const raw: unknown = Reflect.get(socket, "_parent");
+  return typeof raw === "object" && raw !== null ? raw : socket;
 }
 
 function failureOf(code: string | undefined): HandshakeFailure {

@@ -2,8 +2,8 @@
  * A listening socket and its connections: accepts, refuses fairly, drains.
  *
  * ```
- *   accepted ─► client's share? ─► handshake (TLS) ─► room? ─► served
- *                 │ no: 503; with TLS closed            │ no: an idle one goes in its place, else 503
+ *   accepted ─► a proxy's? ─► client's share? ─► handshake (TLS) ─► room? ─► served
+ *                 │ header      │ no: 503; with TLS closed            │ no: an idle one goes in its place, else 503
  * ```
  * Not here: what a request means (`onRequest`), the addresses' syntax (config), certificates (listener-tls.ts), and who
  * has a place (listener-room.ts).
@@ -14,6 +14,7 @@ import type { Deadlines } from "./deadlines.ts";
 import type { FieldTable } from "./fields.ts";
 import type { ConnectionLimits } from "./limits.ts";
 import { formatAddress, type ListenAddress, listenOn } from "./listener-address.ts";
+import { type AnnouncementRefusal, createAnnouncements } from "./listener-announced.ts";
 import { type ConnectionDrop, createRoom, type RoomLimits } from "./listener-room.ts";
 import {
   createTlsAcceptor,
@@ -21,6 +22,7 @@ import {
   type ListenerCertificates,
   type ListenerTls,
 } from "./listener-tls.ts";
+import type { Announcement } from "./proxy-header.ts";
 import type { RequestRefusal } from "./refusals.ts";
 import type { RequestHead } from "./request-head.ts";
 import { type RequestHandler, ServerConnection, type ServerConnectionOwner } from "./server-connection.ts";
@@ -35,6 +37,8 @@ interface ListenerCounts {
   connectionEvicted(): void;
   connectionDropped(reason: ConnectionDrop): void;
   handshakeFailed(reason: HandshakeFailure): void;
+  /** @param address of the proxy; "" on a unix socket */
+  proxyHeaderRefused(reason: AnnouncementRefusal, address: string): void;
 }
 
 /** `limits` and `fields` may change between two requests. */
@@ -50,6 +54,11 @@ export interface ListenerOptions {
    * Without the function none has it.
    */
   readonly peerKeyOf?: ((address: string) => string | undefined) | undefined;
+  /**
+   * Whose connections begin with a PROXY protocol header, by the socket's own address, "" on a unix socket. Their clients are who the
+   * header says, for `peerKeyOf` too. Without the function no header is read.
+   */
+  readonly isProxy?: ((address: string) => boolean) | undefined;
   readonly counts?: ListenerCounts | undefined;
   onRequest(head: RequestHead, connection: ServerConnection): RequestHandler | undefined;
   onRefused(refusal: ListenerRefusal, connection: ServerConnection): void;
@@ -111,16 +120,30 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
     options.tls &&
     (await createTlsAcceptor(options.tls, {
       handshakeTimeoutMs: options.limits.headTimeoutMs,
-      onSecure(socket) {
-        const connection = new ServerConnection(socket, owner);
+      onSecure(socket, announcement) {
+        const connection = new ServerConnection(socket, owner, announcement);
         room.enter(connection);
         if (isDraining) connection.close(); // It would wait for a first request.
       },
       onFailed: (reason) => counts?.handshakeFailed(reason),
     }));
+  const announcements =
+    options.isProxy &&
+    createAnnouncements({
+      isTrusted: options.isProxy,
+      timeoutMs: () => options.limits.headTimeoutMs,
+      pendingMax: () => options.limits.connections,
+      onRefused: (reason, address) => counts?.proxyHeaderRefused(reason, address),
+    });
+
+  function begin(socket: Socket, announcement?: Announcement): void {
+    if (acceptor === undefined) return room.enter(new ServerConnection(socket, owner, announcement));
+    const address = announcement?.address ?? socket.remoteAddress ?? "";
+    if (room.admitHandshake(socket, address)) acceptor.accept(socket, announcement);
+  }
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-    if (acceptor === undefined) room.enter(new ServerConnection(socket, owner));
-    else if (room.admitHandshake(socket)) acceptor.accept(socket);
+    if (announcements?.isExpected(socket) !== true) begin(socket);
+    else announcements.read(socket, (announcement) => begin(socket, announcement));
   });
   if (options.address !== undefined) await listenOn(server, options.address);
   // A failed accept (no file descriptor left, say) costs that connection, not the listener.
@@ -144,6 +167,7 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
     async drain() {
       isDraining = true;
       server.close();
+      announcements?.destroyAll(); // Nothing was asked yet.
       for (const connection of room.connections()) if (connection.isIdle) connection.close();
       await closed;
       // The server closes a turn before its last connection has told its owner, whose span would be lost.
@@ -154,6 +178,7 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
     destroy() {
       isDraining = true;
       server.close();
+      announcements?.destroyAll();
       room.destroyAll();
     },
   };

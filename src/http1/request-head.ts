@@ -58,7 +58,7 @@ const REQUEST_LINE = new RegExp(`^[${TOKEN_CLASS}]{1,${METHOD_LENGTH_MAX}} ${TAR
 const TARGET_AT_FAULT = new RegExp(`^[${TOKEN_CLASS}]{1,${METHOD_LENGTH_MAX}} [^ ]+ HTTP/1\\.[01]$`);
 /** An IPv6 literal in brackets, or a name (RFC 3986 section 3.2.2, without percent-encoding). */
 const NAME = "(?:[A-Za-z0-9._~-]+|\\[[0-9A-Fa-f:.]+\\])";
-const HOST = new RegExp(`^${NAME}(?::[0-9]{1,5})?$`);
+export const HOST = new RegExp(`^${NAME}(?::[0-9]{1,5})?$`);
 /** CONNECT names its port (RFC 9110 section 9.3.6). */
 const AUTHORITY_FORM = new RegExp(`^${NAME}:[0-9]{1,5}$`);
 /** Old servers take the body of these for the next request where the version is 1.0 (haproxy refuses it too). */

@@ -21,6 +21,7 @@ import type { FieldTable } from "./fields.ts";
 import { HeadBuffer } from "./head-buffer.ts";
 import type { ConnectionLimits } from "./limits.ts";
 import { Outlet } from "./outlet.ts";
+import type { Announcement } from "./proxy-header.ts";
 import { REQUEST_REFUSALS, type RequestRefusal } from "./refusals.ts";
 import { parseRequestHead, type RequestHead } from "./request-head.ts";
 
@@ -80,9 +81,12 @@ export class ServerConnection implements DeadlineOwner {
   /** Whether `head_timeout` runs, and not the idle limit. */
   #isHeadTimed = true;
   #clientAddress: string | undefined;
+  /** What a trusted proxy said of the connection before its first byte (PROXY protocol). */
+  readonly announcement: Announcement | undefined;
 
-  constructor(socket: Socket, owner: ServerConnectionOwner) {
+  constructor(socket: Socket, owner: ServerConnectionOwner, announcement?: Announcement) {
     this.socket = socket;
+    this.announcement = announcement;
     this.outlet = new Outlet(socket);
     this.#owner = owner;
     this.#head = new HeadBuffer(owner.limits.headBytes);
@@ -96,9 +100,9 @@ export class ServerConnection implements DeadlineOwner {
     socket.on("close", this.#onClose);
   }
 
-  /** The peer's IP address, or "" on a unix socket. */
+  /** The client's IP address as it was announced, else the socket's; "" on a unix socket. */
   get clientAddress(): string {
-    return (this.#clientAddress ??= this.socket.remoteAddress ?? "");
+    return (this.#clientAddress ??= this.announcement?.address ?? this.socket.remoteAddress ?? "");
   }
 
   get isIdle(): boolean {

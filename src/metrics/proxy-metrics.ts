@@ -26,6 +26,10 @@ export interface ProxyMetrics {
   connectionDropped(direction: Direction, reason: string): void;
   /** @param reason a word of http1/listener-tls.ts */
   handshakeFailed(reason: string): void;
+  /** @param reason a word of http1/listener-announced.ts */
+  proxyHeaderRefused(reason: string): void;
+  /** @param reason a word of proxy/client.ts */
+  forwardedRefused(reason: string): void;
 }
 
 export function createProxyMetrics(registry: Registry): ProxyMetrics {
@@ -76,6 +80,16 @@ export function createProxyMetrics(registry: Registry): ProxyMetrics {
     "TLS handshakes of listeners that failed, by reason.",
     ["reason"],
   );
+  const proxyHeaders = registry.counter(
+    "fedtrace_proxy_headers_refused_total",
+    "Connections of trusted proxies closed for want of a good PROXY protocol header, by reason.",
+    ["reason"],
+  );
+  const forwarded = registry.counter(
+    "fedtrace_forwarded_refused_total",
+    "Requests of trusted proxies whose Forwarded and X-Forwarded-* lines were not believed, by reason.",
+    ["reason"],
+  );
   return {
     started: both("fedtrace_spans_started_total", "Spans begun: one for each request that was forwarded."),
     sampled: both("fedtrace_spans_sampled_total", "Spans recorded for export."),
@@ -100,6 +114,8 @@ export function createProxyMetrics(registry: Registry): ProxyMetrics {
     connectionEvicted: (direction) => evictions[direction].add(1),
     connectionDropped: (direction, reason) => drops.with(direction, reason).add(1),
     handshakeFailed: (reason) => handshakes.with(reason).add(1),
+    proxyHeaderRefused: (reason) => proxyHeaders.with(reason).add(1),
+    forwardedRefused: (reason) => forwarded.with(reason).add(1),
   };
 }
 

@@ -52,7 +52,10 @@ export interface ProofClaim {
   readonly name: string;
   readonly head: RequestHead;
   readonly fields: SignatureLines;
-  readonly target: { readonly path: string; readonly scheme: "http" | "https" };
+  /** Path and query, as sent. */
+  readonly path: string;
+  /** As the sender spoke it, to whatever ends TLS. */
+  readonly scheme: "http" | "https";
 }
 
 export interface Prover {
@@ -94,7 +97,7 @@ export function createProver(options: ProverOptions): Prover {
 type Opened = BodyCheck | ProofRefusal;
 
 /** @returns undefined where no X-Matrix line speaks for that name */
-function openXMatrix({ name, head, fields, target }: ProofClaim, options: ProverOptions): Opened | undefined {
+function openXMatrix({ name, head, fields, path }: ProofClaim, options: ProverOptions): Opened | undefined {
   const { own, servers } = options;
   const read = readXMatrixSignatures(fields.authorization, own);
   if (read === "absent") return undefined;
@@ -109,7 +112,7 @@ function openXMatrix({ name, head, fields, target }: ProofClaim, options: Prover
       missing = verify;
       continue;
     }
-    const signed = { method: head.method, uri: target.path, origin: origin.text, destination: own.name };
+    const signed = { method: head.method, uri: path, origin: origin.text, destination: own.name };
     checks.push((content) => verify(requestSigningText({ ...signed, content }), signature));
   }
   if (checks.length === 0) return missing;
@@ -135,13 +138,16 @@ const HTTP_REFUSALS: Readonly<Partial<Record<HttpRefusal, ProofRefusal>>> = {
 };
 
 /** @returns undefined where no HTTP signature speaks for that name */
-function openHttp({ name, head, fields, target }: ProofClaim, options: ProverOptions): Opened | undefined {
+function openHttp(
+  { name, head, fields, path, scheme }: ProofClaim,
+  options: ProverOptions,
+): Opened | undefined {
   const named = parseHttpSignatureHost(fields);
   if (named === "absent" || (typeof named !== "string" && named.host.name !== name)) return undefined;
   const message: SignedMessage = {
     method: head.method,
-    target: target.path,
-    scheme: target.scheme,
+    target: path,
+    scheme,
     authority: head.host,
     header: (field) => findFieldValues(head.text, head.fieldsAt, field),
     // Its port is left aside: behind another proxy a server is called by one that it doesn't know.

@@ -16,7 +16,9 @@ import {
 } from "../span/conventions.ts";
 import type { SpanEvent, SpanLink } from "../span/record.ts";
 import type { SpanDraft } from "../span/span-draft.ts";
+import { parseAuthority } from "./authority.ts";
 import type { Crossing } from "./border.ts";
+import type { Client } from "./client.ts";
 import type { Target } from "./side.ts";
 
 export interface ExchangeFacts {
@@ -29,8 +31,13 @@ export interface ExchangeFacts {
   crossing: Crossing;
   /** Why the signature that came proves nothing; undefined where it does, or was not looked at. */
   readonly proofRefusal: ProofRefusal | undefined;
+  /** As a trusted proxy tells it; undefined: it is who the connection says. */
+  readonly client: Client | undefined;
+  /** The client's, as well as it is known; "" on a unix socket. */
   readonly clientAddress: string;
-  readonly clientPort: number | undefined;
+  /** The socket's other end, which may be a proxy. */
+  readonly peerAddress: string;
+  readonly peerPort: number | undefined;
   readonly userAgent: string | undefined;
   /** Of the attempt that is under way, on both clocks. */
   startUnixMs: number;
@@ -145,20 +152,20 @@ export function toMeeting(
 }
 
 function serverFacts(facts: ExchangeFacts): ServerFacts {
-  const { head, target, crossing, clientAddress, clientPort } = facts;
+  const { head, target, crossing, client, clientAddress, peerAddress, peerPort } = facts;
   const { path, query } = splitQuery(target.path);
   // One literal, no spread: a copied shape is a new one to the engine, and every reader of it starts to guess.
   return {
     method: head.method,
-    scheme: target.scheme,
+    scheme: client?.scheme ?? target.scheme,
     path,
     query,
     protocolVersion: head.isHttp10 ? "1.0" : "1.1",
     status: facts.status,
     error: facts.error,
-    server: target.server,
+    server: client?.host === undefined ? target.server : parseAuthority(client.host),
     border: borderFacts(crossing, facts.removed),
-    peer: clientAddress === "" ? undefined : { address: clientAddress, port: clientPort },
+    peer: peerAddress === "" ? undefined : { address: peerAddress, port: peerPort },
     route: facts.route,
     clientAddress: clientAddress === "" ? undefined : clientAddress,
     userAgent: facts.userAgent,

@@ -28,6 +28,7 @@ import type { SpanIntake } from "../span/span-draft.ts";
 import { spanName } from "../span/span-name.ts";
 import type { Answer } from "./answers.ts";
 import { type BorderPolicy, crossBorder } from "./border.ts";
+import type { Client } from "./client.ts";
 import { noteExchange } from "./exchange-end.ts";
 import type { ExchangeFacts } from "./exchange-span.ts";
 import { Forward } from "./forward.ts";
@@ -79,6 +80,8 @@ export interface Arrival {
   readonly connection: ServerConnection;
   readonly target: Target;
   readonly fields: RequestFields;
+  /** As a trusted proxy tells it; undefined: it is who the connection says. */
+  readonly client: Client | undefined;
   /** Why it is answered here, whoever sent it. */
   readonly refused: Answer | undefined;
   /** Whether its sender may use this side at all. */
@@ -108,6 +111,7 @@ function readArrival(context: ExchangeContext, head: RequestHead, connection: Se
   const target = side.readTarget(head, connection);
   const isInbound = side.direction === "inbound";
   const fields = readRequestFields(head, { isForwardedCut: isInbound, isHostCut: target.host !== undefined });
+  const client = side.findClient(head, connection);
   const barred = side.admit(fields);
   const refused = barred ?? target.refused;
   return {
@@ -115,6 +119,7 @@ function readArrival(context: ExchangeContext, head: RequestHead, connection: Se
     connection,
     target,
     fields,
+    client,
     refused,
     isAdmitted: barred === undefined,
     startUnixMs,
@@ -147,7 +152,7 @@ function holdRequest(context: ExchangeContext, arrival: Arrival, standing: Stand
 function createExchange(context: ExchangeContext, arrival: Arrival, standing: Standing): Exchange {
   const { side, metrics } = context;
   const { direction } = side;
-  const { head, connection, target, fields } = arrival;
+  const { head, connection, target, fields, client } = arrival;
   const { peer } = standing;
   const isInbound = direction === "inbound";
   const route = context.matchRoute(head.method, target.path);
@@ -169,9 +174,11 @@ function createExchange(context: ExchangeContext, arrival: Arrival, standing: St
     route,
     operation,
     crossing,
+    client,
     proofRefusal: standing.refusal,
-    clientAddress: connection.clientAddress,
-    clientPort: connection.socket.remotePort,
+    clientAddress: client?.address ?? connection.clientAddress,
+    peerAddress: connection.socket.remoteAddress ?? "",
+    peerPort: connection.socket.remotePort,
     userAgent: fields.userAgent,
     startUnixMs: arrival.startUnixMs,
     startMs: arrival.startMs,
@@ -194,7 +201,7 @@ function createExchange(context: ExchangeContext, arrival: Arrival, standing: St
   const lines =
     fields.framing +
     (fields.upgrade === undefined ? "" : "connection: Upgrade\r\n") +
-    side.forwardedLines(head, connection);
+    side.forwardedLines(head, connection, client);
   return new Forward(context, connection, facts, { cuts: fields.cuts, lines });
 }
 

@@ -14,7 +14,7 @@ export const TAG = {
   SIGNATURE: FIRST_FREE_TAG + 2,
   SIGNATURE_INPUT: FIRST_FREE_TAG + 3,
   USER_AGENT: FIRST_FREE_TAG + 4,
-  /** X-Forwarded-For, -Proto, -Host: inbound they are ours to say. */
+  /** X-Forwarded-For, -Proto, -Host and Forwarded: inbound they are ours to say. */
   FORWARDED: FIRST_FREE_TAG + 5,
   TRACE: FIRST_FREE_TAG + 8,
   BAGGAGE: FIRST_FREE_TAG + 8,
@@ -49,6 +49,7 @@ export function createProxyFields(removeNames: readonly string[]): FieldTable {
       ["signature", TAG.SIGNATURE],
       ["signature-input", TAG.SIGNATURE_INPUT],
       ["user-agent", TAG.USER_AGENT],
+      ["forwarded", TAG.FORWARDED],
       ["x-forwarded-for", TAG.FORWARDED],
       ["x-forwarded-proto", TAG.FORWARDED],
       ["x-forwarded-host", TAG.FORWARDED],

@@ -3,7 +3,8 @@
  *
  * X-Forwarded-For, -Proto and -Host are written anew, not appended to: Synapse believes the first address of
  * the list, and whoever is outside could have written it
- * (https://element-hq.github.io/synapse/latest/reverse_proxy.html). Host stays, since requests are signed for it.
+ * (https://element-hq.github.io/synapse/latest/reverse_proxy.html). Forwarded, which says the same (RFC 7239), is taken out.
+ * What a trusted proxy in front wrote there is read first (client.ts). Host stays, since requests are signed for it.
  */
 
 import type { TLSSocket } from "node:tls";
@@ -15,9 +16,10 @@ import { parseCertificateNames } from "../peer/certificate.ts";
 import type { Evidence, Peer } from "../peer/identify.ts";
 import type { Answer } from "./answers.ts";
 import { parseAuthority, toOriginForm } from "./authority.ts";
+import { createFindClient, type FindClientOptions } from "./client.ts";
 import type { Location, Side, Target } from "./side.ts";
 
-export interface InboundOptions {
+export interface InboundOptions extends FindClientOptions {
   /** The own server. */
   readonly upstream: UpstreamGroup;
   readonly isTls: boolean;
@@ -47,21 +49,23 @@ export function createInbound(options: InboundOptions): Side {
   return {
     direction: "inbound",
     readTarget: (head) => readTarget(head, scheme),
+    findClient: createFindClient(options),
     admit: () => undefined,
-    identify: (fields, connection) =>
+    identify: (fields, connection, _target, client) =>
       options.identify({
         authorization: fields.authorization,
         signature: fields.signature,
         signatureInput: fields.signatureInput,
         certificateNames: namesOf(connection),
-        address: connection.clientAddress,
+        address: client?.ownAddress ?? connection.clientAddress,
       }),
-    forwardedLines(head, connection) {
-      const host = head.host === "" ? "" : `x-forwarded-host: ${head.host}\r\n`;
-      const { clientAddress } = connection;
+    forwardedLines(head, connection, client) {
+      const host = client?.host ?? head.host;
+      const hostLine = host === "" ? "" : `x-forwarded-host: ${host}\r\n`;
+      const address = client?.address ?? connection.clientAddress;
       // On a unix socket a client has no address, and an empty one would be read as somebody's.
-      const client = clientAddress === "" ? "" : `x-forwarded-for: ${clientAddress}\r\n`;
-      return `${client}x-forwarded-proto: ${scheme}\r\n${host}`;
+      const forLine = address === "" ? "" : `x-forwarded-for: ${address}\r\n`;
+      return `${forLine}x-forwarded-proto: ${client?.scheme ?? scheme}\r\n${hostLine}`;
     },
     locate: (_target, done) => done(own),
   };

@@ -25,6 +25,7 @@ export function createTunnelSide(tunnel: Target, tlsName: string | undefined, lo
     }),
     admit: () => undefined, // The tunnel was admitted as a whole.
     identify: identifyTarget,
+    findClient: () => undefined,
     forwardedLines: () => "",
     locate,
   };

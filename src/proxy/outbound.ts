@@ -63,6 +63,7 @@ export async function createOutbound(
     readTarget: readOutboundTarget,
     admit,
     identify: identifyTarget,
+    findClient: () => undefined,
     forwardedLines: () => "",
     locate,
   };

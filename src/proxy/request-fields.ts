@@ -32,7 +32,7 @@ export interface RequestFields {
 }
 
 export interface FieldRules {
-  /** Inbound: X-Forwarded-* are cut, since they are the sidecar's to say. */
+  /** Inbound: X-Forwarded-* and Forwarded are cut, since they are the sidecar's to say (client.ts reads them). */
   readonly isForwardedCut: boolean;
   /** Outbound, where Host must be written anew (RFC 9112 section 3.2.2). */
   readonly isHostCut: boolean;

@@ -10,6 +10,7 @@ import type { Direction } from "../metrics/proxy-metrics.ts";
 import type { Peer } from "../peer/identify.ts";
 import type { Endpoint } from "../span/conventions.ts";
 import type { Answer } from "./answers.ts";
+import type { Client } from "./client.ts";
 import type { RequestFields } from "./request-fields.ts";
 
 /**
@@ -48,11 +49,18 @@ export interface Location {
 export interface Side {
   readonly direction: Direction;
   readTarget(head: RequestHead, connection: ServerConnection): Target;
+  /** @returns the client as a proxy in front tells it; undefined: it is who the connection says */
+  findClient(head: RequestHead, connection: ServerConnection): Client | undefined;
   /** @returns why this client may not pass, or undefined */
   admit(fields: RequestFields): Answer | undefined;
-  identify(fields: RequestFields, connection: ServerConnection, target: Target): Peer;
+  identify(
+    fields: RequestFields,
+    connection: ServerConnection,
+    target: Target,
+    client: Client | undefined,
+  ): Peer;
   /** Whole lines about the client for the upstream, each with its CRLF. */
-  forwardedLines(head: RequestHead, connection: ServerConnection): string;
+  forwardedLines(head: RequestHead, connection: ServerConnection, client: Client | undefined): string;
   /** Calls back once, now or later, with where to connect or why not. */
   locate(target: Target, done: (found: Location | Answer) => void): void;
 }

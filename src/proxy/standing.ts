@@ -30,12 +30,13 @@ const NO_BODY = Buffer.alloc(0);
 type StandingContext = Pick<ExchangeContext, "side" | "policy" | "prover" | "proofs">;
 
 export function standingOf(context: StandingContext, arrival: Arrival): Standing {
-  const { head, connection, target, fields } = arrival;
+  const { head, connection, target, fields, client } = arrival;
   // Who may not use this side does not fill the books of peers and transactions with names either.
-  const peer = arrival.isAdmitted ? context.side.identify(fields, connection, target) : NOBODY;
+  const peer = arrival.isAdmitted ? context.side.identify(fields, connection, target, client) : NOBODY;
   const { prover } = context;
   if (prover === undefined || peer.name === undefined || !isProofMissing(context, peer)) return decided(peer);
-  const opened = prover.open({ name: peer.name, head, fields, target });
+  const scheme = client?.scheme ?? target.scheme;
+  const opened = prover.open({ name: peer.name, head, fields, path: target.path, scheme });
   if (typeof opened === "string") return settleStanding(context, peer, opened);
   if (head.bodyLength === 0) return settleStanding(context, peer, opened(NO_BODY));
   const obstacle = bodyObstacle(context, arrival);

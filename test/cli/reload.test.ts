@@ -123,6 +123,10 @@ describe("changes nothing", () => {
   it.each([
     { key: "server_name", change: { server_name: "other.test" } },
     { key: "inbound", change: { inbound: { ...inboundTo(1), listen: "127.0.0.1:1" } } },
+    {
+      key: "inbound",
+      change: { inbound: { ...inboundTo(1), trusted_proxies: ["127.0.0.1"], proxy_protocol: true } },
+    },
     { key: "outbound", change: { outbound: { listen: "127.0.0.1:0" } } },
     { key: "admin", change: { admin: { listen: "127.0.0.1:1" } } },
     { key: "export", change: { export: [{ file: { path: "/nowhere/traces.jsonl" } }] } },

@@ -37,6 +37,8 @@ const LARGEST = {
     identify: ["mtls", "address"],
     authenticate: "mtls",
     networks: { "relay.example": ["10.1.0.0/16"] },
+    trusted_proxies: ["10.0.0.1", "unix:"],
+    proxy_protocol: true,
   },
   outbound: {
     listen: "127.0.0.1:3128",

@@ -76,6 +76,8 @@ it("reads the contract's example", async () => {
         authenticateBodyMax: 65_536,
         keys: { fetchesPerSecond: 10 },
         networks: { "relay.example": ["10.1.0.0/16"] },
+        trustedProxies: [],
+        proxyProtocol: false,
       },
       outbound: {
         listen: { host: "127.0.0.1", port: 3128 },
@@ -193,6 +195,11 @@ it("freezes the config to the bottom", async () => {
   expect(Object.isFrozen(config.propagation.formats)).toBe(true);
 });
 
+/** A config whose way in has these keys. */
+function front(keys: string): string {
+  return `server_name: a.example\ninbound: { ${keys}, upstream: "http://a" }\n`;
+}
+
 describe("warnings", () => {
   const outbound = "outbound: { listen: 0.0.0.0:0 }\n";
   it.each([
@@ -216,6 +223,51 @@ describe("warnings", () => {
       keys: [],
     },
     { why: "a proxy on loopback", text: SMALL + outbound.replace("0.0.0.0", "127.0.0.2"), keys: [] },
+    {
+      why: "proxies that are everybody",
+      text: front("listen: 0.0.0.0:1, trusted_proxies: [10.0.0.1, 0.0.0.0/0]"),
+      keys: ["2:59 inbound.trusted_proxies[1]"],
+    },
+    {
+      why: "and so in IPv6",
+      text: front("listen: 0.0.0.0:1, trusted_proxies: ['::/0']"),
+      keys: ["2:49 inbound.trusted_proxies[0]"],
+    },
+    {
+      why: "proxies that no client of a unix socket is",
+      text: front("listen: unix:/run/a.sock, trusted_proxies: [10.0.0.1]"),
+      keys: ["2:55 inbound.trusted_proxies"],
+    },
+    {
+      why: "a proxy on a unix socket",
+      text: front("listen: unix:/run/a.sock, trusted_proxies: ['unix:']"),
+      keys: [],
+    },
+    {
+      why: "a proxy on a unix socket that there is not",
+      text: front("listen: 0.0.0.0:1, trusted_proxies: [10.0.0.1, 'unix:']"),
+      keys: ["2:59 inbound.trusted_proxies[1]"],
+    },
+    {
+      why: "networks behind a proxy that is not named",
+      text: front("listen: 127.0.0.1:1, networks: { a.example: [10.0.0.0/8] }"),
+      keys: ["2:43 inbound.networks"],
+    },
+    {
+      why: "and behind one on a unix socket",
+      text: front("listen: unix:/run/a.sock, networks: { a.example: [10.0.0.0/8] }"),
+      keys: ["2:48 inbound.networks"],
+    },
+    {
+      why: "networks behind a proxy that is named",
+      text: front("listen: 127.0.0.1:1, trusted_proxies: [127.0.0.1], networks: { a.example: [10.0.0.0/8] }"),
+      keys: [],
+    },
+    {
+      why: "networks that come directly",
+      text: front("listen: 0.0.0.0:1, networks: { a.example: [10.0.0.0/8] }"),
+      keys: [],
+    },
     {
       why: "trust of nothing",
       text: `server_name: a.example\noutbound: { listen: "[::1]:0" }\nwhitelist: [{ regex: a, sampling: trust, forced_per_second: 0 }]\n`,

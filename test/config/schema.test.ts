@@ -158,6 +158,24 @@ const ROWS: readonly {
     outside: [["mtls", "mtls"]],
   },
   {
+    key: "inbound.trusted_proxies",
+    of: (trusted_proxies) => ({ inbound: { ...BASE.inbound, trusted_proxies } }),
+    inside: [[], ["unix:", "10.0.0.1", "fd00::/8", "::ffff:10.0.0.0/104"], list(1000, "10.0.0.1")],
+    outside: [list(1001, "10.0.0.1"), "10.0.0.1"],
+  },
+  {
+    key: "inbound.trusted_proxies.0",
+    of: (proxy) => ({ inbound: { ...BASE.inbound, trusted_proxies: [proxy] } }),
+    inside: ["10.0.0.0/32", "::/128"],
+    outside: ["unix:/run/in.sock", "10.0.0.0/33", "proxy.example", "fe80::1%eth0", ""],
+  },
+  {
+    key: "inbound.proxy_protocol",
+    of: (proxy_protocol) => ({ inbound: { ...BASE.inbound, proxy_protocol } }),
+    inside: [false],
+    outside: [true, "v2"], // true is for those who name their proxies.
+  },
+  {
     key: "export.0.otlp.timeout",
     of: (timeout) => ({ export: [{ otlp: { url: "http://a", timeout } }] }),
     inside: ["1ms", "10m"],

@@ -56,6 +56,7 @@ interface ServerOptions {
   readonly address?: ListenerOptions["address"];
   readonly tls?: ListenerTls;
   readonly peerKeyOf?: (address: string) => string | undefined;
+  readonly isProxy?: (address: string) => boolean;
 }
 
 /** A listener whose owner answers only when the test says so; destroyed when the test is over. */
@@ -76,10 +77,12 @@ export async function startServer(connections = 10, options: ServerOptions = {})
     address: options.address ?? { host: "127.0.0.1", port: 0 },
     tls: options.tls,
     peerKeyOf: options.peerKeyOf,
+    isProxy: options.isProxy,
     counts: {
       connectionEvicted: () => counted.push("evicted"),
       connectionDropped: (reason) => counted.push(`dropped ${reason}`),
       handshakeFailed: (reason) => counted.push(`handshake ${reason}`),
+      proxyHeaderRefused: (reason) => counted.push(`proxy header ${reason}`),
     },
     limits,
     fields: FIELDS,
