@@ -16,6 +16,7 @@ import {
 } from "./peer-names.target.ts";
 import { CANONICAL_JSON, X_MATRIX_SIGNATURES } from "./proof.target.ts";
 import { PROPAGATION } from "./propagation.target.ts";
+import { FORWARDED_LINES, PROXY_HEADER } from "./proxy-words.target.ts";
 import { REQUEST_HEAD } from "./request-head.target.ts";
 import { RESPONSE_HEAD } from "./response-head.target.ts";
 import { SERVER_CONNECTION } from "./server-connection.target.ts";
@@ -43,6 +44,8 @@ export const TARGETS: readonly FuzzTarget[] = [
   HTTP_SIGNATURE,
   SERVER_NAME,
   CERTIFICATE_NAMES,
+  PROXY_HEADER,
+  FORWARDED_LINES,
   PROPAGATION,
   SERVER_TIMING,
   TRACE_NAMES,

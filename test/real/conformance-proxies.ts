@@ -19,7 +19,7 @@ export interface RealProxy {
   stop(): Promise<void>;
 }
 
-interface Recipe {
+export interface Recipe {
   readonly variable: "NGINX_BIN" | "HAPROXY_BIN";
   readonly places: readonly string[];
   /** What the program prints its version for, and where it stands in that. */
