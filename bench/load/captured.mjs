@@ -83,6 +83,28 @@ export function requestsOf(rung) {
   );
 }
 
+const TRACE_FIELD = "Uber-Trace-Id: ";
+/** Of the trace id's 16 digits, those at the end: a million traces for each form. */
+const COUNTED_DIGITS = 5;
+
+/**
+ * The same, one after the other without end, each in a trace of its own: a thousand requests of one trace are more than fedtrace takes for one
+ * trace, and the rest of a run would measure that.
+ *
+ * @returns {() => Buffer} good until it comes again, 256 requests later
+ */
+export function endlessRequestsOf(rung) {
+  const forms = requestsOf(rung);
+  const at = forms[0].indexOf(TRACE_FIELD) + TRACE_FIELD.length + traceIdOf(0).length - COUNTED_DIGITS;
+  let count = 0;
+  return () => {
+    const form = forms[count % VARIANTS];
+    const trace = Math.floor(count++ / VARIANTS) % 16 ** COUNTED_DIGITS;
+    form.latin1Write(trace.toString(16).padStart(COUNTED_DIGITS, "0"), at);
+    return form;
+  };
+}
+
 /** A whole answer of the upstream: the head as Synapse sends it, one chunk, the last chunk. */
 export function answerWith(body) {
   const length = Buffer.byteLength(body, "latin1").toString(16);

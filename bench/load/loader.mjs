@@ -9,7 +9,7 @@
 
 import { connect } from "node:net";
 import { connect as connectOverTls } from "node:tls";
-import { CAPTURED, requestsOf } from "./captured.mjs";
+import { CAPTURED, endlessRequestsOf } from "./captured.mjs";
 import { shakeHands } from "./handshakes.mjs";
 import { runAtPace } from "./pace.mjs";
 
@@ -17,7 +17,7 @@ import { runAtPace } from "./pace.mjs";
 const OPENED_AT_ONCE = 100;
 
 const LAST_CHUNK = "\r\n0\r\n\r\n";
-const requests = Object.fromEntries(Object.keys(CAPTURED).map((rung) => [rung, requestsOf(rung)]));
+const requests = Object.fromEntries(Object.keys(CAPTURED).map((rung) => [rung, endlessRequestsOf(rung)]));
 
 /** Whether `text` is one whole answer. @throws on anything but a 200 */
 function isWhole(text) {
@@ -62,13 +62,16 @@ async function openAll({ open: port, connections: count, tls }) {
 }
 
 function run(connections, rung, count) {
-  const forms = requests[rung];
+  const nextRequest = requests[rung];
   const startMs = performance.now();
   let started = 0;
   let done = 0;
   return new Promise((resolve, reject) => {
     const next = ({ socket }) => {
-      if (started < count) socket.write(forms[started++ % forms.length]);
+      if (started < count) {
+        started++;
+        socket.write(nextRequest());
+      }
     };
     for (const connection of connections) {
       connection.onFault = reject;

@@ -17,12 +17,12 @@ function percentile(sorted, share) {
 
 /**
  * @param {object[]} connections each with `socket`, `onAnswer`, `onFault`
- * @param {Buffer[]} forms of the request
+ * @param {() => Buffer} nextRequest
  * @param {{ perSecond: number, seconds: number }} pace
  * @returns {Promise<{ p50Ms: number, p99Ms: number, maxMs: number, lateP99Ms: number, perSecond: number }>} `lateP99Ms` is how
  *   long after it was due a request left, though a connection was free: the loader's own fault
  */
-export function runAtPace(connections, forms, { perSecond, seconds }) {
+export function runAtPace(connections, nextRequest, { perSecond, seconds }) {
   const spacingMs = 1000 / perSecond;
   const skipped = Math.floor(SETTLE_MS / spacingMs);
   const count = skipped + Math.floor((seconds * 1000) / spacingMs);
@@ -42,7 +42,7 @@ export function runAtPace(connections, forms, { perSecond, seconds }) {
       connection.index = sent++;
       const dueMs = startMs + connection.index * spacingMs;
       if (connection.index >= skipped) lateness[connection.index - skipped] = isLoaders ? nowMs - dueMs : 0;
-      connection.socket.write(forms[connection.index % forms.length]);
+      connection.socket.write(nextRequest());
     };
     const sendDue = (isLoaders) => {
       const nowMs = performance.now();
