@@ -43,6 +43,7 @@ export async function startSide(direction: Direction, live: () => Live, fixed: F
       metrics,
       peers: fixed.peers,
       resends: fixed.resends,
+      foreignTraces: fixed.foreignTraces,
       spans: fixed.exporters.intake,
       prover: direction === "inbound" ? now.prover : undefined,
       held: fixed.proofs.held,

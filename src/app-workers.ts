@@ -101,7 +101,13 @@ export async function startWorkers(config: Config, tools: WorkersTools): Promise
     fork: await createFork(tools.programPath),
     start(number) {
       const { live, ticketKeys, outboundIdKey } = primary;
-      return { number, config: shareOf(live.config, number, count), ticketKeys, outboundIdKey };
+      return {
+        number,
+        workers: count,
+        config: shareOf(live.config, number, count),
+        ticketKeys,
+        outboundIdKey,
+      };
     },
     onReady: (worker) => handOut.join(worker),
     onTook: (worker, connections) => handOut.took(worker, connections),

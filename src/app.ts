@@ -46,6 +46,7 @@ import { createTrustedProxies, type TrustedProxies } from "./peer/trusted-proxie
 import { createWhitelist } from "./peer/whitelist.ts";
 import type { BorderPolicy } from "./proxy/border.ts";
 import { createProxyFields } from "./proxy/field-tags.ts";
+import { createForeignTraces, foreignSpansMax, type ForeignTraces } from "./proxy/foreign-traces.ts";
 import { createInbound } from "./proxy/inbound.ts";
 import { createOutboundIdKey, createOutboundIds } from "./proxy/outbound-ids.ts";
 import { type Attempt, createResends, type Resends } from "./proxy/resends.ts";
@@ -79,6 +80,8 @@ export interface SidecarTools {
    * and renews the keys of session tickets.
    */
   readonly worker?: {
+    /** How many there are. */
+    readonly workers: number;
     readonly ticketKeys: Uint8Array;
     readonly outboundIdKey: Uint8Array;
     /** For the other workers' `learnAttempt`. */
@@ -142,6 +145,7 @@ export interface Fixed {
   readonly wayOut: WayOut | undefined;
   readonly resends: Resends;
   readonly proofs: Proofs;
+  readonly foreignTraces: ForeignTraces;
   /** Kept over reloads, so that ids stay what they were. */
   readonly outboundIdKey: Uint8Array;
   /** `host:port` of the outbound listener, once it is there. */
@@ -294,6 +298,10 @@ function createFixed(config: Config, tools: SidecarTools, live: () => Live): Fix
       fetchServerKeys: tools.fetchServerKeys,
     }),
     resends: createResends(() => tools.clock.monotonicMs(), tools.worker?.onAttempt),
+    foreignTraces: createForeignTraces(() => tools.clock.monotonicMs(), {
+      spansMax: foreignSpansMax(tools.worker?.workers ?? 1),
+      onForgotten: () => metrics.foreignTraceForgotten(),
+    }),
     outboundIdKey: tools.worker?.outboundIdKey ?? createOutboundIdKey(),
     outboundAddress: undefined,
   };

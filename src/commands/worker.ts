@@ -53,6 +53,7 @@ export async function workerCommand(channel: PrimaryChannel, pageDirectory: stri
       resolve: resolveBySystem,
       pageDirectory,
       worker: {
+        workers: start.workers,
         ticketKeys: start.ticketKeys,
         outboundIdKey: start.outboundIdKey,
         onAttempt: (transaction, attempt) => void send({ say: "attempt", transaction, attempt }),

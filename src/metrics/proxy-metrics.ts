@@ -14,6 +14,7 @@ export interface ProxyMetrics {
   readonly whitelisted: Readonly<Record<Direction, CounterCell>>;
   readonly stranger: Readonly<Record<Direction, CounterCell>>;
   contextRefused(format: string, reason: string): void;
+  foreignTraceForgotten(): void;
   failed(direction: Direction, code: ErrorCode): void;
   /** @param reason a word of proxy/intercept.ts */
   interceptFailed(reason: string): void;
@@ -47,6 +48,12 @@ export function createProxyMetrics(registry: Registry): ProxyMetrics {
     "Trace contexts of whitelisted senders that were malformed or over a bound.",
     ["format", "reason"],
   );
+  const forgotten = registry
+    .counter(
+      "fedtrace_foreign_traces_forgotten_total",
+      "Peers' traces of several spans that are no longer counted because too many others came.",
+    )
+    .with();
   const errors = registry.counter("fedtrace_errors_total", "Exchanges that failed, by error code.", [
     "direction",
     "code",
@@ -107,6 +114,7 @@ export function createProxyMetrics(registry: Registry): ProxyMetrics {
       outbound: verdicts.with("outbound", "stranger"),
     },
     contextRefused: (format, reason) => contexts.with(format, reason).add(1),
+    foreignTraceForgotten: () => forgotten.add(1),
     failed: (direction, code) => errors.with(direction, code).add(1),
     interceptFailed: (reason) => intercepts.with(reason).add(1),
     targetRefused: (reason) => targets.with(reason).add(1),

@@ -7,7 +7,10 @@ import { Icon } from "./icon.tsx";
 export const TONE_WORDS: Readonly<Record<BorderTone, { readonly word: string; readonly why: string }>> = {
   crossed: { word: "crossed", why: "Trace context went over the border, to or from a whitelisted server." },
   stopped: { word: "stopped", why: "Not whitelisted or not proven: no trace context went over the border." },
-  refused: { word: "malformed", why: "A whitelisted server's context was malformed and was not taken." },
+  refused: {
+    word: "malformed",
+    why: "A whitelisted server's context was malformed, or its trace full, and was not taken.",
+  },
   quiet: { word: "no context", why: "No trace context was sent." },
 };
 

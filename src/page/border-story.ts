@@ -8,7 +8,7 @@
 import { attributeOf, type Span } from "./jaeger-model.ts";
 import { formatCount } from "./format.ts";
 
-/** crossed: context went over the border; stopped: it didn't; refused: a friend's was malformed; quiet: none was sent. */
+/** crossed: context went over the border; stopped: it didn't; refused: a friend's was malformed or its trace full; quiet: none was sent. */
 export type BorderTone = "crossed" | "stopped" | "refused" | "quiet";
 
 export interface BorderStory {
@@ -84,7 +84,7 @@ function inboundStory(isWhitelisted: boolean, context: string): readonly [Border
     if (context === "refused") {
       return [
         "refused",
-        "is whitelisted, but its context was malformed: it was not taken, a new trace began",
+        "is whitelisted, but its context was malformed, or its trace is full: it was not taken, a new trace began",
       ];
     }
     return ["quiet", "is whitelisted and sent no context: a new trace began"];

@@ -27,4 +27,5 @@ export type Refusal =
   | "members" // more list members than `tracestate` may have
   | "key" // of a member of `tracestate`
   | "value" // of a member of `tracestate`
-  | "repeated"; // on several lines, which may be read as the first or as the last one
+  | "repeated" // on several lines, which may be read as the first or as the last one
+  | "trace-full"; // well formed, but its trace has as many spans here as it may have

@@ -20,6 +20,7 @@ import type { Verdict, Whitelist } from "../peer/whitelist.ts";
 import type { Format, TraceContext } from "../propagation/context.ts";
 import { type Extraction, extractContext } from "../propagation/extract.ts";
 import { decideSampling, type SamplingPolicy, type WishSource } from "../sampling/decision.ts";
+import { type ForeignTraces, withinTrace } from "./foreign-traces.ts";
 import type { OutboundIds } from "./outbound-ids.ts";
 import type { RequestFields } from "./request-fields.ts";
 
@@ -42,7 +43,7 @@ export interface Crossing {
   readonly isWhitelisted: boolean;
   /** `fedtrace.context`; contract section 9. */
   readonly contextState: "extracted" | "restarted" | "refused" | "absent";
-  /** Contexts of a trusted sender that were malformed. */
+  /** Contexts of a trusted sender that were malformed, or over a bound. */
   readonly refusals: Extraction["refusals"];
   readonly parent: TraceContext | undefined;
   /** Of the span that this request is. */
@@ -60,7 +61,12 @@ const NO_WISH: WishSource = { kind: "peer", name: "", sampling: "accept", forced
  * @param operation the span's name, for samplers that tell operations apart
  */
 export function crossBorder(
-  border: { readonly policy: BorderPolicy; readonly random: Random; readonly metrics: ProxyMetrics },
+  border: {
+    readonly policy: BorderPolicy;
+    readonly random: Random;
+    readonly metrics: ProxyMetrics;
+    readonly foreignTraces: ForeignTraces;
+  },
   direction: Direction,
   sent: { readonly peer: Peer; readonly fields: RequestFields; readonly isAdmitted: boolean },
   operation: string,
@@ -71,7 +77,8 @@ export function crossBorder(
 
   const verdict = judge(policy, peer, isInbound);
   const isSenderTrusted = sent.isAdmitted && (!isInbound || verdict.isWhitelisted);
-  const taken = isSenderTrusted ? extractContext(policy.formats, fields.context) : NOTHING_TAKEN;
+  const read = isSenderTrusted ? extractContext(policy.formats, fields.context) : NOTHING_TAKEN;
+  const taken = isInbound ? withinTrace(border.foreignTraces, read) : read;
   for (const { format, reason } of taken.refusals) metrics.contextRefused(format, reason);
 
   const parent = taken.context;

@@ -31,6 +31,7 @@ import { type BorderPolicy, crossBorder } from "./border.ts";
 import type { Client } from "./client.ts";
 import { noteExchange } from "./exchange-end.ts";
 import type { ExchangeFacts } from "./exchange-span.ts";
+import type { ForeignTraces } from "./foreign-traces.ts";
 import { Forward } from "./forward.ts";
 import { HeldRequest, type HeldRequests } from "./held-request.ts";
 import { readRequestFields, type RequestFields } from "./request-fields.ts";
@@ -52,6 +53,7 @@ export interface ExchangeContext {
   readonly metrics: ProxyMetrics;
   readonly peers: PeerBook;
   readonly resends: Resends;
+  readonly foreignTraces: ForeignTraces;
   readonly spans: SpanIntake;
   /** Throttled: what peers cause goes into it. */
   readonly log: Log;

@@ -60,6 +60,8 @@ export interface PeersPart {
 export interface WorkerStart {
   /** 1 to N; the one who takes its place has the same. */
   readonly number: number;
+  /** N. */
+  readonly workers: number;
   /** Its share (app-share.ts). */
   readonly config: Config;
   /** 48 random bytes, the same for all: a session that began with one worker is resumed by another. */

@@ -184,6 +184,23 @@ describe("trace ids of a peer's own", () => {
   });
 });
 
+describe("a trace of a peer's", () => {
+  it("may have in each worker its share of what it may have in all", async () => {
+    const sidecar = await startTwo({ whitelist: ["friend\\.test"] });
+    const client = await connectRaw(sidecar.port.inbound);
+    const lines = [
+      "GET /x HTTP/1.1",
+      "Host: own.test",
+      'Authorization: X-Matrix origin="friend.test",key="k",sig="s"',
+      `traceparent: 00-${TRACE_ID}-2222222222222222-01`,
+    ];
+    client.send(`${lines.join("\r\n")}\r\n\r\n`.repeat(501));
+    await client.until((received) => received.split("200 OK").length === 502 && received.endsWith("ok"));
+    const refused = 'fedtrace_context_refused_total{format="w3c",reason="trace-full"}';
+    expect(await metric(sidecar, refused)).toBe(1);
+  });
+});
+
 describe("the start", () => {
   it("says one line for each listener, then ready once, and runs as many workers as asked", async () => {
     const sidecar = await startTwo({ workers: 3 });

@@ -36,7 +36,7 @@ describe("borderStory", () => {
       span: facts("inbound", true, "refused", 1),
       tone: "refused",
       sentence:
-        "is whitelisted, but its context was malformed: it was not taken, a new trace began, 1 header removed",
+        "is whitelisted, but its context was malformed, or its trace is full: it was not taken, a new trace began, 1 header removed",
     },
     {
       span: facts("inbound", true, "absent", 0),
