@@ -214,8 +214,9 @@ export async function startSidecar(config: Config, tools: SidecarTools): Promise
     throw mergeFaults(faults);
   }
   state.isReady = true;
-  // The first verdict compiles the whitelist; better now than within the first request.
+  // Better now than within the first request.
   setImmediate(() => {
+    live.policy.whitelist.warmUp();
     live.policy.whitelist.decide(config.serverName);
     fixed.wayOut?.warmUp();
   });

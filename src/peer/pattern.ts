@@ -9,6 +9,9 @@
 
 import { RE2JS, RE2Set } from "re2js";
 import { checkGlob, globToRegex } from "./glob.ts";
+import { createMaskIndex } from "./mask-index.ts";
+import { hasMasks, masksOf } from "./name-mask.ts";
+import { tailOf } from "./pattern-tail.ts";
 
 export interface Pattern {
   readonly kind: "regex" | "glob";
@@ -17,8 +20,8 @@ export interface Pattern {
 
 /** Far above any list of names written by hand; a longer one is split into entries. */
 const PATTERN_LENGTH_MAX = 1000;
-/** Entries of one whitelist. */
-const PATTERNS_MAX = 1000;
+/** Entries of one whitelist, those of its file too (config/whitelist-file.ts). */
+const PATTERNS_MAX = 21_000;
 /**
  * Instructions of all compiled patterns together; 1,000 usual patterns have about 21,000. A name's first verdict
  * costs at worst 70 ns for each instruction and character (measured on `(.*a.{90}b.*)` fifty times over).
@@ -53,9 +56,10 @@ const ADVICE: readonly (readonly [form: RegExp, advice: string])[] = [
 
 /** @returns what is wrong with one pattern and what to write instead, or undefined. Never throws. */
 export function checkPattern(pattern: Pattern): string | undefined {
-  return (
-    checkBounds(pattern) ?? (pattern.kind === "regex" ? checkRegex(pattern.text) : checkGlob(pattern.text))
-  );
+  const fault = checkBounds(pattern);
+  // What the table reads the engine takes: parsing it a second time is what a long list would wait for.
+  if (fault !== undefined || hasMasks(pattern)) return fault;
+  return pattern.kind === "regex" ? checkRegex(pattern.text) : checkGlob(pattern.text);
 }
 
 function checkBounds({ text }: Pattern): string | undefined {
@@ -105,6 +109,9 @@ function syntaxFault(text: string, error: unknown): string {
 
 /** @returns what is wrong with patterns together of which each passes checkPattern, or undefined */
 export async function checkUnion(patterns: readonly Pattern[]): Promise<string | undefined> {
+  if (patterns.length <= PATTERNS_MAX && isSurelySmall(patterns.filter((one) => !hasMasks(one)))) {
+    return undefined;
+  }
   const union = await compileUnion(patterns);
   return "faults" in union ? union.faults.join("; ").replace(/^whitelist: /, "") : undefined;
 }
@@ -123,19 +130,40 @@ export function compilePattern(regex: string): (name: string) => boolean {
 /** The index of the first pattern that matches the whole name, or -1. Linear in the name. */
 export type FirstMatch = (name: string) => number;
 
-/** @returns the union of all patterns, or every fault with its pattern's index. Compiles once. */
+export interface Union {
+  readonly firstMatch: FirstMatch;
+  /** Compiles what a later name would wait for. */
+  warmUp(): void;
+}
+
+/**
+ * The union of all patterns: what can be looked up in a table (name-mask.ts), and the engine's set of the rest, which is
+ * asked only where one of its patterns may come first.
+ *
+ * @returns it, or every fault with its pattern's index
+ */
 export async function compileUnion(
   patterns: readonly Pattern[],
-): Promise<{ readonly firstMatch: FirstMatch } | { readonly faults: readonly string[] }> {
-  if (patterns.length === 0) return { firstMatch: () => -1 };
+): Promise<Union | { readonly faults: readonly string[] }> {
   if (patterns.length > PATTERNS_MAX) {
     return { faults: [`whitelist: ${patterns.length} entries, ${PATTERNS_MAX} are allowed`] };
   }
   const faults: string[] = [];
-  const union = new RE2Set(RE2Set.ANCHOR_BOTH, flagsFor(patterns.map(({ text }) => text)));
+  const table = createMaskIndex();
+  const rest: number[] = [];
   for (const [index, pattern] of patterns.entries()) {
-    const fault = await addTo(union, pattern);
-    if (fault !== undefined) faults.push(`whitelist[${index}]: ${fault}`);
+    const masks = checkBounds(pattern) === undefined ? masksOf(pattern) : undefined;
+    if (masks === undefined) rest.push(index);
+    for (const mask of masks ?? []) table.add(mask, index);
+  }
+  const restPatterns = rest.flatMap((index) => patterns[index] ?? []);
+  /** Names that end otherwise match none of the rest. */
+  const tails = createMaskIndex();
+  const union = new RE2Set(RE2Set.ANCHOR_BOTH, flagsFor(restPatterns.map(({ text }) => text)));
+  for (const [at, pattern] of restPatterns.entries()) {
+    const added = await addTo(union, pattern);
+    if ("fault" in added) faults.push(`whitelist[${rest[at]}]: ${added.fault}`);
+    else tails.add(tailOf(added.regex), rest[at] ?? 0);
   }
   if (faults.length > 0) return { faults };
 
@@ -144,15 +172,20 @@ export async function compileUnion(
     if (!isCompiled) union.compile();
     isCompiled = true;
   };
-  if (!isSurelySmall(patterns)) {
+  if (!isSurelySmall(restPatterns)) {
     compile();
     const size = union.prog.numInst();
     if (size > PROGRAM_SIZE_MAX) return { faults: [`whitelist: ${sizeFault(size)}`] };
   }
   return {
+    warmUp: compile,
     firstMatch(name) {
-      compile(); // Not before it is needed: five patterns take 5 ms, which a start would wait for.
-      return union.match(name).reduce((first, at) => (first === -1 ? at : Math.min(first, at)), -1);
+      let first = table.firstMatch(name);
+      if (tails.firstMatch(name) < first) {
+        compile(); // Not before it is needed: five patterns take 5 ms, which a start would wait for.
+        for (const at of union.match(name)) first = Math.min(first, rest[at] ?? Infinity);
+      }
+      return first === Infinity ? -1 : first;
     },
   };
 }
@@ -164,13 +197,17 @@ function isSurelySmall(patterns: readonly Pattern[]): boolean {
 }
 
 /** Parses a pattern once, into the union. @returns what is wrong with it, as checkPattern does */
-async function addTo(union: RE2Set, pattern: Pattern): Promise<string | undefined> {
+async function addTo(
+  union: RE2Set,
+  pattern: Pattern,
+): Promise<{ readonly regex: string } | { readonly fault: string }> {
   const fault = checkBounds(pattern) ?? (pattern.kind === "glob" ? checkGlob(pattern.text) : undefined);
-  if (fault !== undefined) return fault;
+  if (fault !== undefined) return { fault };
   try {
-    union.add(await toRegex(pattern));
-    return undefined;
+    const regex = await toRegex(pattern);
+    union.add(regex);
+    return { regex };
   } catch (error) {
-    return syntaxFault(pattern.text, error);
+    return { fault: syntaxFault(pattern.text, error) };
   }
 }

@@ -39,6 +39,8 @@ export interface Whitelist {
    *   whitelisted. Never throws. The same object for the same entry.
    */
   decide(name: string): Verdict;
+  /** Compiles what the first name that needs it would wait for: some milliseconds. */
+  warmUp(): void;
   /** Of the cache of verdicts. */
   counters(): CacheCounters;
 }
@@ -66,20 +68,28 @@ export async function createWhitelist(
   if ("faults" in union) {
     throw new FedtraceError("CONFIG_INVALID", union.faults.join("\n"), { faults: union.faults.length });
   }
-  const verdicts = entries.map((entry, index): Verdict => ({
-    isWhitelisted: true,
-    entry: { ...entry, index },
-  }));
+  /** Made when they are first given: of a long list most entries never decide. */
+  const verdicts = new Map<number, Verdict>();
+  const verdictOf = (index: number): Verdict => {
+    const entry = entries[index];
+    if (entry === undefined) return NOT_LISTED;
+    const known = verdicts.get(index);
+    if (known !== undefined) return known;
+    const verdict: Verdict = { isWhitelisted: true, entry: { ...entry, index } };
+    verdicts.set(index, verdict);
+    return verdict;
+  };
   const cache = createBoundedCache<Verdict>(options.namesMax ?? NAMES_MAX);
 
   return {
     counters: () => cache.counters(),
+    warmUp: () => union.warmUp(),
     decide(name) {
       // Before the cache: a long text would cost a hash, and a place.
       if (name.length > SERVER_NAME_LENGTH_MAX) return NOT_LISTED;
       const known = cache.get(name);
       if (known !== undefined) return known;
-      const verdict = verdicts[firstEntry(name, union.firstMatch)] ?? NOT_LISTED;
+      const verdict = verdictOf(firstEntry(name, union.firstMatch));
       cache.set(name, verdict);
       return verdict;
     },
