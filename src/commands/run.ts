@@ -7,10 +7,11 @@
 import { startSidecar } from "../app.ts";
 import { type RunningSidecar, startWorkers, type WorkersTools } from "../app-workers.ts";
 import type { Config } from "../config/merge.ts";
-import { type Fault, formatFault } from "../config/fault.ts";
+import { type Fault, formatFault, type Parsed } from "../config/fault.ts";
 import { readConfigText } from "../config/files.ts";
 import { loadConfig, type LoadedConfig } from "../config/load.ts";
-import { watchFile } from "../config/watch.ts";
+import { type FilesWatch, watchFiles } from "../config/watch.ts";
+import { readListText } from "../config/whitelist-file.ts";
 import { createSystemClock } from "../core/clock.ts";
 import { FedtraceError } from "../core/errors.ts";
 import { createLog, type Log, type LogFacts } from "../core/log.ts";
@@ -56,15 +57,16 @@ export async function runCommand(
     onListening: (name, address) => output.line(`${name} listening on ${address}`),
   });
   // Before "ready": whoever waits for that line may change the file or send SIGHUP right after it.
-  const reload = createReload(path, loaded, starting, log);
+  const watch = watchFiles(() => reload("seen"));
+  const reload = createReload({ path, watch, started: loaded, starting, log });
+  watch.follow(filesOf(path, loaded));
   signals.onReload(() => reload("asked"));
-  const stopWatching = watchFile(path, () => reload("seen"));
 
   let sidecar: RunningSidecar;
   try {
     sidecar = await starting;
   } catch (error) {
-    stopWatching();
+    watch.stop();
     if (!(error instanceof FedtraceError)) throw error;
     for (const line of error.message.split("\n")) {
       log.error("cannot start", { code: error.code, reason: line });
@@ -76,7 +78,7 @@ export async function runCommand(
   const { holdYoungGeneration } = await import("./young-generation.ts");
   holdYoungGeneration();
   log.info("stopping", { signal: await signals.stop });
-  stopWatching();
+  watch.stop();
   await sidecar.stop();
   log.info("stopped");
   return EXIT.OK;
@@ -97,17 +99,29 @@ export async function resolveBySystem(name: string): Promise<readonly string[]> 
   return addresses.map(({ address }) => address);
 }
 
+/** What a reload looks at and acts on. */
+interface ReloadParts {
+  readonly path: string;
+  readonly watch: FilesWatch;
+  readonly started: Valid;
+  readonly starting: Promise<RunningSidecar>;
+  readonly log: Log;
+}
+
+function filesOf(path: string, { list }: Valid): readonly string[] {
+  return list === undefined ? [path] : [path, list.path];
+}
+
+function isSameText(now: Parsed<string>, before: string): boolean {
+  return "value" in now && now.value === before;
+}
+
 /**
- * Reloads one after the other; a file with the same bytes is not looked at twice. Whatever changes in the file's
+ * Reloads one after the other; files with the same bytes are not looked at twice. Whatever changes in a file's
  * directory is a reason to look, so a refusal that was told already is told again only where somebody asked.
  */
-function createReload(
-  path: string,
-  started: Valid,
-  starting: Promise<RunningSidecar>,
-  log: Log,
-): (why: "asked" | "seen") => void {
-  let { text } = started;
+function createReload({ path, watch, started, starting, log }: ReloadParts): (why: "asked" | "seen") => void {
+  let { text, list } = started;
   let told = "";
   let last: Promise<void> = Promise.resolve();
 
@@ -120,8 +134,8 @@ function createReload(
 
   async function reload(why: "asked" | "seen"): Promise<void> {
     // Looked at before it is parsed: whatever is written beside the file comes here too.
-    const now = readConfigText(path);
-    if ("value" in now && now.value === text) {
+    const isListSame = list === undefined || isSameText(readListText(list.path), list.text);
+    if (isListSame && isSameText(readConfigText(path), text)) {
       told = "";
       if (why === "asked") await (await starting).rereadCertificates();
       return log[why === "asked" ? "info" : "debug"]("config unchanged");
@@ -136,7 +150,8 @@ function createReload(
     const sidecar = await starting;
     const keys = await sidecar.reload(loaded.config);
     if (keys.length > 0) return refuse([{ fault: "these keys need a restart", keys }], why);
-    ({ text } = loaded);
+    ({ text, list } = loaded);
+    watch.follow(filesOf(path, loaded));
     told = "";
     logWarnings(log, loaded.warnings);
     log.info("reloaded");

@@ -22,11 +22,9 @@ export function describeConfig(config: Config): ConfigDescription {
     server_name: config.serverName,
     inbound: describeInbound(config.inbound),
     outbound: describeOutbound(config.outbound),
-    whitelist: config.whitelist.map(({ kind, text, sampling: wish, forcedPerSecond }) => ({
-      [kind]: text,
-      sampling: wish,
-      forced_per_second: forcedPerSecond,
-    })),
+    // Those of the file stand in the file.
+    whitelist: config.whitelist.filter(({ source }) => source === undefined).map(describeEntry),
+    whitelist_file: config.whitelistFile,
     propagation: {
       formats: propagation.formats,
       remove: propagation.remove,
@@ -48,6 +46,15 @@ export function describeConfig(config: Config): ConfigDescription {
     // Not keys of a file: they come from the environment alone.
     ...(config.isSdkDisabled ? { otel_sdk_disabled: true } : {}),
     resource: { "service.name": resource.serviceName, ...resource.attributes },
+  };
+}
+
+function describeEntry(entry: Config["whitelist"][number]): Json {
+  return {
+    [entry.kind]: entry.text,
+    sampling: entry.sampling,
+    forced_per_second: entry.forcedPerSecond,
+    authenticate: entry.authenticate,
   };
 }
 

@@ -15,7 +15,7 @@ import { resolveModule } from "./module-path.ts";
 
 type Content = "certificates" | "private key";
 
-/** Every option that is a path, and what must be in it; undefined: it is written, not read. */
+/** Every option that is a path, and what must be in it; undefined: it is not looked into here. */
 const FILES: readonly { readonly key: string; readonly content: Content | undefined }[] = [
   { key: "inbound.tls.certificate", content: "certificates" },
   { key: "inbound.tls.private_key", content: "private key" },
@@ -29,7 +29,8 @@ const FILES: readonly { readonly key: string; readonly content: Content | undefi
   { key: "outbound.intercept.ca_certificate", content: "certificates" },
   { key: "outbound.intercept.ca_private_key", content: "private key" },
   { key: "export[].otlp.certificate", content: "certificates" },
-  { key: "export[].file.path", content: undefined },
+  { key: "export[].file.path", content: undefined }, // It is written.
+  { key: "whitelist_file", content: undefined }, // whitelist-file.ts reads it.
 ];
 
 /** Every option that is the name of a module. */

@@ -1,7 +1,7 @@
 /**
  * From a file to one frozen Config, or to every fault at once.
  *
- * In this order: read, YAML with `${NAME}` replaced, paths made absolute, schema, what isn't available yet,
+ * In this order: read, YAML with `${NAME}` replaced, paths made absolute, the whitelist's file, schema, what isn't available yet,
  * files, patterns, the environment's share. A key has one fault: the first that was found. Exporters' modules come last:
  * foreign code is only run for a config that is right in all else.
  * Not here: watching the file, and what a reload may change.
@@ -14,11 +14,12 @@ import { findValues, formatKeyPath, isMapping, type KeyPath } from "./key-path.t
 import { type Config, mergeConfig } from "./merge.ts";
 import { findNotYet } from "./not-yet.ts";
 import { type EnvironmentWarning, readOtelEnvironment } from "./otel-environment.ts";
-import type { WhitelistEntry } from "./schema-border.ts";
+import { patternKey, patternOf, type WhitelistEntry } from "./schema-whitelist.ts";
 import { checkSchema } from "./schema.ts";
 import { type Environment, substitute } from "./substitute.ts";
 import { findCertificateWarnings } from "./tls-files.ts";
-import { findWarnings } from "./warnings.ts";
+import { type EntryDoubt, findEntryWarnings, findWarnings } from "./warnings.ts";
+import { faultsOfList, readWhitelistFile, type WhitelistFile } from "./whitelist-file.ts";
 import { readYaml } from "./yaml.ts";
 
 type Pattern = Pick<WhitelistEntry, "kind" | "text">;
@@ -57,6 +58,8 @@ export type LoadedConfig =
       readonly warnings: readonly Fault[];
       /** The file as it was read; a reload compares it. */
       readonly text: string;
+      /** `whitelist_file`, by its absolute path; compared too. */
+      readonly list: { readonly path: string; readonly text: string } | undefined;
     }
   | { readonly ok: false; readonly faults: readonly Fault[] };
 
@@ -80,20 +83,23 @@ export async function loadConfig(
 
   const { value: document } = yaml;
   resolveFiles(document, dirname(path));
+  const list = readList(document, path, environment, checks);
   const checked = checkSchema(document);
   const findings = firstOfEachKey([
+    ...list.refusals,
     ...yaml.findings,
     ...("findings" in checked ? checked.findings : []),
     ...findNotYet(document),
     ...checkFiles(document),
     ...checkPatterns(document, checks),
   ]);
-  if (findings.length > 0 || "findings" in checked) {
-    return failed(...locateFindings(findings, path, yaml.locate));
+  if (findings.length + list.faults.length > 0 || "findings" in checked) {
+    return failed(...locateFindings(findings, path, yaml.locate), ...list.faults);
   }
 
   const settings = readOtelEnvironment(environment);
-  const config = mergeConfig(checked.file, settings, environment["SSL_CERT_FILE"]);
+  const whitelist = [...checked.file.whitelist, ...(list.file?.entries ?? [])];
+  const config = mergeConfig({ ...checked.file, whitelist }, settings, environment["SSL_CERT_FILE"]);
   const { intercept } = config.outbound ?? {};
   const authority = intercept && (await checks.checkAuthority?.(intercept));
   const unusable = [
@@ -109,14 +115,67 @@ export async function loadConfig(
     ...(authority?.doubt === undefined
       ? []
       : [{ path: [...INTERCEPT, "ca_certificate"], message: authority.doubt }]),
-    ...(await lintPatterns(document, config.whitelist, checks)),
   ];
+  const about = [...findEntryWarnings(config), ...(await lintPatterns(config.whitelist, checks))];
+  const own = checked.file.whitelist.length;
+  const aboutOwn = about.filter(({ index }) => index < own).map((doubt) => ownFinding(document, doubt));
   return {
     ok: true,
     config,
-    warnings: [...locateFindings(doubts, path, yaml.locate), ...settings.warnings.map(environmentFault)],
+    warnings: [
+      ...locateFindings([...doubts, ...aboutOwn], path, yaml.locate),
+      ...warningsOfList(list.file, about, own),
+      ...settings.warnings.map(environmentFault),
+    ],
     text: text.value,
+    list: list.file && { path: list.file.path, text: list.file.text },
   };
+}
+
+interface List {
+  readonly file: WhitelistFile | undefined;
+  /** Of the key that names it. */
+  readonly refusals: readonly Finding[];
+  /** Of what stands in it. */
+  readonly faults: readonly Fault[];
+}
+
+function readList(
+  document: unknown,
+  configPath: string,
+  environment: Environment,
+  { check }: ConfigChecks,
+): List {
+  const file = readWhitelistFile(document, configPath, (scalar) => substitute(scalar, environment));
+  if (file === undefined) return { file, refusals: [], faults: [] };
+  if ("refused" in file) {
+    return { file: undefined, refusals: [{ path: ["whitelist_file"], message: file.refused }], faults: [] };
+  }
+  const inPatterns = file.patterns.flatMap((pattern, index) => {
+    const message = pattern && check(pattern);
+    return message === undefined ? [] : [file.findingAt(index, message)];
+  });
+  return { file, refusals: [], faults: faultsOfList(file, [...file.findings, ...inPatterns], "faults") };
+}
+
+/** @param own entries of the config itself, which come first */
+function warningsOfList(
+  file: WhitelistFile | undefined,
+  about: readonly EntryDoubt[],
+  own: number,
+): readonly Fault[] {
+  if (file === undefined) return [];
+  const findings = about
+    .filter(({ index }) => index >= own)
+    .map(({ index, message, key }) => file.findingAt(index - own, message, key));
+  return faultsOfList(file, findings, "warnings");
+}
+
+function ownFinding(document: unknown, { index, key, message }: EntryDoubt): Finding {
+  const entries: unknown = isMapping(document) ? document["whitelist"] : undefined;
+  const entry: unknown = Array.isArray(entries) ? entries[index] : undefined;
+  const step = key ?? patternKey(entry);
+  return { path: step === undefined ? ["whitelist", index] : ["whitelist", index, step], message };
 }
 
 const INTERCEPT: KeyPath = ["outbound", "intercept"];
@@ -144,7 +203,7 @@ function checkPatterns(document: unknown, { check }: ConfigChecks): Finding[] {
   const inWhitelist = entries.flatMap((entry: unknown, index) => {
     const pattern = patternOf(entry);
     const message = pattern === undefined ? undefined : check(pattern);
-    return message === undefined ? [] : [{ path: patternPath(entry, index), message }];
+    return message === undefined ? [] : [ownFinding(document, { index, message })];
   });
   const hosts = findValues(document, "outbound.intercept.hosts[]").flatMap(({ path, value }) => {
     const message = typeof value === "string" ? check({ kind: "glob", text: value }) : undefined;
@@ -158,7 +217,8 @@ async function checkWhitelist(
   { checkAll }: ConfigChecks,
 ): Promise<readonly Finding[]> {
   const message = await checkAll(whitelist);
-  return message === undefined ? [] : [{ path: ["whitelist"], message }];
+  const isLong = whitelist.some(({ source }) => source !== undefined);
+  return message === undefined ? [] : [{ path: [isLong ? "whitelist_file" : "whitelist"], message }];
 }
 
 async function checkModules(
@@ -174,30 +234,15 @@ async function checkModules(
 }
 
 async function lintPatterns(
-  document: unknown,
   whitelist: Config["whitelist"],
   { lint }: ConfigChecks,
-): Promise<Finding[]> {
-  if (lint === undefined || !isMapping(document)) return [];
-  const entries: readonly unknown[] = Array.isArray(document["whitelist"]) ? document["whitelist"] : [];
-  const findings = whitelist.map(async (pattern, index) => {
-    const messages = await lint(pattern);
-    return messages.map((message) => ({ path: patternPath(entries[index], index), message }));
-  });
-  return (await Promise.all(findings)).flat();
-}
-
-function patternOf(entry: unknown): Pattern | undefined {
-  if (typeof entry === "string") return { kind: "regex", text: entry };
-  if (!isMapping(entry)) return undefined;
-  const { regex, glob } = entry;
-  if (typeof regex === "string") return { kind: "regex", text: regex };
-  return typeof glob === "string" ? { kind: "glob", text: glob } : undefined;
-}
-
-function patternPath(entry: unknown, index: number): KeyPath {
-  if (!isMapping(entry)) return ["whitelist", index];
-  return ["whitelist", index, Object.hasOwn(entry, "regex") ? "regex" : "glob"];
+): Promise<readonly EntryDoubt[]> {
+  if (lint === undefined) return [];
+  const doubts: EntryDoubt[] = [];
+  for (const [index, pattern] of whitelist.entries()) {
+    for (const message of await lint(pattern)) doubts.push({ index, message });
+  }
+  return doubts;
 }
 
 function environmentFault({ variable, message }: EnvironmentWarning): Fault {

@@ -1,11 +1,10 @@
-/** The options of the border: `inbound`, `whitelist` and `propagation`. */
+/** The options of the border: `inbound` and `propagation`; `whitelist` and `outbound` have files of their own. */
 
 import { formatUpstream } from "./addresses.ts";
 import { keys } from "./schema-keys.ts";
-import { defaulted, list, map, type Option, optional, orShort, required, section } from "./schema-option.ts";
+import { defaulted, list, map, type Option, optional, required, section } from "./schema-option.ts";
 import { proxyProtocol, trustedProxies } from "./schema-proxies.ts";
 import {
-  decimal,
   filePath,
   listenAddressOrSocket,
   network,
@@ -16,15 +15,14 @@ import {
   text,
   upstreams,
 } from "./schema-values.ts";
+import { PROOF_WORDS } from "./schema-whitelist.ts";
 
 /** Servers with networks of their own. */
 const NETWORK_NAMES_MAX = 1000;
-/** peer/pattern.ts compiles no more into its union. */
-const WHITELIST_MAX = 1000;
+/** Globs of hosts to look into. */
+const INTERCEPTED_HOSTS_MAX = 1000;
 /** Names that may be added to the table of trace headers. */
 const REMOVED_NAMES_MAX = 100;
-/** More forced traces a second than this are not forced but usual: the local sampler is the place. */
-const FORCED_PER_SECOND_MAX = 10_000;
 
 /** TLS certificates beside the main one; each takes some milliseconds to read again. */
 const CERTIFICATES_MAX = 100;
@@ -119,7 +117,7 @@ export const inbound = section(
       reload: "live",
       doc: "Where a peer's name comes from; the first that gives one is taken.",
     }),
-    authenticate: defaulted(oneOf(["signature", "mtls", "network", "claimed"]), "signature", {
+    authenticate: defaulted(oneOf(PROOF_WORDS), "signature", {
       reload: "live",
       doc: "The least proof that a name needs before the whitelist counts for it; what proves more is enough as well. `signature`: X-Matrix, or an HTTP signature, verified with the peer's own key. No request waits for a key: until a peer's is known its requests begin new traces. `mtls`: a verified client certificate with that name. `network`: an address of its `networks`. **Danger:** with `claimed` the name is what the peer says, and anyone can borrow a whitelisted one; only trace context is at stake, but `trust` entries then give strangers sampling too.",
     }),
@@ -166,73 +164,6 @@ export const inbound = section(
     };
   },
 );
-
-/** An entry in the words of peer/whitelist.ts. */
-export interface WhitelistEntry {
-  readonly kind: "regex" | "glob";
-  readonly text: string;
-  readonly sampling: "accept" | "trust";
-  /** New traces a second. */
-  readonly forcedPerSecond: number;
-  readonly authenticate: "signature" | "mtls" | "network" | "claimed" | undefined;
-}
-
-/** One new trace a second shows that a peer's traces arrive, and costs nothing. */
-const FORCED_PER_SECOND = 1;
-
-// Patterns are checked by load.ts, with the engine that it is given.
-const regex = text("a regular expression without look-around and back-references", (value) => ({ value }));
-const glob = text("a glob: `*` any characters, `?` one, {a,b} either", (value) => ({ value }));
-
-const whitelistEntry = orShort<WhitelistEntry>(
-  text("a regular expression, or a mapping with glob or regex", (value) => ({
-    value: {
-      kind: "regex",
-      text: value,
-      sampling: "accept",
-      forcedPerSecond: FORCED_PER_SECOND,
-      authenticate: undefined,
-    },
-  })),
-  section(
-    {
-      regex: optional(regex, {
-        reload: "live",
-        doc: "A regular expression in RE2's syntax, which must match the whole name, letter case aside, with or without its port. A dot is any character: write `\\.`.",
-        example: "'(.+\\.)?friends\\.example'",
-      }),
-      glob: optional(glob, {
-        reload: "live",
-        doc: "`*` stands for any characters, dots too, `?` for one, `{a,b}` for either. Quotes are needed where it begins with `*`.",
-        example: "'*.example.net'",
-      }),
-      sampling: defaulted(oneOf(["accept", "trust"]), "accept", {
-        reload: "live",
-        doc: '`accept`: the peer\'s ids are taken and the local sampler decides. `trust`: its "sampled" counts too, within `forced_per_second`.',
-      }),
-      authenticate: optional(oneOf(["signature", "mtls", "network", "claimed"]), {
-        reload: "live",
-        doc: "The least proof that this entry needs, where that is more than `inbound.authenticate`.",
-        byDefault: "`inbound.authenticate`",
-      }),
-      forced_per_second: defaulted(decimal(0, FORCED_PER_SECOND_MAX), FORCED_PER_SECOND, {
-        reload: "live",
-        doc: "New traces a second that a `trust` peer may have recorded. It is counted for each server name.",
-      }),
-    },
-    (file): WhitelistEntry => ({
-      kind: file.glob === undefined ? "regex" : "glob",
-      text: file.glob ?? file.regex ?? "",
-      sampling: file.sampling,
-      forcedPerSecond: file.forced_per_second,
-      authenticate: file.authenticate,
-    }),
-    { oneOf: ["regex", "glob"] },
-  ),
-);
-
-/** Servers that trace context is taken from and given to. */
-export const whitelist = list(whitelistEntry, WHITELIST_MAX);
 
 const removedName: Option<string> = text(
   "a header name that neither frames nor signs messages",

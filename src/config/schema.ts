@@ -10,12 +10,13 @@
 import * as v from "valibot";
 import type { Finding } from "./fault.ts";
 import type { KeyPath } from "./key-path.ts";
-import { inbound, propagation, whitelist } from "./schema-border.ts";
+import { inbound, propagation } from "./schema-border.ts";
 import { exports, sampling } from "./schema-export.ts";
 import { outbound } from "./schema-outbound.ts";
 import { defaulted, list, optional, required, section } from "./schema-option.ts";
 import {
   duration,
+  filePath,
   flag,
   hostName,
   httpUrl,
@@ -27,6 +28,7 @@ import {
   size,
   text,
 } from "./schema-values.ts";
+import { whitelist, type WhitelistEntry, whitelistFile } from "./schema-whitelist.ts";
 
 /** Names the admin listener may be reached by. */
 const ADMIN_HOSTS_MAX = 100;
@@ -180,6 +182,11 @@ export const configSchema = section(
       doc: "The servers that trace context is taken from and given to. Empty: nobody. A string is a regular expression, as in Synapse's `homeserver_whitelist`, but it must match the whole name.",
       example: "['matrix\\.org', { glob: '*.example.net' }]",
     }),
+    whitelist_file: optional(filePath(), {
+      reload: "live",
+      doc: "A file with more entries, which come after those of `whitelist`: up to 20,000, in at most 1 MiB of UTF-8. Text has one entry a line: a regular expression as in `whitelist`, without quotes, or `glob: *.example.net`; empty lines and lines that begin with `#` are passed over. A file named .yaml or .yml is a list as `whitelist` has it, with its mappings; reading that takes some ten times as long. It is read again when it changes, and on SIGHUP; a bad one changes nothing.",
+      example: "peers.txt",
+    }),
     propagation: defaulted(propagation, {}, { reload: "live", doc: "How trace context travels." }),
     sampling: optional(sampling, {
       reload: "live",
@@ -267,6 +274,7 @@ export const configSchema = section(
     inbound: file.inbound,
     outbound: file.outbound,
     whitelist: file.whitelist,
+    whitelistFile: file.whitelist_file,
     propagation: file.propagation,
     sampling: file.sampling,
     admin: file.admin,
@@ -288,12 +296,23 @@ export function checkSchema(
   document: unknown,
 ): { readonly file: ConfigFile } | { readonly findings: readonly Finding[] } {
   const result = v.safeParse(configSchema, document);
-  if (result.success) return { file: result.output };
+  return result.success ? { file: result.output } : { findings: result.issues.map(findingOf) };
+}
+
+/** Checks a parsed `whitelist_file`; paths of findings begin with an entry's index. */
+export function checkWhitelistFile(
+  document: unknown,
+): { readonly entries: readonly WhitelistEntry[] } | { readonly findings: readonly Finding[] } {
+  const result = v.safeParse(whitelistFile, document);
+  return result.success ? { entries: result.output } : { findings: result.issues.map(findingOf) };
+}
+
+function findingOf({ path: steps, message }: v.BaseIssue<unknown>): Finding {
+  const path: readonly v.IssuePathItem[] = steps ?? [];
+  const last = path.at(-1);
   return {
-    findings: result.issues.map(({ path = [], message }) => ({
-      path: path.map((item) => item.key) as KeyPath,
-      isAboutKey: path.at(-1)?.type === "object" && (path.at(-1) as v.ObjectPathItem).origin === "key",
-      message,
-    })),
+    path: path.map((item) => item.key) as KeyPath,
+    isAboutKey: last?.type === "object" && last.origin === "key",
+    message,
   };
 }

@@ -6,6 +6,7 @@
 import type { Finding } from "./fault.ts";
 import type { Config } from "./merge.ts";
 import { UNIX_CLIENTS } from "./schema-proxies.ts";
+import { PROOF_WORDS } from "./schema-whitelist.ts";
 
 /** Of a whole, valid config. Each rule gives at most one warning a place. */
 export function findWarnings(config: Config): Finding[] {
@@ -16,7 +17,6 @@ export function findWarnings(config: Config): Finding[] {
     trustedEverybody(config),
     trustedNobody(config),
     loopbackNetworks(config),
-    ...trustOfNothing(config),
     ...doubtfulExports(config),
   ].filter((finding) => finding !== undefined);
 }
@@ -95,18 +95,42 @@ function loopbackNetworks({ inbound }: Config): Finding | undefined {
   };
 }
 
-function trustOfNothing({ whitelist }: Config): Finding[] {
-  return whitelist.flatMap(({ sampling, forcedPerSecond }, index) => {
+/** Something about one entry of the whitelist, wherever it stands. */
+export interface EntryDoubt {
+  /** In the whole list, the entries of `whitelist_file` behind the others. */
+  readonly index: number;
+  /** The key that it is about; without one, the pattern. */
+  readonly key?: string;
+  readonly message: string;
+}
+
+/** What an entry says beside its pattern and to no effect. */
+export function findEntryWarnings({ inbound, whitelist }: Config): EntryDoubt[] {
+  const doubts: EntryDoubt[] = [];
+  for (const [index, { sampling, forcedPerSecond, authenticate }] of whitelist.entries()) {
     if (sampling === "trust" && forcedPerSecond === 0) {
-      return [
-        {
-          path: ["whitelist", index, "forced_per_second"],
-          message: "is 0, so sampling: trust is the same as accept",
-        },
-      ];
+      const message = "is 0, so sampling: trust is the same as accept";
+      doubts.push({ index, key: "forced_per_second", message });
     }
-    return [];
-  });
+    const message = authenticate && inbound && uselessProof(authenticate, inbound);
+    if (message !== undefined) doubts.push({ index, key: "authenticate", message });
+  }
+  return doubts;
+}
+
+type Proof = NonNullable<Config["inbound"]>["authenticate"];
+
+function uselessProof(
+  asked: Proof,
+  { authenticate, tls }: NonNullable<Config["inbound"]>,
+): string | undefined {
+  if (PROOF_WORDS.indexOf(asked) > PROOF_WORDS.indexOf(authenticate)) {
+    return `is ${asked} and has no effect: inbound.authenticate asks for more, ${authenticate}`;
+  }
+  if (asked === "mtls" && authenticate !== "mtls" && tls?.clientCaFile === undefined) {
+    return "is mtls without inbound.tls.client_ca: only a signature can prove its name";
+  }
+  return undefined;
 }
 
 /** Where each of Jaeger's ports takes one encoding, the other vanishes without an error. */

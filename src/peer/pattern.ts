@@ -169,7 +169,7 @@ export async function compileUnion(
 
   let isCompiled = false;
   const compile = (): void => {
-    if (!isCompiled) union.compile();
+    if (!isCompiled && rest.length > 0) union.compile();
     isCompiled = true;
   };
   if (!isSurelySmall(restPatterns)) {

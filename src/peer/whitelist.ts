@@ -17,8 +17,10 @@ export interface WhitelistEntry extends Pattern {
   readonly sampling: "accept" | "trust";
   /** New traces a second that `trust` may force. */
   readonly forcedPerSecond: number;
-  /** The least proof that the name needs, where that is more than all names need. */
+  /** The least proof that this entry needs, where it is more than `inbound.authenticate`. */
   readonly authenticate?: Proof | undefined;
+  /** Where it stands, if not in the config itself: `peers.txt:17`. */
+  readonly source?: string;
 }
 
 /** The entry that decided, and where it stands in the list. */

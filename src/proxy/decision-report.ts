@@ -43,7 +43,8 @@ export function reportDecision(rules: DecisionRules, direction: Direction, host:
 
 function reasonOf(rules: DecisionRules, direction: Direction, host: string, entry: Verdict["entry"]): string {
   if (entry !== undefined) {
-    const matched = `whitelist[${entry.index}] matches the whole name`;
+    const { source = `whitelist[${entry.index}]` } = entry;
+    const matched = `${source} matches the whole name`;
     if (direction === "inbound") return `${matched}; its proof must be at least ${leastProof(rules, entry)}`;
     return rules.outboundIds === "shared" ? matched : `${matched}; it is given trace ids of its own`;
   }

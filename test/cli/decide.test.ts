@@ -52,6 +52,25 @@ describe("a whitelisted host: status 0", () => {
   });
 });
 
+it("names an entry of whitelist_file by its line, and the proof that it needs itself", async () => {
+  const directory = temporaryDirectory();
+  const list =
+    "- listed\\.example\n- { glob: '*.proven.example', authenticate: mtls }\n- { regex: weak, authenticate: claimed }\n";
+  writeFileSync(join(directory, "peers.yaml"), list);
+  writeFileSync(join(directory, "fedtrace.yaml"), `${CONFIG}whitelist_file: peers.yaml\n`);
+  const reasonFor = async (host: string): Promise<unknown> => {
+    const asked = ["decide", "--config", "fedtrace.yaml", "--direction", "in", "--host", host];
+    const { stdout } = await runCli(asked, { directory });
+    return (JSON.parse(stdout) as { reason: unknown }).reason;
+  };
+  const matches = "matches the whole name; its proof must be at least";
+  expect(await reasonFor("matrix.org")).toBe(`whitelist[0] ${matches} network`);
+  expect(await reasonFor("listed.example")).toBe(`peers.yaml:1 ${matches} network`);
+  expect(await reasonFor("hs1.proven.example")).toBe(`peers.yaml:2 ${matches} mtls`);
+  expect(await reasonFor("weak")).toBe(`peers.yaml:3 ${matches} network`);
+  expect(await reasonFor("evil.example")).toBe("none of the 6 whitelist entries matches the whole name");
+});
+
 describe("any other host: status 3", () => {
   it.each([
     { host: "evil.org", why: "no entry names it" },

@@ -77,6 +77,74 @@ describe("takes over a changed whitelist when the file", () => {
   });
 });
 
+describe("whitelist_file", () => {
+  const listed = (path: string, more: ConfigDocument = {}): ConfigDocument =>
+    documentOf(["always\\.test"], { whitelist_file: path, ...more });
+
+  it("is taken over when it changes, in whatever directory it is; a bad one changes nothing", async () => {
+    const path = join(temporaryDirectory(), "peers.txt");
+    writeFileSync(path, "old\\.test\n");
+    const sidecar = await startSidecar(listed(path));
+    expect(await isWhitelisted(sidecar, "old.test")).toBe(true);
+
+    writeFileSync(path, "# one more\nnew\\.test\n(unclosed\n");
+    const log = await sidecar.untilLog((lines) => count(lines, "reload refused") === 1);
+    expect(log.find(({ msg }) => msg === "reload refused")).toMatchObject({
+      fault: expect.stringMatching(/peers\.txt:3:1: whitelist_file: \S/) as string,
+    });
+    expect(await isWhitelisted(sidecar, "old.test")).toBe(true);
+
+    writeFileSync(path, "new\\.test\n");
+    await sidecar.untilLog((lines) => count(lines, "reloaded") === 1);
+    expect(await isWhitelisted(sidecar, "new.test")).toBe(true);
+    expect(await isWhitelisted(sidecar, "old.test")).toBe(false);
+    expect(await isWhitelisted(sidecar, "always.test")).toBe(true);
+  });
+
+  it("may be another file from now on, which is watched in its turn", async () => {
+    const [first, second] = [join(temporaryDirectory(), "a.txt"), join(temporaryDirectory(), "b.txt")];
+    writeFileSync(first, "first\\.test\n");
+    writeFileSync(second, "second\\.test\n");
+    const sidecar = await startSidecar(listed(first));
+    writeFileSync(sidecar.configPath, configText(listed(second)));
+    await sidecar.untilLog((lines) => count(lines, "reloaded") === 1);
+    expect(await isWhitelisted(sidecar, "second.test")).toBe(true);
+    writeFileSync(second, "third\\.test\n");
+    await sidecar.untilLog((lines) => count(lines, "reloaded") === 2);
+    expect(await isWhitelisted(sidecar, "third.test")).toBe(true);
+  });
+
+  it("is a link into a directory that is swapped, as Kubernetes does with a ConfigMap", async () => {
+    const directory = temporaryDirectory();
+    const addVersion = (version: string, text: string): void => {
+      mkdirSync(join(directory, version));
+      writeFileSync(join(directory, version, "peers.txt"), text);
+    };
+    addVersion("..v1", "old\\.test\n");
+    symlinkSync("..v1", join(directory, "..data"));
+    symlinkSync("..data/peers.txt", join(directory, "peers.txt"));
+    const sidecar = await startSidecar(listed(join(directory, "peers.txt")));
+    addVersion("..v2", "new\\.test\n");
+    symlinkSync("..v2", join(directory, "..data_tmp"));
+    renameSync(join(directory, "..data_tmp"), join(directory, "..data"));
+    await sidecar.untilLog((lines) => count(lines, "reloaded") === 1);
+    expect(await isWhitelisted(sidecar, "new.test")).toBe(true);
+  });
+
+  it("is read again on SIGHUP, where no change can be seen; by several workers too", async () => {
+    const elsewhere = join(temporaryDirectory(), "real.txt");
+    const link = join(temporaryDirectory(), "peers.txt");
+    writeFileSync(elsewhere, "old\\.test\n");
+    symlinkSync(elsewhere, link);
+    const sidecar = await startSidecar(listed(link, { workers: 2 }));
+    expect(await isWhitelisted(sidecar, "old.test")).toBe(true);
+    writeFileSync(elsewhere, "new\\.test\n");
+    sidecar.signal("SIGHUP");
+    await sidecar.untilLog((lines) => count(lines, "reloaded") === 1);
+    expect(await isWhitelisted(sidecar, "new.test")).toBe(true);
+  });
+});
+
 it("reloads on SIGHUP, where no change of the file can be seen", async () => {
   // A link to a file in another directory: only the link's directory is watched.
   const elsewhere = join(temporaryDirectory(), "real.yaml");

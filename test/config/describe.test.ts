@@ -51,7 +51,11 @@ const LARGEST = {
     allow_ports: [25],
     resolver: "127.0.0.1:53",
   },
-  whitelist: ["a\\.example", { glob: "*.b.example", sampling: "trust", forced_per_second: 3 }],
+  whitelist: [
+    "a\\.example",
+    { glob: "*.b.example", sampling: "trust", forced_per_second: 3, authenticate: "mtls" },
+  ],
+  whitelist_file: "/peers.txt",
   propagation: { formats: ["b3multi", "w3c"], remove: ["x-request-id"], outbound_ids: "per_peer" },
   sampling: { type: "ratelimiting", param: 2.5 },
   export: [
@@ -112,10 +116,17 @@ it("holds what was written, secrets aside", () => {
     outbound: { ...file.outbound, shared_secret: HIDDEN },
     whitelist: [
       { regex: "a\\.example", sampling: "accept", forced_per_second: 1 },
-      { glob: "*.b.example", sampling: "trust", forced_per_second: 3 },
+      { glob: "*.b.example", sampling: "trust", forced_per_second: 3, authenticate: "mtls" },
     ],
   });
   expect(exporters).toHaveLength(written.length);
+});
+
+it("leaves the entries of whitelist_file to the file", () => {
+  const config = configOf(LARGEST);
+  const entry = { ...config.whitelist[0], kind: "regex", text: "listed", source: "peers.txt:1" } as const;
+  const whitelist = [...config.whitelist, { sampling: "accept", forcedPerSecond: 1, ...entry } as const];
+  expect(describedOf({ ...config, whitelist })).toEqual(describedOf(config));
 });
 
 it("holds no secret", () => {

@@ -136,7 +136,7 @@ describe("the table decides as the engine does", () => {
   });
 
   it("finds in a large table what a walk over it finds", () => {
-    const text = fc.stringMatching(/^[ab.\u0000]{1,5}$/);
+    const text = fc.stringMatching(/^[ab.?]{1,5}$/).map((one) => one.replaceAll("?", ANY));
     const masks = fc.array(fc.record({ isOpen: fc.boolean(), text }), { minLength: 1, maxLength: 60 });
     fc.assert(
       fc.property(masks, fc.array(fc.stringMatching(/^[ab.]{1,6}$/), { minLength: 20 }), (all, names) => {
