@@ -5,6 +5,7 @@ import type { ConfigChecks } from "../config/load.ts";
 import { createSystemClock } from "../core/clock.ts";
 import { checkExporterModule, tryExporterModule } from "../export/foreign-exporter.ts";
 import { lintPattern } from "../peer/pattern-lint.ts";
+import { findShadowed } from "../peer/pattern-shadow.ts";
 import { checkPattern, checkUnion } from "../peer/pattern.ts";
 
 /** For a reload and `decide`: only what makes a pattern unusable. The authority of a running sidecar can't be changed. */
@@ -25,5 +26,6 @@ export const START_CHECKS: ConfigChecks = {
 export const ALL_CHECKS: ConfigChecks = {
   ...START_CHECKS,
   lint: lintPattern,
+  lintAll: findShadowed,
   checkModule: tryExporterModule,
 };

@@ -32,6 +32,8 @@ export interface ConfigChecks {
   readonly checkAll: (patterns: readonly Pattern[]) => Promise<string | undefined>;
   /** What is doubtful about a pattern that check() passes. It takes time: only `fedtrace check` asks. */
   readonly lint?: (pattern: Pattern) => Promise<readonly string[]>;
+  /** What is doubtful about one entry beside others; only `fedtrace check` asks. */
+  readonly lintAll?: (whitelist: readonly WhitelistEntry[]) => Promise<readonly EntryDoubt[]>;
   /** What is wrong, and what is doubtful, with the authority of `outbound.intercept`, whose files can be read. */
   readonly checkAuthority?: (
     intercept: NonNullable<NonNullable<Config["outbound"]>["intercept"]>,
@@ -235,10 +237,10 @@ async function checkModules(
 
 async function lintPatterns(
   whitelist: Config["whitelist"],
-  { lint }: ConfigChecks,
+  { lint, lintAll }: ConfigChecks,
 ): Promise<readonly EntryDoubt[]> {
-  if (lint === undefined) return [];
-  const doubts: EntryDoubt[] = [];
+  const doubts = [...((await lintAll?.(whitelist)) ?? [])];
+  if (lint === undefined) return doubts;
   for (const [index, pattern] of whitelist.entries()) {
     for (const message of await lint(pattern)) doubts.push({ index, message });
   }

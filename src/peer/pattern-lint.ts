@@ -5,8 +5,9 @@
  * A warning about width names a name that would be admitted, and the engine has admitted it: no guess is shown.
  */
 
+import { fits, masksOf } from "./name-mask.ts";
 import { compilePattern, type Pattern, toRegex } from "./pattern.ts";
-import { LOOSE, RUN, type Sample, sampleOf } from "./pattern-sample.ts";
+import { MORE, nameOf, RUN, type Sample, samplesOf } from "./pattern-sample.ts";
 import { parseServerName } from "./server-name.ts";
 
 /** A list that admits both was meant for everybody: the domains are reserved (RFC 2606), nobody lists them. */
@@ -24,28 +25,38 @@ type Admits = (name: string) => boolean;
  */
 export async function lintPattern(pattern: Pattern): Promise<readonly string[]> {
   const regex = await toRegex(pattern);
-  const matches = compilePattern(regex);
+  const masks = masksOf(pattern);
+  const matches =
+    masks === undefined ? compilePattern(regex) : (name: string) => masks.some((mask) => fits(mask, name));
   const admits: Admits = (name) => {
     const server = parseServerName(name);
     return server !== undefined && matches(server.name);
   };
-  const sample = sampleOf(regex);
+  const samples = samplesOf(regex);
 
-  const never = neverMatches(pattern, sample);
+  const never = samples[0] && neverMatches(pattern, samples[0]);
   if (never !== undefined) return [never];
   if (STRANGERS.every(admits)) {
     return [`admits every server, ${STRANGERS[0]} too`];
   }
+  const first = (lint: (sample: Sample) => string | undefined): string | undefined => {
+    for (const sample of samples) {
+      const warning = lint(sample);
+      if (warning !== undefined) return warning;
+    }
+    return undefined;
+  };
   return [
     anchoredOnOneSide(pattern),
-    openAtStart(sample, admits),
-    openAtEnd(sample, admits),
-    pattern.kind === "regex" ? looseDots(sample, admits) : undefined,
+    first((sample) => openAtStart(sample, admits)),
+    first((sample) => openAtEnd(sample, admits)),
+    pattern.kind === "regex" ? first((sample) => looseDots(pattern.text, sample, admits)) : undefined,
   ].filter((warning) => warning !== undefined);
 }
 
 function neverMatches({ kind, text }: Pattern, sample: Sample): string | undefined {
   if (sample.isDead) {
+    if (/\s#/.test(text)) return "never matches: a comment stands on a line of its own";
     return text.includes("://")
       ? "never matches: a server name has no scheme and no path; write the name alone, such as matrix\\.org"
       : "never matches: server names hold only letters, digits, - . : and the [ ] of an IPv6 address";
@@ -72,30 +83,42 @@ function anchoredOnOneSide({ kind, text }: Pattern): string | undefined {
 }
 
 function openAtStart(sample: Sample, admits: Admits): string | undefined {
-  if (!sample.text.startsWith(RUN)) return undefined;
-  const rest = fill(sample.text.slice(RUN.length));
+  const { text } = sample;
+  const isRun = text.startsWith(RUN);
+  if (!isRun && text[1] !== MORE) return undefined;
+  const rest = nameOf({ text: text.slice(isRun ? RUN.length : 2) });
   if (!/^[0-9a-z-]/i.test(rest) || !admits(`evil${rest}`)) return undefined;
+  // A class without a dot (`[a-z]*matrix\.org`) says what may stand there.
+  if (!isRun && !admits(`another.evil${rest}`)) return undefined;
   return `is open at its start: evil${rest} is admitted too; for the subdomains alone put a dot first, as in (.*\\.)?${rest.replaceAll(".", "\\.")}, or *.${rest} as a glob`;
 }
 
+/** Ends that nobody's pattern is about; with one alone, `.*\.example` would seem open. */
+const FOREIGN_ENDS = ["evil.example", "evil.invalid"] as const;
+
+/** As Synapse reads every pattern, here only some that look so, or hide it in a group that may be missing. */
 function openAtEnd(sample: Sample, admits: Admits): string | undefined {
-  if (!sample.text.endsWith(RUN)) return undefined;
-  const body = fill(sample.text.slice(0, -RUN.length));
-  const admitted = [`${body}.evil.example`, `${body}evil.example`].find(admits);
-  if (admitted === undefined) return undefined;
-  return `is open at its end: ${admitted} is admitted too; write out how the name ends (the port need not be written)`;
+  const body = nameOf({ text: sample.text.replace(OPEN_END, "") });
+  const isAdmitted = (join: string): boolean => FOREIGN_ENDS.every((end) => admits(body + join + end));
+  const join = [".", ""].find(isAdmitted);
+  if (join === undefined) return undefined;
+  return `is open at its end: ${body}${join}${FOREIGN_ENDS[0]} is admitted too; write out how the name ends (the port need not be written)`;
 }
 
-function looseDots(sample: Sample, admits: Admits): string | undefined {
+/** A run, or a class and its repeat. */
+const OPEN_END = /\*$|.\+$/;
+
+function looseDots(text: string, sample: Sample, admits: Admits): string | undefined {
   // Between letters or digits: that's where a dot stands that was meant as one.
-  const meant = sample.text.replaceAll(/(?<=[0-9a-z-])\?(?=[0-9a-z-])/gi, "x");
+  const meant = sample.text.replaceAll(/(?<=[0-9a-z+-])\?(?=[0-9a-z-])/gi, "x");
   if (meant === sample.text) return undefined;
-  const admitted = fill(meant);
+  const admitted = nameOf({ text: meant });
   if (!admits(admitted)) return undefined;
-  return `has a dot that stands for any character: ${admitted} is admitted too; write \\. for a dot`;
+  return `has a dot that stands for any character: ${admitted} is admitted too; write ${withEscapedDots(text)}`;
 }
 
-/** A sample as a name. */
-function fill(sample: string): string {
-  return sample.replaceAll(RUN, "a").replaceAll(LOOSE, ".");
+/** A dot with a quantifier is meant as it is; what stands in a class or behind a backslash is none. */
+function withEscapedDots(text: string): string {
+  const escaped = text.replaceAll(/\\.|\[[^\]]*\]|\.(?![*+?{])/gs, (part) => (part === "." ? "\\." : part));
+  return /^[\x21-\x7e]+$/.test(escaped) ? escaped : "\\. for a dot";
 }

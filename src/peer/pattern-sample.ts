@@ -9,7 +9,10 @@
 /** Stands in a sample for a run of any characters (`.*`, `.+`). */
 export const RUN = "*";
 /** Stands in a sample for one character that an unescaped dot matches. */
-export const LOOSE = "?";
+const LOOSE = "?";
+
+/** Stands in a sample behind one character of a class that may be repeated (`[a-z]+`, `\S*`). */
+export const MORE = "+";
 
 export interface Sample {
   readonly text: string;
@@ -27,13 +30,32 @@ const CLASS = /\[\^?\]?(?:\\.|\[:\^?[a-z]+:\]|[^\]\\])*\]/y;
 const ESCAPE = /\\(?:[pP](?:\{[^}]*\}|.)|x(?:\{[^}]*\}|..)|[0-7]{1,3}|.)/sy;
 const QUOTE = /\\Q(.*?)(?:\\E|$)/sy;
 
-/** @param regex one that the engine compiles */
-export function sampleOf(regex: string): Sample {
-  return createReader(regex).alternation();
+/** @param regex one that the engine compiles @param choice which alternative is taken, of each group with so many */
+export function sampleOf(regex: string, choice = 0): Sample {
+  return createReader(regex, choice).alternation();
+}
+
+/** Samples of one pattern; more alternatives than that are a list, and alike. */
+const SAMPLES_MAX = 16;
+
+/** Different samples, each alternative in one of them at least. */
+export function samplesOf(regex: string): readonly Sample[] {
+  if (!regex.includes("|")) return [sampleOf(regex)];
+  const samples = new Map<string, Sample>();
+  for (let choice = 0; choice < SAMPLES_MAX; choice++) {
+    const sample = sampleOf(regex, choice);
+    samples.set(sample.text, sample);
+  }
+  return [...samples.values()];
+}
+
+/** A sample as a name. */
+export function nameOf({ text }: Pick<Sample, "text">): string {
+  return text.replaceAll(MORE, "").replaceAll(RUN, "a").replaceAll(LOOSE, ".");
 }
 
 /** A recursive descent; as deep as the pattern's groups, of which the engine allows 1,000. */
-function createReader(regex: string): { alternation(): Sample } {
+function createReader(regex: string, choice: number): { alternation(): Sample } {
   let at = 0;
 
   function take(pattern: RegExp): RegExpExecArray | undefined {
@@ -43,15 +65,15 @@ function createReader(regex: string): { alternation(): Sample } {
     return match;
   }
 
-  /** The first alternative that is not dead. */
+  /** One of the alternatives that are not dead. */
   function alternation(): Sample {
-    let chosen = concatenation();
+    const all = [concatenation()];
     while (regex[at] === "|") {
       at++;
-      const next = concatenation();
-      if (chosen.isDead) chosen = next;
+      all.push(concatenation());
     }
-    return chosen;
+    const alive = all.filter(({ isDead }) => !isDead);
+    return alive[choice % alive.length] ?? all[0] ?? { text: "", isDead: true };
   }
 
   function concatenation(): Sample {
@@ -66,12 +88,14 @@ function createReader(regex: string): { alternation(): Sample } {
   }
 
   function repetition(): Sample {
+    const isClass = /^(?:\[|\\[dDwWsSpP])/.test(regex.slice(at, at + 2));
     const one = atom();
     const quantifier = take(QUANTIFIER);
     if (quantifier === undefined) return one;
     const [form, least, most] = quantifier;
     const isUnbounded = form.startsWith("*") || form.startsWith("+") || most === "";
     if (one.text === LOOSE && isUnbounded) return { text: RUN, isDead: false };
+    if (isClass && isUnbounded && !one.isDead) return { text: one.text + MORE, isDead: false };
     const times = form.startsWith("+") ? 1 : Number(least ?? 0);
     return times === 0 ? { text: "", isDead: false } : { text: one.text.repeat(times), isDead: one.isDead };
   }
@@ -82,7 +106,8 @@ function createReader(regex: string): { alternation(): Sample } {
     const escape = take(ESCAPE);
     if (escape !== undefined) return escaped(escape[0]);
     if (take(FLAGS_ONLY) !== undefined) return { text: "", isDead: false };
-    if (take(CLASS) !== undefined) return { text: "a", isDead: false };
+    const set = take(CLASS);
+    if (set !== undefined) return { text: ofClass(set[0]), isDead: false };
     if (take(GROUP_HEAD) !== undefined) {
       const inside = alternation();
       at++; // The closing parenthesis.
@@ -95,6 +120,13 @@ function createReader(regex: string): { alternation(): Sample } {
   }
 
   return { alternation };
+}
+
+/** A letter or digit that a class names; a negated one has most of them. */
+function ofClass(set: string): string {
+  if (set.startsWith("[^")) return "a";
+  if (/\[:x?digit:|\\d/.test(set)) return "1";
+  return /(?<!\\)[0-9A-Za-z]/.exec(set)?.[0] ?? "a";
 }
 
 function literal(text: string): Sample {

@@ -11,6 +11,7 @@ import { RE2JS, RE2Set } from "re2js";
 import { checkGlob, globToRegex } from "./glob.ts";
 import { createMaskIndex } from "./mask-index.ts";
 import { hasMasks, masksOf } from "./name-mask.ts";
+import { adviceFor } from "./pattern-legal.ts";
 import { tailOf } from "./pattern-tail.ts";
 
 export interface Pattern {
@@ -30,29 +31,6 @@ const PROGRAM_SIZE_MAX = 50_000;
 
 /** A brace repeats (`a{9}`) or, in a glob, multiplies; without any, the size follows the text. */
 const BRACE = /\{/;
-
-/** What the engine refuses, by the text without its escapes, and what to write instead. */
-const ADVICE: readonly (readonly [form: RegExp, advice: string])[] = [
-  [
-    /\(\?<?!/,
-    "the linear engine has no negative look-around: write a pattern of the names that are wanted, or one entry for each of them",
-  ],
-  [
-    /\(\?<?=/,
-    "the linear engine has no look-around: a pattern matches the whole name anyway, so write the condition as a part of it, such as .*\\.example instead of (?=.*\\.example$).*",
-  ],
-  [
-    /\\[1-9]|\\k|\(\?P=/,
-    "the linear engine has no back-references: write the repeated part out, such as (a\\.a|b\\.b) instead of (a|b)\\.\\1",
-  ],
-  [
-    /\(\?>|[*+?}]\+/,
-    "the linear engine never backtracks: write the plain group or quantifier, such as a+ for a++",
-  ],
-  [/\\Z/, "leave \\Z out: a pattern always matches the whole name"],
-  [/\(\?#|\(\?[a-z]*x/, "comments and (?x) are not known: put comments into the YAML"],
-  [/^[*?]/, "this reads like a glob: write it as glob: instead, or .* for any characters"],
-];
 
 /** @returns what is wrong with one pattern and what to write instead, or undefined. Never throws. */
 export function checkPattern(pattern: Pattern): string | undefined {
@@ -100,11 +78,18 @@ function sizeFault(size: number): string {
 }
 
 function syntaxFault(text: string, error: unknown): string {
-  const bare = text.replaceAll(/\\[^1-9kZ]/g, "");
-  const advice = ADVICE.find(([form]) => form.test(bare))?.[1];
+  const advice = adviceFor(text, tryCompile);
   if (advice !== undefined) return advice;
   const reason = error instanceof Error ? error.message.replace("error parsing regexp: ", "") : String(error);
   return `not a regular expression: ${reason.replace("`(?i)", "`")}`;
+}
+
+function tryCompile(regex: string): ((name: string) => boolean) | undefined {
+  try {
+    return compilePattern(regex);
+  } catch {
+    return undefined;
+  }
 }
 
 /** @returns what is wrong with patterns together of which each passes checkPattern, or undefined */

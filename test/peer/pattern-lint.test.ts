@@ -32,6 +32,12 @@ describe("lintPattern", () => {
     { why: "an alternative without the trailing dot", pattern: regex("(a\\.|a)") },
     { why: "upper case counting in one alternative only", pattern: regex("(?-i)(A|a)") },
     { why: "IPv6 as a glob", pattern: glob("[fd00::*]:8448") },
+    { why: "letters before a domain", pattern: regex("[a-z]*matrix\\.org") },
+    { why: "labels before a domain", pattern: regex("([a-z0-9-]+\\.)*matrix\\.org") },
+    { why: "any characters before a dot", pattern: regex("[^/]+\\.matrix\\.org") },
+    { why: "a top level domain, whose own end would match too", pattern: regex(".*\\.example") },
+    { why: "the same by a class", pattern: regex("[a-z0-9.-]+\\.example") },
+    { why: "a domain of one label and below", pattern: regex("(.+\\.)?example") },
   ])("says nothing about $why", async ({ pattern }) => {
     expect(await lintPattern(pattern)).toEqual([]);
   });
@@ -71,6 +77,43 @@ describe("lintPattern", () => {
     { why: "an open end", pattern: regex("matrix\\.org.*"), warning: "matrix.org.evil.example is admitted" },
     { why: "an open end of a glob", pattern: glob("matrix.*"), warning: "matrix.evil.example is admitted" },
     { why: "a dot that is not escaped", pattern: regex("matrix.org"), warning: "matrixxorg is admitted" },
+    {
+      why: "an open end in a group that may be missing",
+      pattern: regex("matrix\\.org(\\..*)?"),
+      warning: "matrix.org.evil.example is admitted",
+    },
+    {
+      why: "an open end by a class",
+      pattern: regex("matrix\\.[a-z.]+"),
+      warning: "matrix.evil.example is admitted",
+    },
+    {
+      why: "an open end after a repeat",
+      pattern: regex("hs[0-9]+\\.org.*"),
+      warning: "hs0.org.evil.example is admitted",
+    },
+    {
+      why: "an open start by a class",
+      pattern: regex("\\S*matrix\\.org"),
+      warning: "evilmatrix.org is admitted",
+    },
+    { why: "the same, negated", pattern: regex("[^/]*matrix\\.org"), warning: "evilmatrix.org is admitted" },
+    {
+      why: "an open start of the second alternative",
+      pattern: regex("a\\.test|.*b\\.test"),
+      warning: "evilb.test is admitted",
+    },
+    {
+      why: "a bare dot in an inner alternative",
+      pattern: regex("hs\\.(a\\.test|b.test)"),
+      warning: "hs.bxtest is admitted too; write hs\\.(a\\.test|b\\.test)",
+    },
+    {
+      why: "a bare dot after a group that may be missing",
+      pattern: regex("(.*\\.)?example.org"),
+      warning: "examplexorg is admitted too; write (.*\\.)?example\\.org",
+    },
+    { why: "a comment behind an entry", pattern: regex("matrix\\.org # ours"), warning: "a line of its own" },
     { why: "the same behind a class", pattern: regex("hs\\d+.example"), warning: "hs1xexample is admitted" },
   ])("warns of $why", async ({ pattern, warning }) => {
     expect(await lintPattern(pattern)).toEqual([expect.stringContaining(warning)]);
