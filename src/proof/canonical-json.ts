@@ -131,6 +131,7 @@ function hasFraction(text: string): boolean {
 function closingQuote(text: string, open: number): number {
   for (let at = open; ;) {
     at = text.indexOf(QUOTE, at + 1);
+    if (at === -1) return text.length; // No JSON: it must come to an end all the same.
     let start = at;
     while (text.charCodeAt(start - 1) === BACKSLASH) start--;
     if ((at - start) % 2 === 0) return at;
