@@ -30,7 +30,7 @@ export const SENDERS: readonly (readonly [who: string, lines: readonly string[]]
   ["somebody without a name", []],
 ];
 
-export interface Sent {
+interface Sent {
   /** `GET /x` unless said. */
   readonly line?: string;
   /** Behind the head; its framing is the caller's to write. */
@@ -61,10 +61,7 @@ export interface Attacked extends TestSidecar {
 
 type Document = Readonly<Record<string, unknown>>;
 
-export const WHITELIST = [
-  "friend\\.test",
-  { regex: "trusted\\.test", sampling: "trust", forced_per_second: 1 },
-];
+const WHITELIST = ["friend\\.test", { regex: "trusted\\.test", sampling: "trust", forced_per_second: 1 }];
 
 /**
  * @param document beside the listeners, an admin listener and the whitelist
