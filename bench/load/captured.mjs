@@ -88,8 +88,8 @@ const TRACE_FIELD = "Uber-Trace-Id: ";
 const COUNTED_DIGITS = 5;
 
 /**
- * The same, one after the other without end, each in a trace of its own: a thousand requests of one trace are more than fedtrace takes for one
- * trace, and the rest of a run would measure that.
+ * The same, one after the other without end, each in a trace of its own: after a thousand requests of one trace fedtrace takes no
+ * more of them into it, and the rest of a run would measure that.
  *
  * @returns {() => Buffer} good until it comes again, 256 requests later
  */
