@@ -19,8 +19,6 @@ import { PROOF_WORDS } from "./schema-whitelist.ts";
 
 /** Servers with networks of their own. */
 const NETWORK_NAMES_MAX = 1000;
-/** Globs of hosts to look into. */
-const INTERCEPTED_HOSTS_MAX = 1000;
 /** Names that may be added to the table of trace headers. */
 const REMOVED_NAMES_MAX = 100;
 

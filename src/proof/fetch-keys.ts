@@ -26,7 +26,7 @@ type FetchRefusal =
   "address" | "port" | "dns" | "connect" | "timeout" | "redirect" | "status" | "media-type" | "too-large";
 
 /** "key-id": not an https URL that can be asked for. */
-export type ActorKeyFetchRefusal = FetchRefusal | ActorKeyRefusal | "key-id";
+type ActorKeyFetchRefusal = FetchRefusal | ActorKeyRefusal | "key-id";
 
 /** Never rejects. @param keyId as the signature has it */
 export type FetchActorKey = (keyId: string) => Promise<KeyObject | ActorKeyFetchRefusal>;

@@ -54,7 +54,7 @@ export interface KeyCache<K> {
   counters(): KeyCounters;
 }
 
-export interface KeyCounters {
+interface KeyCounters {
   readonly hits: number;
   readonly misses: number;
   /** Fetches that the limits held back. */

@@ -47,7 +47,7 @@ export type ProofRefusal =
 export type BodyCheck = (body: Buffer) => ProofRefusal | undefined;
 
 /** What is asked of a request's head. */
-export interface ProofClaim {
+interface ProofClaim {
   /** Whom it claims to be from, as peer/identify.ts names it. */
   readonly name: string;
   readonly head: RequestHead;
