@@ -42,8 +42,8 @@ export interface WhitelistFile {
 const FINDINGS_MAX = 100;
 
 const KEY = "whitelist_file";
-const COMMENT = /^[ \t]*(?:#|$)/;
-const LINE = /^([ \t]*(?:glob:[ \t]*)?)(.*?)[ \t]*$/s;
+/** Before a glob; all other lines are regular expressions. */
+const GLOB = "glob:";
 
 /**
  * @param document   parsed, checked or not, with absolute paths
@@ -80,30 +80,39 @@ type ReadList = Pick<WhitelistFile, "entries" | "patterns" | "findings" | "findi
 
 function readTextList(text: string, path: string): ReadList {
   const entries: WhitelistEntry[] = [];
-  const places: Place[] = [];
+  /** As numbers: of thousands of entries few are ever told about. */
+  const lineOf: number[] = [];
+  const columnOf: number[] = [];
   const findingAt: ReadList["findingAt"] = (index, message) => ({
     path: [KEY],
-    at: places[index] ?? TOP,
+    at: { line: lineOf[index] ?? 1, column: columnOf[index] ?? 1 },
     message,
   });
   const fileName = basename(path);
-  for (const [index, line] of text.split(/\r?\n/).entries()) {
-    if (COMMENT.test(line)) continue;
-    const [, before = "", pattern = ""] = LINE.exec(line) ?? [];
-    places.push({ line: index + 1, column: before.length + 1 });
+  let line = 0;
+  for (const row of text.split("\n")) {
+    line++;
+    const written = row.trim();
+    if (written === "" || written.startsWith("#")) continue;
+    const isGlob = written.startsWith(GLOB);
+    const pattern = isGlob ? written.slice(GLOB.length).trimStart() : written;
+    lineOf.push(line);
+    columnOf.push(row.trimEnd().length - pattern.length + 1);
     if (entries.length === WHITELIST_FILE_ENTRIES_MAX) {
       const message = `is one entry too many; allowed: ${WHITELIST_FILE_ENTRIES_MAX}`;
       return { entries: [], patterns: [], findings: [findingAt(entries.length, message)], findingAt };
     }
-    entries.push(
-      // Frozen here, so that freezing the config (merge.ts) need not walk over thousands of them.
-      Object.freeze({
-        kind: before.includes("glob:") ? "glob" : "regex",
-        text: pattern,
-        ...WHITELIST_DEFAULTS,
-        source: `${fileName}:${index + 1}`,
-      }),
-    );
+    const { sampling, forcedPerSecond } = WHITELIST_DEFAULTS;
+    const kind = isGlob ? "glob" : "regex";
+    const entry: WhitelistEntry = {
+      kind,
+      text: pattern,
+      sampling,
+      forcedPerSecond,
+      source: `${fileName}:${line}`,
+    };
+    // Frozen here, so that freezing the config (merge.ts) need not walk over thousands of them.
+    entries.push(Object.freeze(entry));
   }
   return { entries, patterns: entries, findings: [], findingAt };
 }

@@ -66,6 +66,8 @@ async function saidOf(text: string): Promise<readonly string[]> {
     copyFileSync(join("test/fixtures/tls", fixture), join(directory, name));
   }
   writeFileSync(path, text);
+  const list = BLOCKS.find((block) => block.path.endsWith("whitelist.md") && block.language === "");
+  writeFileSync(join(directory, "peers.txt"), list?.text ?? "");
   const environment = { FEDTRACE_SECRET: "secret", CREDENTIALS_DIRECTORY: directory };
   const loaded = await loadConfig(path, ALL_CHECKS, environment);
   const said = loaded.ok ? loaded.warnings : loaded.faults;
