@@ -1,5 +1,5 @@
 /**
- * masksOf and createMaskIndex: which patterns a table can look up, and that it then decides as the engine alone would, on
+ * masksOf, tailOf and createMaskIndex: which patterns a table can look up, and that it then decides as the engine alone would, on
  * random lists and names. The engine's side is a plain union of every entry, as it was before there was a table.
  */
 
@@ -9,6 +9,7 @@ import { describe, expect, it } from "vitest";
 import { createMaskIndex } from "../../src/peer/mask-index.ts";
 import { ANY, fits, masksOf } from "../../src/peer/name-mask.ts";
 import { checkPattern, type Pattern, toRegex } from "../../src/peer/pattern.ts";
+import { tailOf } from "../../src/peer/pattern-tail.ts";
 import { parseServerName } from "../../src/peer/server-name.ts";
 import { createWhitelist } from "../../src/peer/whitelist.ts";
 
@@ -86,6 +87,44 @@ const name = fc.oneof(
   fc.stringMatching(/^[abAB1-]{1,3}(\.[abAB1-]{1,3}){0,3}\.?(:[1-9]{1,2})?$/),
   fc.constantFrom("[::1]", "[a::b]:1", "[A::1]:11"),
 );
+
+describe("tailOf", () => {
+  it.each([
+    { why: "behind a repeat", text: "hs[0-9]+\\.a\\.test", tail: ".a.test" },
+    { why: "behind a group", text: "(a|b)*\\.test$", tail: ".test" },
+    { why: "behind a run", text: "a.*b", tail: "b" },
+    { why: "with a bare dot", text: "[ab]+.test", tail: "?test" },
+    { why: "of upper case", text: "[ab]+X", tail: "x" },
+    { why: "before an optional character", text: "[ab]+xy?", tail: "" },
+    { why: "of one alternative only", text: "[ab]+x|y", tail: "" },
+    { why: "of alternatives in a group", text: "[ab]+(x|y)", tail: "" },
+    { why: "a class that looks like a letter", text: "x\\d", tail: "" },
+    { why: "within flags", text: "(?i)[ab]+x", tail: "" },
+    { why: "after a quote", text: "\\Q[ab]\\Ex", tail: "" },
+  ])("$why: $text", ({ text, tail }) => {
+    expect(tailOf(text)).toEqual({ isOpen: true, text: tail.replaceAll("?", ANY) });
+  });
+
+  it("is how every name ends that the engine matches", () => {
+    const part = fc.constantFrom(
+      ..."a b . \\. .* [ab] \\w ( (?: ) )? )* | ^ $ a? b+ a{2} [^a] \\b (?i) \\Qa\\E A".split(" "),
+    );
+    const text = fc.array(part, { minLength: 1, maxLength: 8 }).map((parts) => parts.join(""));
+    fc.assert(
+      fc.property(text, fc.array(name, { minLength: 20 }), (regexText, names) => {
+        if (checkPattern(regex(regexText)) !== undefined) return;
+        const engine = RE2JS.compile(regexText, RE2JS.CASE_INSENSITIVE);
+        const tail = tailOf(regexText);
+        for (const one of names) {
+          const { name: asked } = parseServerName(one) ?? {};
+          if (asked !== undefined && engine.testExact(asked))
+            expect([regexText, asked, fits(tail, asked)]).toEqual([regexText, asked, true]);
+        }
+      }),
+      { numRuns: 5000 },
+    );
+  });
+});
 
 describe("the table decides as the engine does", () => {
   it("takes nothing that the engine refuses, and matches what it matches", () => {
