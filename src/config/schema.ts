@@ -105,7 +105,7 @@ const limits = section(
     }),
     connections_per_peer: defaulted(integer(1, 1_000_000), 1000, {
       reload: "live",
-      doc: "Open connections of one client address of the inbound listener; of IPv6 addresses a /64 counts as one. Above it 503; with TLS the connection is closed before the handshake. Loopback clients and those of a unix socket are not counted: behind another proxy all peers have its address. **Danger:** a proxy on another machine is counted as one client, and its peers share this bound.",
+      doc: "Open connections of one client address of the inbound listener; of IPv6 addresses a /64 counts as one. Above it 503; with TLS the connection is closed before the handshake. Loopback clients and those of a unix socket are not counted: behind another proxy all peers have its address. `inbound.trusted_proxies` are not counted either; with `inbound.proxy_protocol` their clients are. **Danger:** another proxy on another machine is counted as one client, and its peers share this bound.",
     }),
     upstream_connections: defaulted(integer(1, 1_000_000), 1024, {
       reload: "live",

@@ -105,6 +105,11 @@ export class ServerConnection implements DeadlineOwner {
     return (this.#clientAddress ??= this.announcement?.address ?? this.socket.remoteAddress ?? "");
   }
 
+  /** The IP address of the socket's other end, which may be a proxy; "" on a unix socket. */
+  get peerAddress(): string {
+    return this.announcement === undefined ? this.clientAddress : (this.socket.remoteAddress ?? "");
+  }
+
   get isIdle(): boolean {
     return this.#phase === "head" && !this.#head.isPartial;
   }

@@ -31,6 +31,7 @@ export function parseForwardedNode(text: string): ForwardedNode | undefined {
 
 /** @param text one item of X-Forwarded-For */
 export function parseForwardedForItem(text: string): ForwardedNode | undefined {
+  if (isIPv4(text)) return { address: detach(text) }; // As nearly always.
   return (BARE_IPV6.test(text) ? toNode(text) : undefined) ?? parseForwardedNode(text);
 }
 

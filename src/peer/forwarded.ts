@@ -102,11 +102,14 @@ function itemOf(lines: readonly string[], hopsFromRight: number): string | undef
   return items[Math.max(0, items.length - 1 - hopsFromRight)];
 }
 
+/** Most often one line with one item, without blanks around it. */
 function itemsOf(lines: readonly string[]): readonly string[] {
-  return lines
-    .flatMap((line) => line.split(","))
-    .map((item) => item.replaceAll(BLANKS, ""))
-    .filter((item) => item !== "");
+  const items: string[] = [];
+  for (const line of lines) {
+    if (!line.includes(",")) items.push(line);
+    else for (const item of line.split(",")) items.push(item.replaceAll(BLANKS, ""));
+  }
+  return items.includes("") ? items.filter((item) => item !== "") : items;
 }
 
 /** At both ends; linear, since no run of blanks is tried from its middle twice. */

@@ -179,7 +179,7 @@ function createExchange(context: ExchangeContext, arrival: Arrival, standing: St
     client,
     proofRefusal: standing.refusal,
     clientAddress: client?.address ?? connection.clientAddress,
-    peerAddress: connection.socket.remoteAddress ?? "",
+    peerAddress: connection.peerAddress,
     peerPort: connection.socket.remotePort,
     userAgent: fields.userAgent,
     startUnixMs: arrival.startUnixMs,
