@@ -1,6 +1,7 @@
 /** One direction of the sidecar as it runs: its listener, its certificates, and for the way out who looks into tunnels. A part of the composition root (app.ts). */
 
-import type { Fixed, Live } from "./app.ts";
+import type { Fixed } from "./app.ts";
+import type { Live } from "./app-live.ts";
 import { createTunnelInterceptor } from "./app-outbound.ts";
 import { createListenerTls, type RunningTls } from "./app-tls.ts";
 import type { Listen } from "./config/addresses.ts";

@@ -15,7 +15,7 @@ import { drain } from "./app-drain.ts";
 import { type Exporters, startExporters } from "./app-export.ts";
 import { mergeFaults } from "./app-faults.ts";
 import { createProofs, type FetchServerKeys, type Proofs } from "./app-proof.ts";
-import { createWayOut, type LiveOutbound, type WayOut } from "./app-outbound.ts";
+import { createWayOut, type WayOut } from "./app-outbound.ts";
 import { createLazyTls } from "./app-roots.ts";
 import { startSide, tlsFilesOf } from "./app-side.ts";
 import { createUpstreams, type Upstreams } from "./app-upstreams.ts";
@@ -27,9 +27,6 @@ import type { Random } from "./core/random.ts";
 import { VERSION } from "./core/version.ts";
 import { type Deadlines, startDeadlines } from "./http1/deadlines.ts";
 import type { Dns } from "./discovery/dns.ts";
-import type { FieldTable } from "./http1/fields.ts";
-import type { ListenerLimits } from "./http1/listener.ts";
-import type { UpstreamLimits } from "./http1/upstream-member.ts";
 import { createStoreMetrics } from "./metrics/export-metrics.ts";
 import {
   createListenerMetrics,
@@ -38,27 +35,15 @@ import {
   type ProxyMetrics,
 } from "./metrics/proxy-metrics.ts";
 import { createRegistry, type Registry } from "./metrics/registry.ts";
-import { createIdentify } from "./peer/identify.ts";
-import type { Prover } from "./proof/prover.ts";
-import { createNetworks } from "./peer/networks.ts";
 import { createPeerBook, type PeerBook } from "./peer/peer-book.ts";
-import { createTrustedProxies, type TrustedProxies } from "./peer/trusted-proxies.ts";
-import { createWhitelist } from "./peer/whitelist.ts";
-import type { BorderPolicy } from "./proxy/border.ts";
-import { createProxyFields } from "./proxy/field-tags.ts";
 import { createForeignTraces, foreignSpansMax, type ForeignTraces } from "./proxy/foreign-traces.ts";
-import { createInbound } from "./proxy/inbound.ts";
-import { createOutboundIdKey, createOutboundIds } from "./proxy/outbound-ids.ts";
+import { createOutboundIdKey } from "./proxy/outbound-ids.ts";
 import { type Attempt, createResends, type Resends } from "./proxy/resends.ts";
-import type { Side } from "./proxy/side.ts";
 import { createForcedBudget, type ForcedBudget } from "./sampling/forced.ts";
-import { createSampler } from "./sampling/samplers.ts";
-import { ACTIVITYPUB_ROUTES } from "./span/activitypub-routes.ts";
-import { MATRIX_ROUTES } from "./span/matrix-routes.ts";
 import type { SpanSink } from "./span/record.ts";
 import { createResource } from "./span/resource.ts";
-import { createRouter, type MatchRoute } from "./span/routes.ts";
 import { createRecentStore, type RecentStore } from "./store/recent-store.ts";
+import { createLive, type Live } from "./app-live.ts";
 
 /** What a sidecar is given of the world. */
 export interface SidecarTools {
@@ -114,21 +99,6 @@ export interface Sidecar {
 
 /** How long exporters may flush after the drain. */
 const FLUSH_MS = 5000;
-
-/** What a reload replaces, all of it at once. */
-export interface Live {
-  readonly config: Config;
-  readonly limits: ListenerLimits & UpstreamLimits;
-  readonly policy: BorderPolicy;
-  readonly prover: Prover | undefined;
-  readonly fields: FieldTable;
-  readonly matchRoute: MatchRoute;
-  /** In front of the inbound listener; undefined: none. */
-  readonly trustedProxies: TrustedProxies | undefined;
-  readonly sides: Readonly<Partial<Record<Direction, Side>>>;
-  /** From a target of the way out to its addresses. */
-  readonly locate: LiveOutbound["locate"] | undefined;
-}
 
 /** What stays as long as the process. */
 export interface Fixed {
@@ -324,70 +294,6 @@ function deadlineResolutionMs({ limits }: Config): number {
     limits.connectTimeoutMs,
   );
   return Math.min(100, Math.max(5, Math.floor(Math.min(shortest, limits.responseTimeoutMs) / 10)));
-}
-
-async function createLive(config: Config, fixed: Fixed): Promise<Live> {
-  const { clock } = fixed.tools;
-  const sampling = config.isSdkDisabled ? ({ type: "const", param: 0 } as const) : samplerOptions(config);
-  return {
-    config,
-    limits: { ...config.limits, headLines: config.limits.headers },
-    policy: {
-      whitelist: await createWhitelist(config.whitelist),
-      authenticate: config.inbound?.authenticate ?? "signature",
-      authenticateBodyMax: config.inbound?.authenticateBodyMax ?? 0,
-      formats: config.propagation.formats,
-      outboundIds:
-        config.propagation.outboundIds === "shared"
-          ? undefined
-          : await createOutboundIds(fixed.outboundIdKey, fixed.tools.random),
-      sampling: { sampler: createSampler(sampling, clock), forced: fixed.forced },
-    },
-    prover: fixed.proofs.use(config),
-    fields: createProxyFields(config.propagation.remove),
-    matchRoute: createRouter([
-      ...config.routes.map(({ method, template }) => ({ method, template })),
-      ...MATRIX_ROUTES,
-      ...ACTIVITYPUB_ROUTES,
-    ]),
-    ...(await createSides(config, fixed)),
-  };
-}
-
-function samplerOptions({ sampling }: Config): {
-  type: "const" | "probabilistic" | "ratelimiting";
-  param: number;
-} {
-  // The config refuses `remote` before it comes here (config/not-yet.ts).
-  return { type: sampling.type === "remote" ? "const" : sampling.type, param: sampling.param };
-}
-
-async function createSides(
-  { inbound, outbound }: Config,
-  { wayOut, upstreams, metrics, throttledLog }: Fixed,
-): Promise<Pick<Live, "sides" | "locate" | "trustedProxies">> {
-  const trustedProxies = inbound && createTrustedProxies(inbound.trustedProxies);
-  const liveOutbound = outbound && (await wayOut?.createLive(outbound));
-  const sides = {
-    ...(inbound && {
-      inbound: createInbound({
-        upstream: upstreams.own,
-        isTls: inbound.tls !== undefined,
-        hasClientCa: inbound.tls?.clientCaFile !== undefined,
-        identify: createIdentify({
-          order: inbound.identify,
-          networks: createNetworks(inbound.networks),
-        }),
-        trusted: trustedProxies,
-        onForwardedRefused(reason, proxy) {
-          metrics.forwardedRefused(reason);
-          throttledLog.info("a proxy's word about its client is not believed", { reason, proxy });
-        },
-      }),
-    }),
-    ...(liveOutbound && { outbound: liveOutbound.side }),
-  };
-  return { sides, locate: liveOutbound?.locate, trustedProxies };
 }
 
 async function startAdminFor(

@@ -50,7 +50,7 @@ describe("warns, and still passes", () => {
     const { status, stdout, stderr } = await checkText(
       `${VALID}whitelist:\n  - ${entry}\n`.replace(
         "upstream",
-        "authenticate: network, networks: { a.test: [10.0.0.0/8] }, upstream",
+        "authenticate: signature, upstream",
       ),
     );
     expect({ status, stdout }).toEqual({ status: 0, stdout: "fedtrace.yaml: valid\n" });

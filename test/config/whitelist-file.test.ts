@@ -28,7 +28,7 @@ async function read(list: string | Uint8Array, name = "peers.txt", checks = RELO
   writeFileSync(
     path,
     `server_name: a.test
-inbound: { listen: 127.0.0.1:0, upstream: http://127.0.0.1:1, authenticate: network, networks: { a: [10.0.0.0/8] } }
+inbound: { listen: 0.0.0.0:0, upstream: http://127.0.0.1:1, authenticate: network, networks: { a: [10.0.0.0/8] } }
 whitelist: [own, { regex: proven, authenticate: claimed }]
 whitelist_file: ${name}
 `,

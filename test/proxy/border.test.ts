@@ -27,7 +27,11 @@ let none: TestSidecar;
 
 beforeAll(async () => {
   upstream = await recordingUpstream(() => answer);
-  const inbound = { listen: "127.0.0.1:0", upstream: `http://127.0.0.1:${upstream.port}` };
+  const inbound = {
+    listen: "127.0.0.1:0",
+    upstream: `http://127.0.0.1:${upstream.port}`,
+    authenticate: "claimed",
+  };
   const outbound = { listen: "127.0.0.1:0", allow_networks: ["127.0.0.0/8"] };
   all = await startInProcess({ inbound, outbound, whitelist: WHITELIST });
   none = await startInProcess({
