@@ -85,7 +85,9 @@ export function readSignatureInput(line: string, { onSignature, onParameter }: I
 
 /** The text of a value: of a quoted string without quotes and escapes, of all else as it stands. */
 export function unquote(value: string): string {
-  return isQuoted(value) ? value.slice(1, -1).replaceAll(/\\(.)/g, "$1") : value;
+  if (!isQuoted(value)) return value;
+  const text = value.slice(1, -1);
+  return text.includes("\\") ? text.replaceAll(/\\(.)/g, "$1") : text;
 }
 
 /** @param value as the reader gives it, so a quote at its start has a partner at its end */
@@ -107,6 +109,9 @@ function innerListEnd(line: string, from: number): number {
 /** Behind the value that begins at `at`: a quoted string with its quotes, or a bare item. -1: no end. */
 function valueEnd(line: string, at: number): number {
   if (line[at] !== '"') return skip(BARE_ITEM, line, at);
+  // Hardly any string has an escape, and most of a line is one: a signature.
+  const quote = line.indexOf('"', at + 1);
+  if (quote === -1 || !line.slice(at + 1, quote).includes("\\")) return quote === -1 ? -1 : quote + 1;
   for (let end = at + 1; end < line.length; end++) {
     if (line[end] === "\\") end++;
     else if (line[end] === '"') return end + 1;

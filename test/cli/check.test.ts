@@ -48,10 +48,7 @@ describe("warns, and still passes", () => {
     { entry: "'hs1.example'", why: "is wider than it reads: a bare dot is any character" },
   ])("of $entry, which $why", async ({ entry }) => {
     const { status, stdout, stderr } = await checkText(
-      `${VALID}whitelist:\n  - ${entry}\n`.replace(
-        "upstream",
-        "authenticate: signature, upstream",
-      ),
+      `${VALID}whitelist:\n  - ${entry}\n`.replace("upstream", "authenticate: signature, upstream"),
     );
     expect({ status, stdout }).toEqual({ status: 0, stdout: "fedtrace.yaml: valid\n" });
     expect(stderr).toMatch(/^warning: fedtrace\.yaml:4:5: whitelist\[0\]: \S/);

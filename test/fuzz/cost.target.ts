@@ -18,6 +18,9 @@ import { parseServerName, parseUrlServer } from "../../src/peer/server-name.ts";
 import { parseXMatrixDestination, parseXMatrixOrigin } from "../../src/peer/x-matrix.ts";
 import { canonicalOf } from "../../src/proof/canonical-json.ts";
 import { readXMatrixSignatures } from "../../src/proof/x-matrix-signature.ts";
+import { readActorKey } from "../../src/proof/actor-key.ts";
+import { refuseBody } from "../../src/proof/digest.ts";
+import { openHttpSignature } from "../../src/proof/http-signature.ts";
 import { extractContext } from "../../src/propagation/extract.ts";
 import { cutServerTiming } from "../../src/propagation/server-timing.ts";
 import { parseAuthority } from "../../src/proxy/authority.ts";
@@ -47,6 +50,43 @@ function readTarget(line: string): unknown {
 function manyKeys(text: string): string {
   const members = Array.from({ length: BYTES / 16 }, (_, at) => [text.slice(at * 8, at * 8 + 8) + at, 0]);
   return JSON.stringify(Object.fromEntries(members));
+}
+
+/** Lines as long as may be, and the text as the value of everything that they cover. */
+function openSignature(text: string): unknown {
+  const part = text.slice(0, 4000);
+  const keyId = 'keyId="https://a.test/x"';
+  const message = {
+    method: "GET",
+    target: text,
+    scheme: "https",
+    authority: "b.test",
+    header: () => [text],
+    isOwn: () => true,
+  } as const;
+  const draft = [`${keyId},headers="(request-target) host ${part}",signature="YQ=="`, `${part},${keyId}`];
+  const input = [
+    `a=(${part});keyid="https://a.test/x"`,
+    `a=("${part}" "@path");keyid="https://a.test/x";b=${part}`,
+  ];
+  const rfc = input.flatMap((line) => [line, `${line},${line.replace("a=", "b=")}`]);
+  return [
+    ...draft.map((line) =>
+      openHttpSignature({ authorization: [], signature: [line], signatureInput: [] }, message, 0),
+    ),
+    ...rfc.map((line) =>
+      openHttpSignature(
+        { authorization: [], signature: ["a=:YQ==:,b=:YQ==:"], signatureInput: [line] },
+        message,
+        0,
+      ),
+    ),
+    openHttpSignature(
+      { authorization: [], signature: [`${keyId},headers="x y date",signature="YQ=="`], signatureInput: [] },
+      { ...message, authority: text },
+      0,
+    ),
+  ];
 }
 
 /** Each reader takes the text where it hurts. */
@@ -100,6 +140,15 @@ const READERS: Readonly<Record<string, (text: string) => unknown>> = {
   ],
   signature: (text) =>
     parseHttpSignatureHost({ authorization: [], signature: [text], signatureInput: [text] }),
+  "signature proof": openSignature,
+  digest: (text) => [refuseBody(text, bytesOf("x")), refuseBody(`SHA-256=${text}`, bytesOf("x"))],
+  "actor key": (text) => [
+    readActorKey(text, "https://a.test/x"),
+    readActorKey(
+      JSON.stringify({ id: "https://a.test/x", owner: "https://a.test/x", publicKeyPem: text }),
+      "https://a.test/x",
+    ),
+  ],
   certificate: (text) => parseCertificateNames(text),
   "server name": (text) => [parseServerName(text), parseUrlServer(`https://${text}`), parseAuthority(text)],
   "server-timing": (text) => cutServerTiming(text),

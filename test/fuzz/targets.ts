@@ -14,6 +14,7 @@ import {
   X_MATRIX_DESTINATION,
   X_MATRIX_ORIGIN,
 } from "./peer-names.target.ts";
+import { ACTOR_KEY, DIGEST, HTTP_SIGNATURE_PROOF } from "./http-proof.target.ts";
 import { CANONICAL_JSON, X_MATRIX_SIGNATURES } from "./proof.target.ts";
 import { PROPAGATION } from "./propagation.target.ts";
 import { FORWARDED_LINES, PROXY_HEADER } from "./proxy-words.target.ts";
@@ -46,6 +47,9 @@ export const TARGETS: readonly FuzzTarget[] = [
   CERTIFICATE_NAMES,
   PROXY_HEADER,
   FORWARDED_LINES,
+  HTTP_SIGNATURE_PROOF,
+  DIGEST,
+  ACTOR_KEY,
   PROPAGATION,
   SERVER_TIMING,
   TRACE_NAMES,

@@ -4,11 +4,11 @@ import { describe, expect, it } from "vitest";
 import {
   cavage,
   type CavageOptions,
-  check,
   headerNames,
   KEY_ID,
   NOW_MS,
   NOW_S,
+  open,
   postRequest,
   rfc9421,
   signedByDraft,
@@ -318,12 +318,12 @@ describe("refused before a key is looked for", () => {
       refusal: "algorithm",
     },
   ])("$why", ({ request, refusal }) => {
-    expect(check(request)).toBe(refusal);
+    expect(open(request)).toBe(refusal);
   });
 
   it("a Signature with a label twice", () => {
     const [input1, signature] = rfc9421(POST);
     const request = withLine(withLine(POST, "Signature-Input", input1), "Signature", signature, signature);
-    expect(check(request)).toBe("duplicate");
+    expect(open(request)).toBe("duplicate");
   });
 });

@@ -2,7 +2,7 @@
 
 import type { KeyObject } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { openHttpSignature, WINDOW_MS } from "../../src/proof/http-signature.ts";
+import { WINDOW_MS } from "../../src/proof/http-signature.ts";
 import { signByDraft, signByRfc } from "../support/signed-requests.ts";
 import {
   BODY,
@@ -13,9 +13,9 @@ import {
   getRequest,
   headerNames,
   KEY_ID,
-  messageOf,
   NOW_MS,
   NOW_S,
+  open,
   postRequest,
   rfc9421,
   RSA,
@@ -162,13 +162,7 @@ describe("verified", () => {
   });
 
   it("tells the key, and the server it is of", () => {
-    const message = messageOf(POST);
-    const opened = openHttpSignature(
-      { authorization: [], signature: [cavage(POST)], signatureInput: [] },
-      message,
-      NOW_MS,
-    );
-    expect(opened).toMatchObject({ keyId: KEY_ID, host: { name: "own.example" } });
+    expect(open(signedByDraft(POST))).toMatchObject({ keyId: KEY_ID, host: { name: "own.example" } });
   });
 });
 
@@ -247,6 +241,15 @@ describe("the authority", () => {
     expect(check(withLine(signedByRfc(POST), "Host", host))).toBe("verified");
   });
 
+  it("is without the port that http means where that is the scheme", () => {
+    const request = signedByRfc(POST, {
+      components: ["@method", "@authority", "@request-target", "content-digest"],
+    });
+    const plain = { ...withLine(request, "Host", "target.example:80"), scheme: "http" } as const;
+    expect(check(plain)).toBe("verified");
+    expect(check({ ...plain, scheme: "https" })).toBe("signature");
+  });
+
   it("keeps any other port", () => {
     expect(check(withLine(signedByRfc(POST), "Host", "target.example:8443"))).toBe("signature");
     expect(check({ ...withLine(signedByRfc(POST), "Host", "target.example:443"), scheme: "http" })).toBe(
@@ -292,6 +295,16 @@ describe("of several signatures", () => {
       why: "the draft's second line",
       request: withLine(POST, "Signature", cavage(POST, { headers: "date" }), cavage(POST)),
       verdict: "verified",
+    },
+    {
+      why: "not the draft's in Signature, where that is RFC 9421's",
+      request: withLine(withRfc([bad("b0")]), "Signature", `b0=:YQ==:, ${cavage(POST)}`),
+      verdict: "uncovered",
+    },
+    {
+      why: "not the draft's in a Signature of its own either",
+      request: withLine(withRfc([bad("b0")]), "Signature", "b0=:YQ==:", cavage(POST)),
+      verdict: "uncovered",
     },
     {
       why: "the first of what is wrong is told",

@@ -158,6 +158,11 @@ describe("RFC 9421", () => {
     expect(readable(read({ ...B23, input })).base).toBe(readable(read(B23)).base);
   });
 
+  it("a flag that is written out is the same without its value (RFC 8941 section 3.1.2)", () => {
+    const input = `${B21.input};flag=?1;off=?0`;
+    expect(readable(read({ ...B21, input })).base).toMatch(/gnwp\.yemd";flag;off=\?0$/);
+  });
+
   it("B.2.3 is verified as a whole, but for its key's id, which is no URL", () => {
     const lines = { authorization: [], signature: [B23.signature], signatureInput: [B23.input] };
     const message = { ...MESSAGE, isOwn: () => true };

@@ -56,7 +56,7 @@ export function withLine(request: TestRequest, name: string, ...values: readonly
 
 export function messageOf({ method, target, lines, scheme = "https" }: TestRequest): SignedMessage {
   const header = (name: string): readonly string[] =>
-    lines.filter(([other]) => other.toLowerCase() === name).map(([, value]) => value);
+    lines.filter(([other]) => other.toLowerCase() === name.toLowerCase()).map(([, value]) => value);
   return {
     method,
     target,
@@ -169,16 +169,21 @@ interface CheckOptions {
   readonly body?: string | undefined;
 }
 
-/** Both steps, as one word. */
-export function check(request: TestRequest, options: CheckOptions = {}): "verified" | SignatureRefusal {
-  const { key = RSA.publicKey, nowMs = NOW_MS, body = request.body } = options;
+/** The first step. */
+export function open(request: TestRequest, nowMs = NOW_MS): ReturnType<typeof openHttpSignature> {
   const message = messageOf(request);
   const lines = {
     authorization: message.header("authorization"),
     signature: message.header("signature"),
     signatureInput: message.header("signature-input"),
   };
-  const opened = openHttpSignature(lines, message, nowMs);
+  return openHttpSignature(lines, message, nowMs);
+}
+
+/** Both steps, as one word. */
+export function check(request: TestRequest, options: CheckOptions = {}): "verified" | SignatureRefusal {
+  const { key = RSA.publicKey, nowMs, body = request.body } = options;
+  const opened = open(request, nowMs);
   return typeof opened === "string" ? opened : opened.finish(key, Buffer.from(body));
 }
 
