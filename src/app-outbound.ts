@@ -7,7 +7,7 @@
 import { constants } from "node:crypto";
 import { BlockList, isIP, isIPv6 } from "node:net";
 import { networkInterfaces } from "node:os";
-import type { LazyTls } from "./app-roots.ts";
+import type { OutgoingTls } from "./app-roots.ts";
 import { readAuthority } from "./app-authority.ts";
 import type { Listen } from "./config/addresses.ts";
 import type { Config } from "./config/merge.ts";
@@ -39,7 +39,7 @@ export interface OutboundTools {
   readonly random: Random;
   readonly metrics: ProxyMetrics;
   readonly registry: Registry;
-  readonly tls: LazyTls;
+  readonly tls: OutgoingTls;
   /** In the place of DNS, for tests; without it names are looked up as the config says. */
   readonly dns: Dns | undefined;
   /** `host:port` of the outbound listener, once it is there. */
@@ -60,7 +60,7 @@ export interface WayOut {
 
 /** Made once; nothing is read or loaded before it is needed. */
 export function createWayOut(config: OutboundConfig, tools: OutboundTools): WayOut {
-  const { tls } = tools;
+  const { pinned: tls } = tools.tls;
   const dns = tools.dns ?? createDns({ resolver: config.resolver });
   let newest: Discovery | undefined;
   createDiscoveryMetrics(tools.registry, () => newest?.counters() ?? {});
@@ -76,7 +76,7 @@ export function createWayOut(config: OutboundConfig, tools: OutboundTools): WayO
       const checks = { dns, isAllowed, isPortAllowed, clock };
       const discovery = createDiscovery({
         ...checks,
-        fetchWellKnown: createFetchWellKnown({ ...checks, tls }),
+        fetchWellKnown: createFetchWellKnown({ ...checks, tls: tools.tls.unpinned }),
         random,
       });
       newest = discovery;

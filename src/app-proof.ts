@@ -7,7 +7,7 @@
  */
 
 import type { KeyObject } from "node:crypto";
-import { createLazyTls, type LazyTls } from "./app-roots.ts";
+import { createOutgoingTls, type OutgoingTls } from "./app-roots.ts";
 import type { Config } from "./config/merge.ts";
 import type { Clock } from "./core/clock.ts";
 import type { Log } from "./core/log.ts";
@@ -38,7 +38,7 @@ export interface ProofTools {
   readonly log: Log;
   readonly registry: Registry;
   /** As the way out trusts. */
-  readonly outboundTls: LazyTls;
+  readonly outboundTls: OutgoingTls;
   /** In the place of DNS, for tests and the demo. */
   readonly dns: Dns | undefined;
   /** In the place of the network, for the demo: a server's key document. */
@@ -62,7 +62,7 @@ export function createProofs(first: Config, tools: ProofTools): Proofs {
   const tls =
     settings.caFile === undefined
       ? tools.outboundTls
-      : createLazyTls({ systemRootsFile: first.systemRootsFile, caFile: settings.caFile, pins: {} });
+      : createOutgoingTls({ systemRootsFile: first.systemRootsFile, caFile: settings.caFile, pins: {} });
   const held = createHeldRequests();
   let sources: KeySources | undefined;
 
@@ -115,7 +115,7 @@ const ACTOR_KEY_TTL_MS = 24 * 3_600_000;
 
 function createKeySources(
   { allowNetworks, allowPorts, notary }: KeySettings,
-  tools: ProofTools & { readonly dns: Dns; readonly tls: LazyTls },
+  tools: ProofTools & { readonly dns: Dns; readonly tls: OutgoingTls },
 ): KeySources {
   const { clock, dns, random, tls, fetchServerKeys } = tools;
   const targets = createAllowedTargets(allowNetworks);
@@ -123,11 +123,11 @@ function createKeySources(
   const checks = { dns, isAllowed, isPortAllowed: createAllowedPorts(allowPorts), clock };
   const discovery = createDiscovery({
     ...checks,
-    fetchWellKnown: createFetchWellKnown({ ...checks, tls }),
+    fetchWellKnown: createFetchWellKnown({ ...checks, tls: tls.unpinned }),
     random,
   });
-  const fetchKeys = createFetchServerKeys({ discovery, tls });
-  const fetchActorKey = createFetchActorKey({ discovery, tls });
+  const fetchKeys = createFetchServerKeys({ discovery, tls: tls.pinned });
+  const fetchActorKey = createFetchActorKey({ discovery, tls: tls.pinned });
   const toDocument = (fetched: { readonly body: string } | string): Document =>
     typeof fetched === "string" ? { refused: fetched } : fetched;
 

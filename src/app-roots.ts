@@ -13,14 +13,26 @@ export interface Roots {
 }
 
 /** Loaded with the first use, which waits some 40 ms for it: reading all roots. A failure rejects, and is tried again. */
-export type LazyTls = () => TlsTo | Promise<TlsTo>;
+type LazyTls = () => TlsTo | Promise<TlsTo>;
 
-export function createLazyTls({ systemRootsFile, caFile, pins }: Roots): LazyTls {
-  return lazily(async () => {
+export interface OutgoingTls {
+  readonly pinned: LazyTls;
+  /**
+   * For .well-known: a pin is for the host where a name leads after delegation, and the web server of the same name may show another
+   * certificate.
+   */
+  readonly unpinned: LazyTls;
+}
+
+export function createOutgoingTls({ systemRootsFile, caFile, pins }: Roots): OutgoingTls {
+  const trust = lazily(async () => {
     const { rootCertificates } = await import("node:tls");
-    const trust = await createTrust(readRoots(systemRootsFile, caFile, rootCertificates));
-    return createUpstreamTls({ trust, pins });
+    return createTrust(readRoots(systemRootsFile, caFile, rootCertificates));
   });
+  return {
+    pinned: lazily(async () => createUpstreamTls({ trust: await trust(), pins })),
+    unpinned: lazily(async () => createUpstreamTls({ trust: await trust(), pins: {} })),
+  };
 }
 
 /** The value once it is there, the promise of it before; tried again after a failure. */

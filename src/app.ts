@@ -16,7 +16,7 @@ import { type Exporters, startExporters } from "./app-export.ts";
 import { mergeFaults } from "./app-faults.ts";
 import { createProofs, type FetchServerKeys, type Proofs } from "./app-proof.ts";
 import { createWayOut, type WayOut } from "./app-outbound.ts";
-import { createLazyTls } from "./app-roots.ts";
+import { createOutgoingTls } from "./app-roots.ts";
 import { startSide, tlsFilesOf } from "./app-side.ts";
 import { createUpstreams, type Upstreams } from "./app-upstreams.ts";
 import type { Config } from "./config/merge.ts";
@@ -228,7 +228,7 @@ function createFixed(config: Config, tools: SidecarTools, live: () => Live): Fix
   const throttledLog = createThrottledLog(tools.log, tools.clock);
   const deadlines = startDeadlines(tools.clock, deadlineResolutionMs(config));
   const metrics = createProxyMetrics(registry);
-  const outboundTls = createLazyTls({
+  const outboundTls = createOutgoingTls({
     systemRootsFile: config.systemRootsFile,
     caFile: config.outbound?.caFile,
     pins: config.outbound?.pins ?? {},

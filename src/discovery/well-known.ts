@@ -49,7 +49,10 @@ export interface WellKnownOptions {
   readonly isAllowed: (address: string) => boolean;
   /** For the ports of redirects; 443 needs no leave. */
   readonly isPortAllowed: (port: number) => boolean;
-  /** Whom to trust, pins included; loaded with the first request, or before. A failure rejects. */
+  /**
+   * Whom to trust; loaded with the first request, or before. A failure rejects. Without pins: those are for where a name leads after
+   * delegation, and its web server may well show another certificate.
+   */
   readonly tls: () => DialTo | Promise<DialTo>;
   readonly clock: Clock;
   /** The port of a URL without one, 443; tests have another. */
