@@ -172,6 +172,17 @@ describe("a body", () => {
     expect((await getFrom({ mediaTypes })).body).toBe(refusal);
   });
 
+  it("that is not read is not waited for either: the connection is closed", async () => {
+    const closed = new Promise((resolve) => {
+      web.answer((request, response) => {
+        request.socket.on("close", resolve);
+        response.writeHead(200, { "content-type": "text/html" }).write("x");
+      });
+    });
+    expect((await getFrom({ mediaTypes })).body).toBe("media-type");
+    await closed;
+  });
+
   it("of another status is, whatever its type: the status counts", async () => {
     answer("text/html", "no", 404);
     expect(await getFrom({ mediaTypes })).toMatchObject({ status: 404, body: { text: "no" } });

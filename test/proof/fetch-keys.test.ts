@@ -212,6 +212,22 @@ describe("the key of an actor", () => {
     expect(await fetchActor(id)).toBe(refusal);
   });
 
+  it("is asked for without the port that https means, however the id writes it", async () => {
+    const located: FetchActorKeyOptions["discovery"] = {
+      host: (host, port) => ({
+        addresses: [{ host: "127.0.0.1", port: web.port }],
+        hostHeader: `${host}:${port}`,
+        tlsName: host,
+        step: "host",
+      }),
+    };
+    web.answer((_request, response) => response.writeHead(404).end());
+    for (const id of ["https://a.example/x", "https://a.example:443/x"]) {
+      expect(await fetchActor(id, { discovery: located })).toBe("status");
+      expect(web.takeRequests()).toEqual(["a.example /x"]);
+    }
+  });
+
   it("as long an id as may be is asked for", async () => {
     const prefix = `https://a.example:${web.port}/`;
     web.answer((_request, response) => response.writeHead(404).end());
