@@ -188,7 +188,7 @@ export async function createTlsAcceptor(tls: ListenerTls, options: TlsAcceptorOp
 
 /**
  * The socket that a handshake was begun on. Node has no documented way back to it, but this field has been there as long as the
- * class; where it is not, a test fails, and the client is who the socket's address says.
+ * class; where it is not, a test fails, and what a proxy announced is lost: the listener then closes the connection.
  */
 function rawSocketOf(socket: TLSSocket): object {
   const raw: unknown = Reflect.get(socket, "_parent");

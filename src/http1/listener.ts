@@ -121,6 +121,11 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
     (await createTlsAcceptor(options.tls, {
       handshakeTimeoutMs: options.limits.headTimeoutMs,
       onSecure(socket, announcement) {
+        // Never the proxy's own word in the place of what it announced, should that ever be lost on the way.
+        if (announcement === undefined && announcements?.isExpected(socket) === true) {
+          socket.destroy();
+          return;
+        }
         const connection = new ServerConnection(socket, owner, announcement);
         room.enter(connection);
         if (isDraining) connection.close(); // It would wait for a first request.
