@@ -1,8 +1,9 @@
 /**
  * Which servers an address may speak for: `inbound.networks`, server name → address ranges.
  *
- * node:net's BlockList does the matching. It reads `::ffff:10.1.2.3`, which is how a dual-stack listener shows
- * an IPv4 peer, as 10.1.2.3. It takes 2 µs a range list, so the answer is kept per address.
+ * node:net's BlockList does the matching. To it an IPv4 address and its mapped form `::ffff:10.1.2.3`, which is how a
+ * dual-stack listener shows an IPv4 peer, are one, in a range as in an address and however they are written; so `::/0` is
+ * everybody. It takes 2 µs a range list, so the answer is kept per address.
  */
 
 import { BlockList, isIP } from "node:net";
