@@ -77,8 +77,8 @@ const GROUP_START = /^\((?!\?#|\?P=)/;
 const QUANTIFIER = /^(?:[*+?]\+?|\{\d.*)$/;
 
 function nearestLegal(text: string, compile: Compile): string | undefined {
-  const tokens = (text.match(TOKEN) ?? []).map(withoutBacktracking).filter((token) => token !== "");
-  const form = withoutLooks(tokens) ?? withoutReferences(tokens) ?? asGlob(text) ?? tokens.join("");
+  const parts = (text.match(TOKEN) ?? []).map(withoutBacktracking).filter((part) => part !== "");
+  const form = withoutLooks(parts) ?? withoutReferences(parts) ?? asGlob(text) ?? parts.join("");
   const matches = SHOWN.test(form) && form !== text ? compile(form) : undefined;
   if (matches === undefined) return undefined;
   const name = nameOf(sampleOf(form));
@@ -86,29 +86,29 @@ function nearestLegal(text: string, compile: Compile): string | undefined {
 }
 
 /** What changes nothing but the way in which a match is looked for, and what says nothing. */
-function withoutBacktracking(token: string): string {
-  if (token === "(?>") return "(?:";
-  if (token.startsWith("(?#") || token === "\\Z") return "";
-  return token.length > 1 && /^[*+?{].*\+$/.test(token) ? token.slice(0, -1) : token;
+function withoutBacktracking(part: string): string {
+  if (part === "(?>") return "(?:";
+  if (part.startsWith("(?#") || part === "\\Z") return "";
+  return part.length > 1 && /^[*+?{].*\+$/.test(part) ? part.slice(0, -1) : part;
 }
 
 /** `(?=A$).*` is A, `X(?=A)` is XA, `.*(?<=A)X` is .*AX; undefined: none of them, or there is nothing to look at. */
 function withoutLooks(written: readonly string[]): string | undefined {
-  const tokens = written[0] === "^" ? written.slice(1) : written;
-  const start = tokens.findIndex((token) => LOOK.test(token));
-  const end = groupEnd(tokens, start);
+  const parts = written[0] === "^" ? written.slice(1) : written;
+  const start = parts.findIndex((part) => LOOK.test(part));
+  const end = groupEnd(parts, start);
   if (start === -1 || end === undefined) return undefined;
-  const before = tokens.slice(0, start);
-  const after = tokens.slice(end).join("").replace(/\$$/, "");
-  const inside = tokens.slice(start + 1, end - 1);
+  const before = parts.slice(0, start);
+  const after = parts.slice(end).join("").replace(/\$$/, "");
+  const inside = parts.slice(start + 1, end - 1);
   const alternatives = alternativesOf(inside);
   const isWhole = alternatives.every((one) => one.endsWith("$"));
   const bare = alternatives.map((one) => one.replace(/\$$/, ""));
   const condition = bare.length === 1 ? (bare[0] ?? "") : `(?:${bare.join("|")})`;
   if (!isWhole && alternatives.some((one) => one.endsWith("$"))) return undefined;
-  if ([before, tokens.slice(end)].some((part) => part.includes("|"))) return undefined;
+  if ([before, parts.slice(end)].some((part) => part.includes("|"))) return undefined;
 
-  if (tokens[start] === "(?<=") {
+  if (parts[start] === "(?<=") {
     const run = before.join("");
     return run === "" || /(?:^|[^\\])\.[*+]$/.test(run) ? `${run || ".*"}${condition}${after}` : undefined;
   }
@@ -117,28 +117,28 @@ function withoutLooks(written: readonly string[]): string | undefined {
 }
 
 /** The text of each, those of inner groups aside. */
-function alternativesOf(tokens: readonly string[]): readonly string[] {
+function alternativesOf(parts: readonly string[]): readonly string[] {
   const alternatives: string[] = [];
   let depth = 0;
   let current = "";
-  for (const token of tokens) {
-    if (GROUP_START.test(token)) depth++;
-    if (token === ")") depth--;
-    if (token === "|" && depth === 0) {
+  for (const part of parts) {
+    if (GROUP_START.test(part)) depth++;
+    if (part === ")") depth--;
+    if (part === "|" && depth === 0) {
       alternatives.push(current);
       current = "";
-    } else current += token;
+    } else current += part;
   }
   return [...alternatives, current];
 }
 
 /** Behind the parenthesis that closes the group which begins at `start`. */
-function groupEnd(tokens: readonly string[], start: number): number | undefined {
+function groupEnd(parts: readonly string[], start: number): number | undefined {
   let depth = 0;
-  for (let at = Math.max(0, start); at < tokens.length; at++) {
-    const token = tokens[at] ?? "";
-    if (GROUP_START.test(token)) depth++;
-    if (token === ")") depth--;
+  for (let at = Math.max(0, start); at < parts.length; at++) {
+    const part = parts[at] ?? "";
+    if (GROUP_START.test(part)) depth++;
+    if (part === ")") depth--;
     if (depth === 0) return at + 1;
   }
   return undefined;
@@ -147,28 +147,28 @@ function groupEnd(tokens: readonly string[], start: number): number | undefined 
 const REFERENCE = /^(?:\\1|\\k<\w+>|\(\?P=\w+\))$/;
 
 /** `(a|b)\.\1` is (a\.a|b\.b): of one group, that comes first and whose alternatives are plain text. */
-function withoutReferences(tokens: readonly string[]): string | undefined {
-  const start = tokens.findIndex((token) => token === "(" || /^\(\?P?<\w/.test(token));
-  const end = groupEnd(tokens, start);
-  const last = tokens.findLastIndex((token) => REFERENCE.test(token));
+function withoutReferences(parts: readonly string[]): string | undefined {
+  const start = parts.findIndex((part) => part === "(" || /^\(\?P?<\w/.test(part));
+  const end = groupEnd(parts, start);
+  const last = parts.findLastIndex((part) => REFERENCE.test(part));
   if (start === -1 || end === undefined || last < end) return undefined;
-  const inside = tokens.slice(start + 1, end - 1);
-  const between = tokens.slice(end, last + 1);
+  const inside = parts.slice(start + 1, end - 1);
+  const between = parts.slice(end, last + 1);
   // Inside another group the end of it would be cut off; and a repeat would be of more than it was.
-  if (!inside.every((token) => /^(?:[\w|-]|\\[^\w])$/.test(token)) || between.includes("|")) return undefined;
-  if (between.some((token) => GROUP_START.test(token) || token === ")")) return undefined;
-  if (tokens.some((token, at) => at >= end && QUANTIFIER.test(token) && isRepeated(tokens, at, end)))
+  if (!inside.every((part) => /^(?:[\w|-]|\\[^\w])$/.test(part)) || between.includes("|")) return undefined;
+  if (between.some((part) => GROUP_START.test(part) || part === ")")) return undefined;
+  if (parts.some((part, at) => at >= end && QUANTIFIER.test(part) && isRepeated(parts, at, end)))
     return undefined;
   const alternatives = inside.join("").split("|");
   const written = alternatives.map(
-    (one) => one + between.map((token) => (REFERENCE.test(token) ? one : token)).join(""),
+    (one) => one + between.map((part) => (REFERENCE.test(part) ? one : part)).join(""),
   );
-  return `${tokens.slice(0, start).join("")}(${written.join("|")})${tokens.slice(last + 1).join("")}`;
+  return `${parts.slice(0, start).join("")}(${written.join("|")})${parts.slice(last + 1).join("")}`;
 }
 
 /** Whether the quantifier at `at` repeats the group that ends at `end`, or what refers to it. */
-function isRepeated(tokens: readonly string[], at: number, end: number): boolean {
-  return at === end || REFERENCE.test(tokens[at - 1] ?? "");
+function isRepeated(parts: readonly string[], at: number, end: number): boolean {
+  return at === end || REFERENCE.test(parts[at - 1] ?? "");
 }
 
 /** `*.example.net` */

@@ -9,6 +9,7 @@ import {
   createProxyMetrics,
   createUpstreamMetrics,
 } from "../../src/metrics/proxy-metrics.ts";
+import { createProofMetrics } from "../../src/metrics/proof-metrics.ts";
 import { createRegistry } from "../../src/metrics/registry.ts";
 import { createWorkerMetrics } from "../../src/metrics/worker-metrics.ts";
 
@@ -66,6 +67,8 @@ it("documents every family, and no other", () => {
     tunnels: none,
     leafs: () => ({ issued: 0, hits: 0, joined: 0, refused: 0, size: 0 }),
   });
+  const noKeys = () => ({ held: 0, size: 0 });
+  createProofMetrics(registry, { keys: { server: noKeys, actor: noKeys }, heldBytes: none });
   const families = [...registry.format().matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name);
   const documented = [...readFileSync("docs/metrics.md", "utf8").matchAll(/^\| `(\w+)`/gm)].map(
     ([, name]) => name,

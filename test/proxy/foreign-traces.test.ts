@@ -157,7 +157,11 @@ describe("on the wire", () => {
   async function start() {
     const upstream = await recordingUpstream();
     const sidecar = await startInProcess({
-      inbound: { listen: "127.0.0.1:0", upstream: `http://127.0.0.1:${upstream.port}` },
+      inbound: {
+        listen: "127.0.0.1:0",
+        upstream: `http://127.0.0.1:${upstream.port}`,
+        authenticate: "claimed",
+      },
       outbound: { listen: "127.0.0.1:0", allow_networks: ["127.0.0.0/8"] },
       admin: { listen: "127.0.0.1:0" },
       whitelist: ["(friend|another)\\.test"],

@@ -23,7 +23,11 @@ beforeAll(async () => {
   upstream = await recordingUpstream(OK_RESPONSE);
   server = createLegacyTracer({ service: "server" });
   const config = {
-    inbound: { listen: "127.0.0.1:0", upstream: `http://127.0.0.1:${upstream.port}` },
+    inbound: {
+      listen: "127.0.0.1:0",
+      upstream: `http://127.0.0.1:${upstream.port}`,
+      authenticate: "claimed",
+    },
     outbound: { listen: "127.0.0.1:0", allow_networks: ["127.0.0.0/8"] },
     whitelist: ["friend\\.test"],
     propagation: { formats: ["jaeger"] },

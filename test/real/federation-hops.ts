@@ -69,6 +69,15 @@ function isWhole(hop: Hop): boolean {
   return isKeyRequest(hop) || !hop.spans[0]?.startsWith("receiver's sidecar");
 }
 
+/** Those whose sender is proven, and those before its key was known. */
+export function partByProof(hops: readonly Hop[]): {
+  readonly proven: readonly Hop[];
+  readonly before: readonly Hop[];
+} {
+  const isProven = ({ tags }: Hop): boolean => tags["fedtrace.peer.proof"] === "signature";
+  return { proven: hops.filter(isProven), before: hops.filter((hop) => !isProven(hop)) };
+}
+
 /** Synapse's key server makes no span under the sidecar's. */
 export function isKeyRequest({ operation }: Hop): boolean {
   return operation.includes(" /_matrix/key/");
@@ -108,9 +117,11 @@ function hopsIn(
   }
 
   const direction = seenAt === "sender" ? "outbound" : "inbound";
-  const seen = spans.filter(
-    (span) => roleOf(span) === `${seenAt}'s sidecar` && tagsOf(span)["fedtrace.direction"] === direction,
-  );
+  const seen = spans.filter((span) => {
+    const tags = tagsOf(span);
+    const isSidecars = tags["user_agent.original"] === "fedtrace"; // It asks for the sender's keys.
+    return roleOf(span) === `${seenAt}'s sidecar` && tags["fedtrace.direction"] === direction && !isSidecars;
+  });
   return seen.map((span) => {
     const handled = spans.find((other) => other.operationName === HANDLED && parentOf(other) === span);
     return {

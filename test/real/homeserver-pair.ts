@@ -47,9 +47,12 @@ interface FederationRequest {
   readonly status: number;
 }
 
-/** What peers have asked of it, as its access log has it; a request that the peer broke off is not among them. */
+/**
+ * What peers have asked of it, as its access log has it, but for their sidecars, which ask for its keys; a request that the peer broke off
+ * is not among them.
+ */
 export function federationRequestsTo(homeserver: Homeserver): readonly FederationRequest[] {
-  const line = /B (\d{3}) "([A-Z]+) (\/_matrix\/(?:federation|key)\/\S+) HTTP\//g;
+  const line = /B (\d{3}) "([A-Z]+) (\/_matrix\/(?:federation|key)\/\S+) HTTP\/\S+ "(?!fedtrace")/g;
   return [...homeserver.log().matchAll(line)].map(([, status, method = "", path = ""]) => ({
     method,
     path,

@@ -44,6 +44,8 @@ export interface MatrixUser {
   /** @param via a server that is in the room */
   join(roomId: string, via: string): Promise<void>;
   joinedMembers(roomId: string): Promise<readonly string[]>;
+  /** Asks this user's server for another's profile, which it asks that user's server for. */
+  lookUp(userId: string): Promise<void>;
   /** A text message. @returns the event's id */
   send(roomId: string, body: string): Promise<string>;
   sendToDevice(to: Pick<MatrixUser, "id" | "deviceId">, event: Omit<ToDeviceEvent, "sender">): Promise<void>;
@@ -130,6 +132,9 @@ function userOf(homeserver: Homeserver, login: Login): MatrixUser {
         `/_matrix/client/v3/join/${encodeURIComponent(roomId)}?server_name=${at}&via=${at}`,
         {},
       );
+    },
+    async lookUp(userId) {
+      await json("GET", `/_matrix/client/v3/profile/${encodeURIComponent(userId)}`);
     },
     async joinedMembers(roomId) {
       const { joined } = await json<{ joined: object }>("GET", roomPath(roomId, "joined_members"));

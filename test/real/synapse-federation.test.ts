@@ -9,7 +9,7 @@
  */
 
 import { beforeAll, describe, expect, it } from "vitest";
-import { contextNamesIn, type Hop, hopsBetween, isKeyRequest } from "./federation-hops.ts";
+import { contextNamesIn, type Hop, hopsBetween, isKeyRequest, partByProof } from "./federation-hops.ts";
 import { federationRequestsTo, INSTALL_TIMEOUT_MS, TIMED_MESSAGES } from "./homeserver-pair.ts";
 import { findJaeger } from "./jaeger-binary.ts";
 import { findSynapse } from "./synapse-python.ts";
@@ -75,13 +75,23 @@ describe.each(WAYS_OUT)("way out %s", (wayOut) => {
     const toA = await hopsBetween(jaeger, { sender: b, receiver: a }, "receiver");
     expect(operationsOf(toB)).toEqual(expect.arrayContaining(ASKED_BOTH_WAYS));
     expect(operationsOf(toA)).toEqual(expect.arrayContaining([...ASKED_BOTH_WAYS, ...ASKED_OF_A]));
-    for (const hop of [...toB, ...toA]) {
-      expect(hop.spans).toEqual([...(isKeyRequest(hop) ? [] : [HANDLED]), ...expected.crossing]);
-      expect(hop.tags).toMatchObject({ "fedtrace.whitelisted": true, "fedtrace.context": "extracted" });
+    for (const { proven, before } of [toB, toA].map(partByProof)) {
+      expect(proven.length).toBeGreaterThan(before.length);
+      for (const hop of proven) {
+        expect(hop.spans).toEqual([...(isKeyRequest(hop) ? [] : [HANDLED]), ...expected.crossing]);
+        expect(hop.tags).toMatchObject({ "fedtrace.whitelisted": true, "fedtrace.context": "extracted" });
+      }
+      for (const { tags } of before) {
+        expect(tags).toMatchObject({
+          "fedtrace.whitelisted": false,
+          "fedtrace.context": "restarted",
+          "fedtrace.peer.proof_refused": "fetching",
+        });
+      }
     }
     for (const { recorder } of [a, b]) {
       expect(contextNamesIn(recorder.requestHeads())).toEqual(expected.names);
-      expect(contextNamesIn(recorder.responseHeads())).toEqual(["synapse-trace-id"]);
+      expect(contextNamesIn(recorder.responseHeads())).toEqual(["synapse-trace-id"]); // Of proven requests alone.
     }
     if (wayOut !== "direct")
       expect(dns.takeQueries()).toEqual(expect.arrayContaining(["A hs1.test", "A hs2.test"]));

@@ -16,7 +16,7 @@ import { freePorts } from "./free-ports.ts";
 import { federate, fixture, type ScenarioTimings } from "./homeserver-pair.ts";
 import { type Jaeger, startJaeger } from "./jaeger.ts";
 import { type Homeserver, startHomeserver } from "./synapse.ts";
-import { createUser } from "./synapse-client.ts";
+import { createUser, type MatrixUser } from "./synapse-client.ts";
 import { startTlsRecorder, type TlsRecorder } from "./tls-recorder.ts";
 
 /**
@@ -138,9 +138,34 @@ export async function runPair(
     createUser(a.homeserver, "anna"),
     createUser(b.homeserver, "bert"),
   ]);
+  if (options.whitelist.length > 0) await introduce({ user: anna, ...a }, { user: bert, ...b });
   const timings = await federate(anna, bert, messages);
   expect(await Promise.all([a.sidecar.stop(), b.sidecar.stop()])).toEqual([0, 0]);
   return { ...pair, timings };
+}
+
+interface Guest {
+  readonly user: MatrixUser;
+  readonly sidecar: SpawnedSidecar;
+}
+
+/** Until each sidecar has proven a request of the other's server: no request waits for a key, so the first ones begin new traces. */
+async function introduce(a: Guest, b: Guest): Promise<void> {
+  await expect
+    .poll(async () => {
+      await Promise.all([a.user.lookUp(b.user.id), b.user.lookUp(a.user.id)]);
+      const counts = await Promise.all([a, b].map(({ sidecar }) => provenBy(sidecar)));
+      return Math.min(...counts);
+    }, INTRODUCTION)
+    .toBeGreaterThan(0);
+}
+
+/** A key is fetched once; should that fail, it is tried again after 30 s. */
+const INTRODUCTION = { interval: 200, timeout: 60_000 };
+
+async function provenBy({ port }: SpawnedSidecar): Promise<number> {
+  const metrics = await (await fetch(`http://127.0.0.1:${port.admin}/metrics`)).text();
+  return Number(/fedtrace_proofs_total\{result="verified"\} (\d+)/.exec(metrics)?.[1] ?? 0);
 }
 
 type Label = "hs1" | "hs2";
@@ -197,6 +222,11 @@ export async function startBehindSidecar(
       listen: `127.0.0.1:${inboundPort}`,
       upstream: `http://127.0.0.1:${homeserver.port}`,
       tls: { certificate: fixture(`${label}.pem`), private_key: fixture(`${label}.key`) },
+      keys: {
+        ca_file: fixture("ca.pem"),
+        allow_networks: ["127.0.0.0/8"],
+        resolver: `${surroundings.dns.resolver.host}:${surroundings.dns.resolver.port}`,
+      },
     },
     ...sidecarWayOut(surroundings, outboundPort),
     whitelist: surroundings.whitelist,
