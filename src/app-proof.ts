@@ -86,9 +86,10 @@ export function createProofs(first: Config, tools: ProofTools): Proofs {
     heldBytes: () => held.bytes,
   });
 
+  const tell = createFetchLog(log, clock);
   function noteFetch(kind: "server" | "actor", holder: string, refusal: string | undefined): void {
     metrics.fetched(kind, refusal ?? "fetched");
-    if (refusal !== undefined) log.info("a peer's keys can't be had", { kind, holder, reason: refusal });
+    if (refusal !== undefined) tell(kind, holder, refusal);
   }
 
   return {
@@ -101,6 +102,24 @@ export function createProofs(first: Config, tools: ProofTools): Proofs {
       sources = createKeySources(settingsOf(config), { ...tools, dns, tls });
       return createProver({ own, servers, actors, unixMs: () => clock.unixMs() });
     },
+  };
+}
+
+const LINE_EVERY_MS = 60_000;
+
+/** One line a minute for each reason, of which there are a few: the names are whatever somebody wrote. */
+function createFetchLog(log: Log, clock: Clock): (kind: string, holder: string, reason: string) => void {
+  const told = new Map<string, { atMs: number; suppressed: number }>();
+  return (kind, holder, reason) => {
+    const nowMs = clock.monotonicMs();
+    const last = told.get(reason);
+    if (last !== undefined && nowMs - last.atMs < LINE_EVERY_MS) {
+      last.suppressed++;
+      return;
+    }
+    const others = last === undefined || last.suppressed === 0 ? {} : { suppressed: last.suppressed };
+    told.set(reason, { atMs: nowMs, suppressed: 0 });
+    log.info("a peer's keys can't be had", { kind, holder, reason, ...others });
   };
 }
 

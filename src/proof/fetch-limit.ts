@@ -14,26 +14,48 @@ export interface FetchLimit {
 const WINDOW_MS = 1000;
 /** Of all fetches, at least one in each part. */
 const KNOWN_SHARE = 0.3;
+/** A second's fetches are spread over it: bursts of two seconds that met on their way would be more than one second's. */
+const PARTS = 4;
 
 /** @param perSecond more than 0; less than 2 is one of each kind in as many seconds as that takes */
 export function createFetchLimit(perSecond: number): FetchLimit {
   const known = Math.max(1, Math.floor(perSecond * KNOWN_SHARE));
   const unknown = Math.max(1, Math.floor(perSecond) - known);
   const windowMs = WINDOW_MS * Math.max(1, (known + unknown) / perSecond);
-  const ofKnown = createWindow(known, windowMs);
-  const ofUnknown = createWindow(unknown, windowMs);
+  const ofKnown = createSpread(known, windowMs);
+  const ofUnknown = createSpread(unknown, windowMs);
   return { take: (isKnown, nowMs) => (isKnown ? ofKnown : ofUnknown)(nowMs) };
 }
 
+/** At most `count` in any window, and at most the share of a part of it in any such part. */
+function createSpread(count: number, windowMs: number): (nowMs: number) => boolean {
+  const whole = createWindow(count, windowMs);
+  const part = createWindow(Math.ceil(count / PARTS), windowMs / PARTS);
+  return (nowMs) => {
+    if (!whole.hasRoom(nowMs) || !part.hasRoom(nowMs)) return false;
+    whole.note(nowMs);
+    part.note(nowMs);
+    return true;
+  };
+}
+
+interface Window {
+  hasRoom(nowMs: number): boolean;
+  note(nowMs: number): void;
+}
+
 /** At most `count` in any window: the one `count` before this must have left it. */
-function createWindow(count: number, windowMs: number): (nowMs: number) => boolean {
+function createWindow(count: number, windowMs: number): Window {
   const taken: number[] = [];
   let next = 0;
-  return (nowMs) => {
-    const before = taken[next];
-    if (before !== undefined && nowMs - before < windowMs) return false;
-    taken[next] = nowMs;
-    next = (next + 1) % count;
-    return true;
+  return {
+    hasRoom(nowMs) {
+      const before = taken[next];
+      return before === undefined || nowMs - before >= windowMs;
+    },
+    note(nowMs) {
+      taken[next] = nowMs;
+      next = (next + 1) % count;
+    },
   };
 }

@@ -17,25 +17,25 @@ const ROWS: readonly {
   readonly counts: readonly number[];
 }[] = [
   {
-    why: "seven of ten are for names never met, at once, and then none within that second",
+    why: "seven of ten are for names never met, two in a quarter of a second",
     perSecond: 10,
     isKnown: false,
-    timesMs: [0, 0, 500, 999],
-    counts: [7, 0, 0, 0],
+    timesMs: [0, 0, 249, 250, 500, 750, 999],
+    counts: [2, 0, 0, 2, 2, 1, 0],
   },
   {
-    why: "a second later there are seven again, not more for having waited",
+    why: "after a rest there are no more for having waited",
     perSecond: 10,
     isKnown: false,
-    timesMs: [0, 1000, 5000],
-    counts: [7, 7, 7],
+    timesMs: [0, 5000, 5250],
+    counts: [2, 2, 2],
   },
   {
     why: "three are kept for those whose keys were known",
     perSecond: 10,
     isKnown: true,
-    timesMs: [0, 999, 1000],
-    counts: [3, 0, 3],
+    timesMs: [0, 249, 250, 500, 750, 999, 1000],
+    counts: [1, 0, 1, 1, 0, 0, 1],
   },
   {
     why: "one a second is one of each kind in two seconds",
