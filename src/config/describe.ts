@@ -75,9 +75,28 @@ function describeInbound(inbound: Config["inbound"]): Json | undefined {
     },
     identify: inbound.identify,
     authenticate: inbound.authenticate,
+    authenticate_body_limit: formatSize(inbound.authenticateBodyMax),
+    keys: describeKeys(inbound.keys),
     networks: inbound.networks,
     trusted_proxies: inbound.trustedProxies,
     proxy_protocol: inbound.proxyProtocol,
+  };
+}
+
+/** Those of a notary are public. */
+function describeKeys({
+  notary,
+  fetchesPerSecond,
+  caFile,
+  allowNetworks,
+  resolver,
+}: NonNullable<Config["inbound"]>["keys"]): Json {
+  return {
+    notary: notary && { server_name: notary.serverName, verify_keys: notary.verifyKeys },
+    fetches_per_second: fetchesPerSecond,
+    ca_file: caFile,
+    allow_networks: allowNetworks,
+    resolver: resolver && hostPort(resolver),
   };
 }
 

@@ -19,6 +19,7 @@ const FIXED: Readonly<Record<string, Fixed>> = {
       listen: inbound.listen,
       hasTls: inbound.tls !== undefined,
       proxyProtocol: inbound.proxyProtocol,
+      keys: { ...inbound.keys, notary: undefined, allowNetworks: undefined },
     },
   outbound: ({ outbound }) =>
     outbound && {

@@ -191,6 +191,7 @@ describe("changes nothing", () => {
   it.each([
     { key: "server_name", change: { server_name: "other.test" } },
     { key: "inbound", change: { inbound: { ...inboundTo(1), listen: "127.0.0.1:1" } } },
+    { key: "inbound", change: { inbound: { ...inboundTo(1), keys: { fetches_per_second: 1 } } } },
     {
       key: "inbound",
       change: { inbound: { ...inboundTo(1), trusted_proxies: ["127.0.0.1"], proxy_protocol: true } },

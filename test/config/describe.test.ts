@@ -36,6 +36,17 @@ const LARGEST = {
     },
     identify: ["mtls", "address"],
     authenticate: "mtls",
+    authenticate_body_limit: "8KiB",
+    keys: {
+      notary: {
+        server_name: "notary.example",
+        verify_keys: { "ed25519:auto": "Noi6WqcDj0QmPxCNQqgezwTlBKrfqehY1u2FyWP9uYw" },
+      },
+      fetches_per_second: 3,
+      ca_file: "/keys-ca.pem",
+      allow_networks: ["10.2.0.0/16"],
+      resolver: "127.0.0.1:5353",
+    },
     networks: { "relay.example": ["10.1.0.0/16"] },
     trusted_proxies: ["10.0.0.1", "unix:"],
     proxy_protocol: true,
