@@ -63,7 +63,7 @@ export function borderStory(span: Span): BorderStory | undefined {
   const refused = PROOF_REFUSALS[String(attributeOf(span, "fedtrace.peer.proof_refused"))];
   const [tone, what] =
     direction === "inbound"
-      ? inboundStory(isWhitelisted, context)
+      ? inboundStory(isWhitelisted, refused !== undefined, context)
       : attributeOf(span, "fedtrace.tunnel.bytes_sent") === undefined
         ? outboundStory(isWhitelisted, attributeOf(span, "fedtrace.peer.trace_id") !== undefined)
         : TUNNEL;
@@ -77,7 +77,12 @@ const TUNNEL = [
   "was reached through a tunnel, whose inside is not seen here: nothing was added to it",
 ] as const;
 
-function inboundStory(isWhitelisted: boolean, context: string): readonly [BorderTone, string] {
+/** @param isUnproven the name is on the list, and nothing shows that it is the sender's */
+function inboundStory(
+  isWhitelisted: boolean,
+  isUnproven: boolean,
+  context: string,
+): readonly [BorderTone, string] {
   if (isWhitelisted) {
     if (context === "extracted")
       return ["crossed", "is whitelisted: its context was taken, its trace goes on here"];
@@ -88,6 +93,14 @@ function inboundStory(isWhitelisted: boolean, context: string): readonly [Border
       ];
     }
     return ["quiet", "is whitelisted and sent no context: a new trace began"];
+  }
+  if (isUnproven) {
+    return context === "absent"
+      ? ["quiet", "is a whitelisted name that was not proven, and no context was sent: a new trace began"]
+      : [
+          "stopped",
+          "is a whitelisted name that was not proven: its context was not taken, a new trace began",
+        ];
   }
   if (context === "absent") return ["quiet", "is not whitelisted and sent no context: a new trace began"];
   return ["stopped", "is not whitelisted: its context was not taken, a new trace began"];

@@ -30,18 +30,23 @@ import {
  * far from now; "body": the body is not what can be signed; "body-size", "body-room", "expect": the body was not waited for (proxy/held-request.ts); the
  * others are the key cache's.
  */
-export type ProofRefusal =
-  | "absent"
-  | "malformed"
-  | "destination"
-  | "wrong"
-  | "uncovered"
-  | "outdated"
-  | "body"
-  | "body-size"
-  | "body-room"
-  | "expect"
-  | KeyRefusal;
+export type ProofRefusal = (typeof PROOF_REFUSALS)[number];
+
+export const PROOF_REFUSALS = [
+  "absent",
+  "malformed",
+  "destination",
+  "wrong",
+  "uncovered",
+  "outdated",
+  "body",
+  "body-size",
+  "body-room",
+  "expect",
+  "fetching",
+  "unknown",
+  "busy",
+] as const;
 
 /** Finishes a check once the body is there. @param body without any coding; empty where there is none @returns undefined: proven */
 export type BodyCheck = (body: Buffer) => ProofRefusal | undefined;

@@ -5,6 +5,7 @@ import { borderStory } from "../../src/page/border-story.ts";
 import { attributeOf, parseNames, parseTraces } from "../../src/page/jaeger-model.ts";
 import { serviceColors } from "../../src/page/service-colors.ts";
 import { mergeTraces, shortService, summarize } from "../../src/page/trace-summary.ts";
+import { PROOF_REFUSALS } from "../../src/proof/prover.ts";
 import { attributes, createSpan, createTrace } from "./spans.ts";
 
 const facts = (
@@ -25,7 +26,42 @@ const facts = (
     }),
   });
 
+/** A whitelisted name whose signature proved nothing. */
+const unproven = (context: string, refusal: string) =>
+  createSpan("1", {
+    attributes: attributes({
+      "fedtrace.direction": "inbound",
+      "fedtrace.whitelisted": false,
+      "fedtrace.context": context,
+      "fedtrace.headers.removed": 0,
+      "fedtrace.peer.proof": "claimed",
+      "fedtrace.peer.name": "x.example",
+      "fedtrace.peer.proof_refused": refusal,
+    }),
+  });
+
 describe("borderStory", () => {
+  it.each([
+    { context: "restarted", tone: "stopped", sentence: "its context was not taken, a new trace began" },
+    { context: "absent", tone: "quiet", sentence: "no context was sent: a new trace began" },
+  ])("tells of a name that was not proven: $context", ({ context, tone, sentence }) => {
+    const story = borderStory(unproven(context, "wrong"));
+    expect(story).toMatchObject({
+      tone,
+      proof: "Its name is only claimed. Its signature is wrong: somebody else may have used the name.",
+    });
+    expect(story?.sentence).toMatch(/^is a whitelisted name that was not proven/);
+    expect(story?.sentence).toContain(sentence);
+  });
+
+  it("has words for every reason why a signature proves nothing", () => {
+    for (const refusal of PROOF_REFUSALS) {
+      expect(borderStory(unproven("restarted", refusal))?.proof, refusal).toMatch(
+        /^Its name is only claimed\. \S/,
+      );
+    }
+  });
+
   it.each([
     {
       span: facts("inbound", true, "extracted", 0),
