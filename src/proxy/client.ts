@@ -9,7 +9,8 @@
  * ```
  * Where both kinds are there, a client may have written one of them itself, since many proxies set one and pass the other; so only
  * what both say is believed, and where they differ nothing is. A proxy's own address is nobody's proof: all its clients have it.
- * Lines that `Connection` nominates count as never sent, as everywhere, and names with `_` for `-` are not these names.
+ * Nor is anything believed where `Connection` nominates one of these lines: haproxy passes a client's nomination on, and with it
+ * a client could take away what the proxy wrote, so that only his own line is left. Names with `_` for `-` are not these names.
  */
 
 import { fieldValue, MARK_SIZE } from "../http1/fields.ts";
@@ -38,8 +39,11 @@ export interface Client {
   readonly host: string | undefined;
 }
 
-/** Why nothing is believed that the proxies wrote. `disagree`: Forwarded says one thing, X-Forwarded-* another. */
-type ClientRefusal = ForwardedRefusal | "disagree";
+/**
+ * Why nothing is believed that the proxies wrote. `disagree`: Forwarded says one thing, X-Forwarded-* another; `nominated`: one of
+ * these lines is named by `Connection`.
+ */
+type ClientRefusal = ForwardedRefusal | "disagree" | "nominated";
 
 export interface FindClientOptions {
   /** Undefined: nobody is, and no request is looked at. */
@@ -76,7 +80,7 @@ function nobody(address: string): Client {
 
 function readSaid(head: RequestHead, trusted: TrustedProxies): Said | ClientRefusal | undefined {
   const lines = collectLines(head);
-  if (lines === undefined) return undefined;
+  if (lines === undefined || lines === "nominated") return lines;
   const { forwarded } = lines;
   const hasX = lines.for.length + lines.proto.length + lines.host.length > 0;
   const byRfc = forwarded.length === 0 ? undefined : readForwarded(forwarded, trusted);
@@ -124,16 +128,17 @@ const KINDS: ReadonlyMap<string, keyof Lines> = new Map([
 ]);
 
 /** @returns undefined where there is none of them */
-function collectLines(head: RequestHead): Lines | undefined {
+function collectLines(head: RequestHead): Lines | "nominated" | undefined {
   const { text, marks } = head;
   let lines: Record<keyof Lines, string[]> | undefined;
   const nominated = findNominated(head);
   for (let index = 0; index < marks.length; index += MARK_SIZE) {
     const start = marks[index + 1] ?? 0;
-    if (marks[index] !== TAG.FORWARDED || nominated?.has(start) === true) continue;
+    if (marks[index] !== TAG.FORWARDED) continue;
     const kind = KINDS.get(text.slice(start, marks[index + 2]).toLowerCase());
     const value = fieldValue(text, marks, index);
     if (kind === undefined || value === "") continue;
+    if (nominated?.has(start) === true) return "nominated";
     lines ??= { forwarded: [], for: [], proto: [], host: [] };
     lines[kind].push(value);
   }

@@ -212,6 +212,21 @@ describe("a trusted proxy's word is not believed", () => {
       reason: "bound",
       why: "too many hops",
     },
+    {
+      lines: [...byX(FRIEND), "Connection: x-forwarded-for"],
+      reason: "nominated",
+      why: "Connection nominates the one that is there",
+    },
+    {
+      lines: [...byX("203.0.113.9"), ...byRfc(FRIEND), "Connection: X-Forwarded-For"],
+      reason: "nominated",
+      why: "a client nominates what the proxy wrote, to be believed himself",
+    },
+    {
+      lines: [...byX(FRIEND), ...byRfc("203.0.113.9"), "Connection: forwarded"],
+      reason: "nominated",
+      why: "the same the other way round",
+    },
   ])("$reason: $why", async ({ lines, reason }) => {
     behind.advance(1000); // What peers cause is told five times a second.
     const before = await refusedBy(reason);
@@ -224,10 +239,6 @@ describe("a trusted proxy's word is not believed", () => {
     { lines: [], why: "nothing is said" },
     { lines: ["X-Forwarded-For: unknown"], why: "it hides its client" },
     { lines: ["Forwarded: for=_hidden"], why: "so by Forwarded" },
-    {
-      lines: [...byX(FRIEND), "Connection: x-forwarded-for"],
-      why: "Connection nominates it: it was for the proxy alone",
-    },
     { lines: [`X_Forwarded_For: ${FRIEND}`], why: "a name with _ is another name" },
   ])("and its own address is nobody's: $why", async ({ lines }) => {
     expect(await pass(behind, PROXY, { lines })).toEqual(UNKNOWN_CLIENT);
