@@ -67,7 +67,9 @@ function isProofMissing({ policy }: StandingContext, { name = "", proof }: Peer)
 function bodyObstacle({ policy }: StandingContext, { head }: Arrival): ProofRefusal | undefined {
   // The client waits for a 100 before it sends the body, and only the server behind can say that it wants it.
   if (head.hasExpectedBody) return "expect";
-  return head.bodyLength > policy.authenticateBodyMax ? "body-size" : undefined;
+  // With 0 none is held; a chunked body has no length that could be compared with it.
+  const isHeld = policy.authenticateBodyMax > 0 && head.bodyLength <= policy.authenticateBodyMax;
+  return isHeld ? undefined : "body-size";
 }
 
 /** Counts what became of signatures, and tells of wrong ones. */

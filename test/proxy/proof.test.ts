@@ -278,6 +278,17 @@ describe("with a body limit", () => {
     expect(Buffer.from(upstream.received(), "latin1").toString()).toContain(BODY);
   });
 
+  it("of 0 a chunked body's head does not wait for its first byte", async () => {
+    await start({ authenticate_body_limit: "0B" });
+    await sidecar.sidecar.learnKeys(friend.name);
+    const client = await rawClient(sidecar.port.inbound);
+    client.send(
+      requestOf({ method: "PUT", lines: ["Transfer-Encoding: chunked"], body: "{}" }).slice(0, -"{}".length),
+    );
+    await expect.poll(() => upstream.received()).toContain("PUT ");
+    client.socket.destroy();
+  });
+
   it("a chunked body that grows beyond it goes on as it comes", async () => {
     await start({ authenticate_body_limit: "50B" });
     await sidecar.sidecar.learnKeys(friend.name);
