@@ -17,9 +17,10 @@ import { createDiscovery } from "./discovery/server-discovery.ts";
 import { createFetchWellKnown } from "./discovery/well-known.ts";
 import { createProofMetrics } from "./metrics/proof-metrics.ts";
 import type { Registry } from "./metrics/registry.ts";
-import { parseServerName, type ServerName } from "./peer/server-name.ts";
+import { parseServerName, parseUrlServer, type ServerName } from "./peer/server-name.ts";
 import { createFetchActorKey, createFetchServerKeys } from "./proof/fetch-keys.ts";
 import { createFetchLimit } from "./proof/fetch-limit.ts";
+import { createForgeryDebt } from "./proof/forgery-debt.ts";
 import { createKeyCache, type FetchedKeys } from "./proof/key-cache.ts";
 import { createProver, type Prover, type VerifyServerKey } from "./proof/prover.ts";
 import { createServerKeySource, type Document, type NotaryOptions } from "./proof/server-key-source.ts";
@@ -64,6 +65,7 @@ export function createProofs(first: Config, tools: ProofTools): Proofs {
       ? tools.outboundTls
       : createOutgoingTls({ systemRootsFile: first.systemRootsFile, caFile: settings.caFile, pins: {} });
   const held = createHeldRequests();
+  const forgeries = createForgeryDebt(() => clock.monotonicMs());
   let sources: KeySources | undefined;
 
   const shared = {
@@ -73,11 +75,13 @@ export function createProofs(first: Config, tools: ProofTools): Proofs {
   };
   const servers = createKeyCache<VerifyServerKey>({
     fetch: async (name) => sources?.serverKeys(name) ?? "closed",
+    hostOf: (name) => name.replace(/:\d+$/, ""),
     onFetched: (name, refusal) => noteFetch("server", name, refusal),
     ...shared,
   });
   const actors = createKeyCache<KeyObject>({
     fetch: async (keyId) => sources?.actorKeys(keyId) ?? "closed",
+    hostOf: (keyId) => parseUrlServer(keyId)?.host ?? "",
     onFetched: (keyId, refusal) => noteFetch("actor", keyId, refusal),
     ...shared,
   });
@@ -100,7 +104,7 @@ export function createProofs(first: Config, tools: ProofTools): Proofs {
       const own = parseServerName(config.serverName);
       if (own === undefined || !isSignatureNeeded(config)) return undefined;
       sources = createKeySources(settingsOf(config), { ...tools, dns, tls });
-      return createProver({ own, servers, actors, unixMs: () => clock.unixMs() });
+      return createProver({ own, servers, actors, forgeries, unixMs: () => clock.unixMs() });
     },
   };
 }

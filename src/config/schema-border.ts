@@ -119,9 +119,9 @@ export const inbound = section(
       reload: "live",
       doc: "The least proof that a name needs before the whitelist counts for it; what proves more is enough as well. `signature`: X-Matrix, or an HTTP signature, verified with the peer's own key. No request waits for a key: until a peer's is known its requests begin new traces. `mtls`: a verified client certificate with that name. `network`: an address of its `networks`. **Danger:** with `claimed` the name is what the peer says, and anyone can borrow a whitelisted one; only trace context is at stake, but `trust` entries then give strangers sampling too.",
     }),
-    authenticate_body_limit: defaulted(size("0B", "16MiB"), "64KiB", {
+    authenticate_body_limit: defaulted(size("0B", "1MiB"), "64KiB", {
       reload: "live",
-      doc: "X-Matrix signs the body, so a whitelisted peer's request is held until its body is there, up to this many bytes (chunk sizes included); then it is verified and forwarded. A longer body is forwarded as it comes, in a new trace. `0B` holds none. All held bodies together keep at most 16 MiB; above it the one that was held longest goes on. Verifying takes about 0.2 ms of CPU with a small body, and some 1 ms with one of 64 KiB.",
+      doc: "X-Matrix signs the body, so a whitelisted peer's request is held until its body is there, up to this many bytes (chunk sizes included); then it is verified and forwarded. A longer body is forwarded as it comes, in a new trace. `0B` holds none. All held bodies together keep at most 16 MiB; above it the one that was held longest goes on. Verifying takes about 0.2 ms of CPU with a small body, and 1 ms with one of 64 KiB (5 ms where somebody makes it as costly as may be; larger bodies with wrong signatures are looked at up to half a mebibyte a second).",
     }),
     keys: defaulted(
       keys,

@@ -54,7 +54,7 @@ export const keys = section(
     }),
     fetches_per_second: defaulted(decimal(0.1, KEY_FETCHES_MAX), KEY_FETCHES_PER_SECOND, {
       reload: "restart",
-      doc: "Servers and actors that are asked for their keys, in any second. Only names that the whitelist has are asked for. A third is kept for those whose keys were known before.",
+      doc: "Servers and actors that are asked for their keys, in any second. Only names that the whitelist has are asked for. Three tenths are kept for those whose keys were known before, four for those that the whitelist spells out; of one host there are two at most.",
     }),
     ca_file: optional(filePath(), {
       reload: "restart",

@@ -55,7 +55,7 @@ export function canonicalJson(value: unknown): string {
   }
   const members = value as Readonly<Record<string, unknown>>;
   // Own keys alone, `__proto__` too: JSON.parse makes it a member as any other.
-  for (const key of Object.keys(members).sort(compareByCodePoint)) {
+  for (const key of sorted(Object.keys(members))) {
     text += `${text === "" ? "" : ","}${JSON.stringify(key)}:${canonicalJson(members[key])}`;
   }
   return `{${text}}`;
@@ -143,6 +143,13 @@ function hasLoneSurrogate(value: unknown): boolean {
   const text = JSON.stringify(value);
   return withoutLoneSurrogates(text) !== text;
 }
+
+/** Without surrogates V8's own order is that of code points, and takes half the time. */
+function sorted(keys: string[]): string[] {
+  return keys.some((key) => SURROGATE.test(key)) ? keys.sort(compareByCodePoint) : keys.sort();
+}
+
+const SURROGATE = /[\ud800-\udfff]/;
 
 /** As Python's sort has it. V8 sorts by UTF-16 unit, where characters beyond U+FFFF come before U+E000 and not last. */
 function compareByCodePoint(left: string, right: string): number {

@@ -15,8 +15,8 @@ export type VerifyKey = KeyObject;
 export interface Ed25519 {
   /** @param text Base64 of 32 bytes; undefined for anything else. Never throws */
   readonly readVerifyKey: (text: string) => VerifyKey | undefined;
-  /** Whether the signature is over the UTF-8 of `text`. @param signature 64 bytes. Never throws */
-  readonly verify: (text: string, signature: Uint8Array, key: VerifyKey) => boolean;
+  /** @param signed bytes, or a text for its UTF-8 @param signature 64 bytes. Never throws */
+  readonly verify: (signed: string | Uint8Array, signature: Uint8Array, key: VerifyKey) => boolean;
 }
 
 /** The specification names none; the longest seen has 10. It is a key of maps that outlive the request. */
@@ -43,6 +43,7 @@ export async function loadEd25519(): Promise<Ed25519> {
       const x = Buffer.from(text, "base64").toString("base64url");
       return createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" });
     },
-    verify: (text, signature, key) => verify(null, Buffer.from(text), key, signature),
+    verify: (signed, signature, key) =>
+      verify(null, typeof signed === "string" ? Buffer.from(signed) : signed, key, signature),
   };
 }

@@ -30,6 +30,8 @@ export type KeyRefusal = "fetching" | "unknown" | "busy";
 export interface KeyCacheOptions<K> {
   /** Must not reject. @returns a word for the log where there are no keys */
   readonly fetch: (holder: string) => Promise<FetchedKeys<K> | string>;
+  /** Of a holder's name, without port: what is limited together. */
+  readonly hostOf: (holder: string) => string;
   /** Shared by all caches of a process. */
   readonly limit: FetchLimit;
   /** Told of each fetch that has ended; `refusal` is undefined where it gave keys. */
@@ -42,8 +44,8 @@ export interface KeyCacheOptions<K> {
 }
 
 export interface KeyCache<K> {
-  /** At once. Begins a fetch where that may help. */
-  get(holder: string, keyId: string): K | KeyRefusal;
+  /** At once. Begins a fetch where that may help. @param isListed whether the whitelist spells the name out */
+  get(holder: string, keyId: string, isListed: boolean): K | KeyRefusal;
   /**
    * The key of a holder's that was asked for did not verify: it may have been replaced under the same id. Fetches it anew, unless that was
    * done a short while ago.
@@ -77,11 +79,12 @@ interface Entry<K> {
 const HOLDERS_MAX = 8192;
 /** Fetches under way: each is bounded to seconds, and at ten a second few would be needed. */
 const IN_FLIGHT_MAX = 64;
-/** After a fetch that gave no key: doubled each time. Within it a friend that was down is met untraced. */
+/**
+ * After a fetch that gave no key, or nothing new: doubled each time. Within it a friend that was down is met untraced, and whoever claims its name
+ * meanwhile makes it longer, so it ends soon.
+ */
 const RETRY_MS = 30_000;
-const RETRY_MAX_MS = 3_600_000;
-/** The same for a holder that has keys: whoever replaces one is believed again after so long at most. */
-const KNOWN_RETRY_MAX_MS = 300_000;
+const RETRY_MAX_MS = 300_000;
 /** Renewed between these parts of their life, by chance, so that a thousand servers met at the start don't stay together. */
 const REFRESH_FROM = 0.5;
 const REFRESH_TO = 0.8;
@@ -98,8 +101,7 @@ export function createKeyCache<K>(options: KeyCacheOptions<K>): KeyCache<K> {
     const nowMs = clock.monotonicMs();
     const isNews = typeof fetched !== "string" && !isSame(entry.keys, fetched.keys);
     entry.futile = isNews ? 0 : entry.futile + 1;
-    const retryMaxMs = typeof fetched === "string" ? RETRY_MAX_MS : KNOWN_RETRY_MAX_MS;
-    entry.retryAtMs = nowMs + Math.min(RETRY_MS * 2 ** Math.max(0, entry.futile - 1), retryMaxMs);
+    entry.retryAtMs = nowMs + Math.min(RETRY_MS * 2 ** Math.max(0, entry.futile - 1), RETRY_MAX_MS);
     if (typeof fetched === "string") {
       entry.refreshAtMs = entry.retryAtMs;
       return;
@@ -118,11 +120,11 @@ export function createKeyCache<K>(options: KeyCacheOptions<K>): KeyCache<K> {
   }
 
   /** @returns whether the holder is being asked now */
-  function begin(asked: string, known: Entry<K> | undefined, nowMs: number): boolean {
+  function begin(asked: string, known: Entry<K> | undefined, nowMs: number, isListed = true): boolean {
     if (inFlight.has(asked)) return true;
     if (known !== undefined && nowMs < known.retryAtMs) return false;
-    const hasKeys = known !== undefined && known.keys.size > 0;
-    if (inFlight.size >= IN_FLIGHT_MAX || !limit.take(hasKeys, nowMs)) {
+    const kind = known !== undefined && known.keys.size > 0 ? "known" : isListed ? "listed" : "patterned";
+    if (inFlight.size >= IN_FLIGHT_MAX || !limit.take(kind, options.hostOf(asked), nowMs)) {
       held++;
       return false;
     }
@@ -139,7 +141,7 @@ export function createKeyCache<K>(options: KeyCacheOptions<K>): KeyCache<K> {
   }
 
   return {
-    get(holder, keyId) {
+    get(holder, keyId, isListed) {
       const nowMs = clock.monotonicMs();
       const entry = entries.get(holder);
       const key = current(entry, nowMs)?.get(keyId);
@@ -149,7 +151,7 @@ export function createKeyCache<K>(options: KeyCacheOptions<K>): KeyCache<K> {
         return key;
       }
       misses++;
-      if (begin(holder, entry, nowMs)) return "fetching";
+      if (begin(holder, entry, nowMs, isListed)) return "fetching";
       return entry !== undefined && nowMs < entry.retryAtMs ? "unknown" : "busy";
     },
     doubt(holder) {

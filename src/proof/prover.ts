@@ -15,6 +15,7 @@ import { parseHttpSignatureHost } from "../peer/http-signature.ts";
 import type { ServerName } from "../peer/server-name.ts";
 import type { SignatureLines } from "../peer/signature-reader.ts";
 import { canonicalOf } from "./canonical-json.ts";
+import type { ForgeryDebt } from "./forgery-debt.ts";
 import { openHttpSignature, type SignatureRefusal as HttpRefusal } from "./http-signature.ts";
 import type { KeyCache, KeyRefusal } from "./key-cache.ts";
 import type { SignedMessage } from "./signed-message.ts";
@@ -55,6 +56,8 @@ export type BodyCheck = (body: Buffer) => ProofRefusal | undefined;
 interface ProofClaim {
   /** Whom it claims to be from, as peer/identify.ts names it. */
   readonly name: string;
+  /** Whether the whitelist spells it out, rather than taking it by a pattern. */
+  readonly isListed: boolean;
   readonly head: RequestHead;
   readonly fields: SignatureLines;
   /** Path and query, as sent. */
@@ -69,7 +72,7 @@ export interface Prover {
 }
 
 /** A server's public key, as what it is for. @param signature 64 bytes */
-export type VerifyServerKey = (text: string, signature: Uint8Array) => boolean;
+export type VerifyServerKey = (signed: Uint8Array, signature: Uint8Array) => boolean;
 
 export interface ProverOptions {
   /** This server, for which signatures must be made. */
@@ -79,6 +82,7 @@ export interface ProverOptions {
   /** By key id alone: it is the URL of the key. */
   readonly actors: KeyCache<KeyObject>;
   readonly unixMs: () => number;
+  readonly forgeries: ForgeryDebt;
 }
 
 /** What the readers of X-Matrix say, in the words of a proof. */
@@ -102,29 +106,52 @@ export function createProver(options: ProverOptions): Prover {
 type Opened = BodyCheck | ProofRefusal;
 
 /** @returns undefined where no X-Matrix line speaks for that name */
-function openXMatrix({ name, head, fields, path }: ProofClaim, options: ProverOptions): Opened | undefined {
+function openXMatrix(
+  { name, isListed, head, fields, path }: ProofClaim,
+  options: ProverOptions,
+): Opened | undefined {
   const { own, servers } = options;
   const read = readXMatrixSignatures(fields.authorization, own);
   if (read === "absent") return undefined;
   if (typeof read === "string") return X_MATRIX_REFUSALS[read];
   if (read.origin.name !== name) return undefined;
 
-  const checks: ((content: string | undefined) => boolean)[] = [];
+  if (options.forgeries.isOver(head.bodyLength)) return "busy";
+  const checks: { readonly origin: string; readonly isBy: (signed: Uint8Array) => boolean }[] = [];
   let missing: KeyRefusal = "unknown";
   for (const { keyId, signature, origin } of read.signatures) {
-    const verify = servers.get(name, keyId);
+    const verify = servers.get(name, keyId, isListed);
     if (typeof verify === "string") {
       missing = verify;
       continue;
     }
-    const signed = { method: head.method, uri: path, origin: origin.text, destination: own.name };
-    checks.push((content) => verify(requestSigningText({ ...signed, content }), signature));
+    checks.push({ origin: origin.text, isBy: (signed) => verify(signed, signature) });
   }
   if (checks.length === 0) return missing;
   return (body) => {
     const content = body.length === 0 ? undefined : canonicalOf(body);
-    if (typeof content === "string") return "body";
-    if (checks.some((isSigned) => isSigned(content?.text))) return undefined;
+    if (typeof content === "string") {
+      options.forgeries.note(body.length);
+      return "body";
+    }
+    // Made once for all signatures: the lines write one name, most often in one way.
+    const texts = new Map<string, Uint8Array>();
+    const signedBy = (origin: string): Uint8Array => {
+      const known = texts.get(origin);
+      if (known !== undefined) return known;
+      const request = {
+        method: head.method,
+        uri: path,
+        origin,
+        destination: own.name,
+        content: content?.text,
+      };
+      const made = Buffer.from(requestSigningText(request));
+      texts.set(origin, made);
+      return made;
+    };
+    if (checks.some(({ origin, isBy }) => isBy(signedBy(origin)))) return undefined;
+    options.forgeries.note(body.length);
     servers.doubt(name); // A server that was set up anew may have another key under the same id.
     return "wrong";
   };
@@ -144,7 +171,7 @@ const HTTP_REFUSALS: Readonly<Partial<Record<HttpRefusal, ProofRefusal>>> = {
 
 /** @returns undefined where no HTTP signature speaks for that name */
 function openHttp(
-  { name, head, fields, path, scheme }: ProofClaim,
+  { name, isListed, head, fields, path, scheme }: ProofClaim,
   options: ProverOptions,
 ): Opened | undefined {
   const named = parseHttpSignatureHost(fields);
@@ -161,7 +188,7 @@ function openHttp(
   const opened = openHttpSignature(fields, message, options.unixMs());
   if (typeof opened === "string") return HTTP_REFUSALS[opened] ?? "malformed";
   const { keyId } = opened;
-  const key = options.actors.get(keyId, keyId);
+  const key = options.actors.get(keyId, keyId, isListed);
   if (typeof key === "string") return key;
   return (body) => {
     const outcome = opened.finish(key, body);

@@ -58,7 +58,7 @@ async function loadSource(options: ServerKeySourceOptions): Promise<(server: Ser
     if (typeof read === "string") return read;
     const keys = new Map<string, VerifyServerKey>();
     for (const [id, key] of read.keys) {
-      keys.set(id, (text, signature) => ed25519.verify(text, signature, key));
+      keys.set(id, (signed, signature) => ed25519.verify(signed, signature, key));
     }
     return { keys, ttlMs: read.validUntilMs - unixMs() };
   }

@@ -74,8 +74,9 @@ export interface OpenedRequest {
 
 export class HeldRequest implements RequestHandler {
   readonly #options: HeldOptions;
-  /** As it came, framing included. Joined with each piece: even bytes that come one by one cost less so than their packets do. */
+  /** As it came, framing included, and room behind it: twice as much with each growth, so that many pieces are not joined over and over. */
   #kept: Buffer = NOTHING;
+  #length = 0;
   #opened: OpenedRequest | undefined;
   /** What the opened request said to the bytes it was given. */
   #hasRoom = true;
@@ -84,16 +85,32 @@ export class HeldRequest implements RequestHandler {
     this.#options = options;
   }
 
+  /** What it takes of the room for all. */
   get bytes(): number {
     return this.#kept.length;
   }
 
   onRequestBytes(bytes: Buffer): boolean {
     if (this.#opened !== undefined) return this.#opened.handler.onRequestBytes(bytes);
-    this.#kept = this.#kept.length === 0 ? bytes : Buffer.concat([this.#kept, bytes]);
-    this.#options.requests.grow(this, bytes.length);
-    if (this.bytes > this.#options.bytesMax) this.letGo("body-size");
+    const before = this.#kept.length;
+    this.#keep(bytes);
+    this.#options.requests.grow(this, this.#kept.length - before);
+    if (this.#length > this.#options.bytesMax) this.letGo("body-size");
     return this.#hasRoom;
+  }
+
+  /** The first piece is kept as it is: most bodies come in one. */
+  #keep(bytes: Buffer): void {
+    const length = this.#length + bytes.length;
+    if (this.#length === 0) this.#kept = bytes;
+    else if (length <= this.#kept.length) bytes.copy(this.#kept, this.#length);
+    else {
+      const grown = Buffer.allocUnsafe(Math.max(length, 2 * this.#length));
+      this.#kept.copy(grown, 0, 0, this.#length);
+      bytes.copy(grown, this.#length);
+      this.#kept = grown;
+    }
+    this.#length = length;
   }
 
   onRequestEnd(trailers: string): void {
@@ -106,7 +123,7 @@ export class HeldRequest implements RequestHandler {
     if (this.#opened !== undefined) return;
     this.#options.requests.delete(this);
     const opened = this.#options.open(refusal);
-    const kept = this.#kept;
+    const kept = this.#kept.subarray(0, this.#length);
     this.#opened = opened;
     this.#kept = NOTHING;
     opened.start();
@@ -117,9 +134,10 @@ export class HeldRequest implements RequestHandler {
 
   /** What is signed: the body without its coding, which the connection has checked. */
   #content(): Buffer {
-    if (this.#options.bodyLength !== CHUNKED) return this.#kept;
+    const kept = this.#kept.subarray(0, this.#length);
+    if (this.#options.bodyLength !== CHUNKED) return kept;
     const pieces: Buffer[] = [];
-    new ChunkedReader(Number.POSITIVE_INFINITY, (bytes) => void pieces.push(bytes)).read(this.#kept, 0);
+    new ChunkedReader(Number.POSITIVE_INFINITY, (bytes) => void pieces.push(bytes)).read(kept, 0);
     return Buffer.concat(pieces);
   }
 

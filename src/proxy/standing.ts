@@ -11,6 +11,7 @@ import { createBoundedCache } from "../peer/bounded-cache.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
 import type { Peer } from "../peer/identify.ts";
+import type { Verdict } from "../peer/whitelist.ts";
 import { reaches } from "../peer/proof.ts";
 import type { BodyCheck, ProofRefusal } from "../proof/prover.ts";
 import { leastProof } from "./border.ts";
@@ -36,7 +37,8 @@ export function standingOf(context: StandingContext, arrival: Arrival): Standing
   const { prover } = context;
   if (prover === undefined || peer.name === undefined || !isProofMissing(context, peer)) return decided(peer);
   const scheme = client?.scheme ?? target.scheme;
-  const opened = prover.open({ name: peer.name, head, fields, path: target.path, scheme });
+  const isListed = isSpelledOut(context.policy.whitelist.decide(peer.name).entry);
+  const opened = prover.open({ name: peer.name, isListed, head, fields, path: target.path, scheme });
   if (typeof opened === "string") return settleStanding(context, peer, opened);
   if (head.bodyLength === 0) return settleStanding(context, peer, opened(NO_BODY));
   const obstacle = bodyObstacle(context, arrival);
@@ -62,6 +64,14 @@ function isProofMissing({ policy }: StandingContext, { name = "", proof }: Peer)
   const { isWhitelisted, entry } = policy.whitelist.decide(name);
   return isWhitelisted && !reaches(proof, leastProof(policy, entry));
 }
+
+/** Whether an entry takes a name or a few: dots may be bare, all else stands for itself. */
+function isSpelledOut(entry: Verdict["entry"]): boolean {
+  return entry !== undefined && (entry.kind === "glob" ? LITERAL_GLOB : LITERAL_REGEX).test(entry.text);
+}
+
+const LITERAL_GLOB = /^[^*?{]+$/;
+const LITERAL_REGEX = /^\^?(?:[A-Za-z0-9:.-]|\\[.:-])+\$?$/;
 
 /** Why the body is not waited for. */
 function bodyObstacle({ policy }: StandingContext, { head }: Arrival): ProofRefusal | undefined {

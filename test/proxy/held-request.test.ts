@@ -60,6 +60,15 @@ describe("a held request", () => {
     expect(steps).toEqual(["open proven", "start", "bytes 0123456789", "pause", "end "]);
   });
 
+  test("in many pieces is one body", () => {
+    const { held, steps, checked } = createBench();
+    const pieces = Array.from({ length: 99 }, (_, at) => String.fromCharCode(0x20 + (at % 90)));
+    send(held, ...pieces);
+    held.onRequestEnd("");
+    expect(checked).toEqual([pieces.join("")]);
+    expect(steps).toContain(`bytes ${pieces.join("")}`);
+  });
+
   test("goes on where the signature is wrong, as unproven", () => {
     const { held, steps } = createBench({ outcome: "wrong" });
     send(held, "0123456789");

@@ -307,6 +307,18 @@ describe("with a body limit", () => {
   });
 });
 
+it("looks at no longer body for a while where forged ones have cost too much", async () => {
+  await start({ authenticate_body_limit: "1MiB" });
+  await sidecar.sidecar.learnKeys(friend.name);
+  const long = JSON.stringify({ edus: ["x".repeat(600_000)] });
+  const usual = JSON.stringify({ edus: ["x".repeat(5000)] });
+  expect(await send(requestOf({ signer: forger, method: "PUT", body: long }))).toEqual(unproven("wrong"));
+  expect(await send(requestOf({ method: "PUT", body: usual }))).toEqual(unproven("busy"));
+  expect(await send(requestOf({ method: "PUT", body: BODY }))).toEqual(PROVEN);
+  sidecar.advance(1000);
+  expect(await send(requestOf({ method: "PUT", body: usual }))).toEqual(PROVEN);
+});
+
 describe("without the key", () => {
   it("begins a new trace and asks for the key behind it; the next request is proven", async () => {
     await start();
