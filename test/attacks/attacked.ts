@@ -3,9 +3,13 @@
  * that arrived on either side, spans, log lines and metrics.
  *
  * Names are claimed here, in so many words: the attacks of this folder are those that a whitelisted peer, or who passes for
- * one, can make too. What a name must prove is in origin-spoofing.test.ts.
+ * one, can make too. What a name must prove is in origin-spoofing.test.ts and forged-proof.test.ts, which give a sidecar the keys that
+ * its peers publish, and with them the default of `authenticate`.
  */
 
+import { readFileSync } from "node:fs";
+import { text as textOf } from "node:stream/consumers";
+import { connect } from "node:tls";
 import { startInProcess, type TestSidecar } from "../support/in-process.ts";
 import { exchangeRaw, OK_RESPONSE, recordingUpstream, type RecordingUpstream } from "../support/wire.ts";
 
@@ -35,6 +39,8 @@ interface Sent {
   readonly line?: string;
   /** Behind the head; its framing is the caller's to write. */
   readonly body?: string;
+  /** What Host says; this server's name unless said. */
+  readonly host?: string;
 }
 
 export interface Passed {
@@ -52,14 +58,32 @@ export interface Attacked extends TestSidecar {
   answerWith(text: string): void;
   /** One request from outside to the own server, on a connection of its own. */
   passIn(lines: readonly string[], sent?: Sent): Promise<Passed>;
+  /** The same over TLS. @param pair of test/fixtures/spoofing; undefined: no certificate */
+  passInWith(pair: string | undefined, lines: readonly string[]): Promise<Passed>;
   /** One from the own server to a host outside; its name must end in `.test`. */
   passOut(host: string, lines: readonly string[]): Promise<Passed>;
   /** Series of /metrics, with their labels, and their values. */
   scrape(): Promise<ReadonlyMap<string, number>>;
+  /** The rows of the peers' table. */
+  peers(): Promise<readonly Readonly<Record<string, unknown>>[]>;
   stop(): Promise<void>;
 }
 
 type Document = Readonly<Record<string, unknown>>;
+
+/** In the place of the network. */
+interface AttackedTools {
+  readonly resolve?: Parameters<typeof startInProcess>[1];
+  /** Of whitelisted Matrix servers. Where it is given, names need what they need by default: a signature. */
+  readonly fetchServerKeys?: Parameters<typeof startInProcess>[2];
+}
+
+/** An inbound listener with a certificate, which asks for those of test/fixtures/spoofing. */
+export const TLS = {
+  certificate: "test/fixtures/tls/server.pem",
+  private_key: "test/fixtures/tls/server.key",
+  client_ca: "test/fixtures/spoofing/ca.pem",
+};
 
 const WHITELIST = ["friend\\.test", { regex: "trusted\\.test", sampling: "trust", forced_per_second: 1 }];
 
@@ -67,23 +91,35 @@ const WHITELIST = ["friend\\.test", { regex: "trusted\\.test", sampling: "trust"
  * @param document beside the listeners, an admin listener and the whitelist
  * @param inbound beside where it listens and leads
  */
-export async function startAttacked(document: Document = {}, inbound: Document = {}): Promise<Attacked> {
+export async function startAttacked(
+  document: Document = {},
+  inbound: Document = {},
+  { resolve, fetchServerKeys }: AttackedTools = {},
+): Promise<Attacked> {
   let answer = OK_RESPONSE;
   const upstream = await recordingUpstream(() => answer);
   const listen = "127.0.0.1:0";
-  const sidecar = await startInProcess({
-    inbound: { listen, upstream: `http://127.0.0.1:${upstream.port}`, authenticate: "claimed", ...inbound },
+  const authenticate = fetchServerKeys === undefined ? { authenticate: "claimed" } : {};
+  const all = {
+    inbound: { listen, upstream: `http://127.0.0.1:${upstream.port}`, ...authenticate, ...inbound },
     outbound: { listen, allow_networks: ["127.0.0.0/8"] },
     admin: { listen },
     whitelist: WHITELIST,
     ...document,
-  });
+  };
+  const sidecar = await startInProcess(all, resolve, fetchServerKeys);
 
-  async function pass(port: number, text: string): Promise<Passed> {
+  async function pass(exchange: () => Promise<string>): Promise<Passed> {
     const [known, spans] = [upstream.received().length, sidecar.spans.length];
-    const received = await exchangeRaw(port, text);
+    const received = await exchange();
     return { arrived: upstream.received().slice(known), received, span: sidecar.spans[spans] };
   }
+
+  function headIn(line: string, lines: readonly string[], host = "own.test"): string {
+    return `${[`${line} HTTP/1.1`, `Host: ${host}`, ...lines, "Connection: close"].join("\r\n")}\r\n\r\n`;
+  }
+
+  const ask = (path: string): Promise<Response> => fetch(`http://127.0.0.1:${sidecar.port.admin}${path}`);
 
   return {
     ...sidecar,
@@ -91,9 +127,20 @@ export async function startAttacked(document: Document = {}, inbound: Document =
     answerWith(text) {
       answer = text;
     },
-    passIn(lines, { line = "GET /x", body = "" } = {}) {
-      const head = [`${line} HTTP/1.1`, "Host: own.test", ...lines, "Connection: close"];
-      return pass(sidecar.port.inbound, `${head.join("\r\n")}\r\n\r\n${body}`);
+    passIn(lines, { line = "GET /x", body = "", host } = {}) {
+      return pass(() => exchangeRaw(sidecar.port.inbound, headIn(line, lines, host) + body));
+    },
+    passInWith(pair, lines) {
+      return pass(() => {
+        const socket = connect({
+          host: "127.0.0.1",
+          port: sidecar.port.inbound,
+          ca: readFileSync(TLS.certificate),
+          ...(pair === undefined ? {} : { cert: fixture(`${pair}.pem`), key: fixture(`${pair}.key`) }),
+        });
+        socket.write(headIn("GET /x", lines));
+        return textOf(socket);
+      });
     },
     passOut(host, lines) {
       const authority = `${host}:${upstream.port}`;
@@ -103,20 +150,31 @@ export async function startAttacked(document: Document = {}, inbound: Document =
         ...lines,
         "Connection: close",
       ];
-      return pass(sidecar.port.outbound, `${head.join("\r\n")}\r\n\r\n`);
+      return pass(() => exchangeRaw(sidecar.port.outbound, `${head.join("\r\n")}\r\n\r\n`));
     },
     async scrape() {
-      const answered = await fetch(`http://127.0.0.1:${sidecar.port.admin}/metrics`);
-      const lines = (await answered.text()).split("\n").filter((line) => /^[^#]/.test(line));
+      const lines = (await (await ask("/metrics")).text()).split("\n").filter((line) => /^[^#]/.test(line));
       return new Map(
         lines.map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.split(" ").at(-1))]),
       );
+    },
+    async peers() {
+      const { peers } = (await (await ask("/api/fedtrace/peers")).json()) as PeersAnswer;
+      return peers;
     },
     async stop() {
       await sidecar.sidecar.stop();
       upstream.stop();
     },
   };
+}
+
+interface PeersAnswer {
+  readonly peers: readonly Readonly<Record<string, unknown>>[];
+}
+
+function fixture(name: string): string {
+  return readFileSync(`test/fixtures/spoofing/${name}`, "utf8");
 }
 
 /** `name: value` lines of a head that arrived, names in lower case. */

@@ -5,14 +5,12 @@
  * Source: CVE-2024-23832 (Mastodon took a sender's word for where it came from); CVE-2021-44532 (a certificate's name with a
  * comma was two names to Node); RFC 7239 section 8 on what forwarded addresses are worth; https://spec.matrix.org/v1.16/server-server-api/#request-authentication.
  * Without the rule: a stranger's contexts are taken, his "sampled" counts, and he is told trace ids.
+ * Signatures, the default, are in forged-proof.test.ts; here a name, an address or a certificate is enough.
  */
 
-import { readFileSync } from "node:fs";
-import { text } from "node:stream/consumers";
-import { connect } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { exchangeRaw } from "../support/wire.ts";
-import { type Attacked, from, injectedIn, type Passed, SPAN, startAttacked, TRACE } from "./attacked.ts";
+import { type Attacked, from, injectedIn, type Passed, SPAN, startAttacked, TLS, TRACE } from "./attacked.ts";
 
 const W3C = `traceparent: 00-${TRACE}-${SPAN}-01`;
 /** Names its trace, so that what a peer is told shows. */
@@ -25,25 +23,13 @@ let network: Attacked;
 /** It takes a certificate. */
 let mtls: Attacked;
 
-const fixture = (name: string): string => readFileSync(`test/fixtures/spoofing/${name}`, "utf8");
-
 beforeAll(async () => {
   claimed = await startAttacked();
   network = await startAttacked(
     {},
     { authenticate: "network", networks: { "friend.test": ["10.1.0.0/16"] } },
   );
-  mtls = await startAttacked(
-    {},
-    {
-      authenticate: "mtls",
-      tls: {
-        certificate: "test/fixtures/tls/server.pem",
-        private_key: "test/fixtures/tls/server.key",
-        client_ca: "test/fixtures/spoofing/ca.pem",
-      },
-    },
-  );
+  mtls = await startAttacked({}, { authenticate: "mtls", tls: TLS });
   for (const attacked of [claimed, network, mtls]) attacked.answerWith(ANSWER);
 });
 afterAll(() => Promise.all([claimed, network, mtls].map((attacked) => attacked.stop())));
@@ -220,21 +206,8 @@ describe("an address", () => {
 });
 
 describe("a certificate", () => {
-  async function passWith(name: string | undefined, lines: readonly string[]): Promise<Passed> {
-    const [known, spans] = [mtls.upstream.received().length, mtls.spans.length];
-    const pair = name === undefined ? {} : { cert: fixture(`${name}.pem`), key: fixture(`${name}.key`) };
-    const socket = connect({
-      host: "127.0.0.1",
-      port: mtls.port.inbound,
-      ca: readFileSync("test/fixtures/tls/server.pem"),
-      ...pair,
-    });
-    socket.write(
-      ["GET /x HTTP/1.1", "Host: own.test", ...lines, W3C, "Connection: close", "", ""].join("\r\n"),
-    );
-    const received = await text(socket);
-    return { received, arrived: mtls.upstream.received().slice(known), span: mtls.spans[spans] };
-  }
+  const passWith = (pair: string | undefined, lines: readonly string[]): Promise<Passed> =>
+    mtls.passInWith(pair, [...lines, W3C]);
 
   it.each([
     { why: "its own", lines: [] },
@@ -270,9 +243,7 @@ describe("a certificate", () => {
 describe("the peers' table", () => {
   it("tells a friend and who borrowed the name apart", async () => {
     await network.passIn([from("friend.test"), W3C]);
-    const answer = await fetch(`http://127.0.0.1:${network.port.admin}/api/fedtrace/peers`);
-    const { peers } = (await answer.json()) as { peers: readonly Record<string, unknown>[] };
-    const named = peers.filter(({ name }) => name === "friend.test");
+    const named = (await network.peers()).filter(({ name }) => name === "friend.test");
     expect(named).toMatchObject([{ whitelisted: false, proof: "claimed" }]);
   });
 });

@@ -12,7 +12,7 @@ export interface MatrixSigner {
   readonly keyId: string;
   /** What it publishes at `/_matrix/key/v2/server`. @param validForMs from now */
   keyDocument(validForMs?: number): string;
-  /** Another server's document with this one's signature too, as a notary hands it out. */
+  /** A document with this key's signature too: of another server, as a notary hands it out, or of its own with a second key. */
   certify(keyDocument: string): string;
   /** The value of an Authorization line. @param request `content` is the body, as JSON or the value that it stands for */
   authorize(request: SignedParts): string;
@@ -47,8 +47,8 @@ export function createMatrixSigner(name: string, keyId = "ed25519:test"): Matrix
       });
     },
     certify(keyDocument) {
-      const { signatures, ...document } = JSON.parse(keyDocument) as { signatures: object };
-      const own = { [name]: { [keyId]: signed(document, privateKey) } };
+      const { signatures, ...document } = JSON.parse(keyDocument) as { signatures: Record<string, object> };
+      const own = { [name]: { ...signatures[name], [keyId]: signed(document, privateKey) } };
       return JSON.stringify({ ...document, signatures: { ...signatures, ...own } });
     },
     authorize({ method, uri, destination, content, origin = name }) {

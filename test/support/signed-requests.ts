@@ -20,7 +20,13 @@ export interface Delivery {
   readonly keyId: string;
   readonly key: KeyObject;
   readonly body: string;
+  /** Now, unless said. */
+  readonly madeMs?: number;
+  /** Which headers the draft's signature covers; those of Mastodon's unless said. */
+  readonly covered?: string;
 }
+
+const COVERED = "(request-target) host date digest";
 
 type Lines = readonly string[];
 
@@ -29,24 +35,34 @@ function digestOf(body: string | Buffer): string {
 }
 
 /** Header lines of a POST, signed by the draft. */
-export function signByDraft({ url, host, keyId, key, body }: Delivery): Lines {
-  const date = new Date().toUTCString();
+export function signByDraft(delivery: Delivery): Lines {
+  const { url, host, keyId, key, body, madeMs = Date.now(), covered = COVERED } = delivery;
+  const date = new Date(madeMs).toUTCString();
   const digest = `SHA-256=${digestOf(body)}`;
-  const signed = `(request-target): post ${new URL(url).pathname}\nhost: ${host}\ndate: ${date}\ndigest: ${digest}`;
+  const values: Readonly<Record<string, string>> = {
+    "(request-target)": `post ${new URL(url).pathname}`,
+    host,
+    date,
+    digest,
+  };
+  const signed = covered
+    .split(" ")
+    .map((name) => `${name}: ${values[name]}`)
+    .join("\n");
   const signature = sign("sha256", Buffer.from(signed), key).toString("base64");
   return [
     `Host: ${host}`,
     `Date: ${date}`,
     `Digest: ${digest}`,
     "Content-Type: application/activity+json",
-    `Signature: keyId="${keyId}",algorithm="rsa-sha256",headers="(request-target) host date digest",signature="${signature}"`,
+    `Signature: keyId="${keyId}",algorithm="rsa-sha256",headers="${covered}",signature="${signature}"`,
   ];
 }
 
 /** The same, signed by RFC 9421. */
-export function signByRfc({ url, host, keyId, key, body }: Delivery): Lines {
+export function signByRfc({ url, host, keyId, key, body, madeMs = Date.now() }: Delivery): Lines {
   const digest = `sha-256=:${digestOf(body)}:`;
-  const created = Math.floor(Date.now() / 1000);
+  const created = Math.floor(madeMs / 1000);
   const parameters = `("@method" "@target-uri" "content-digest");created=${created};keyid="${keyId}"`;
   const base = baseOf({ method: "POST", targetUri: url, digest, parameters });
   return [
