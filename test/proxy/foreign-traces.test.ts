@@ -8,6 +8,7 @@ import {
   withinTrace,
 } from "../../src/proxy/foreign-traces.ts";
 import { startInProcess, type TestSidecar } from "../support/in-process.ts";
+import { inboundTo } from "../support/sidecar.ts";
 import { exchangeRaw, recordingUpstream } from "../support/wire.ts";
 
 const TRACE = "d4cda95b652f4a1592b449d5929fda1b";
@@ -157,11 +158,7 @@ describe("on the wire", () => {
   async function start() {
     const upstream = await recordingUpstream();
     const sidecar = await startInProcess({
-      inbound: {
-        listen: "127.0.0.1:0",
-        upstream: `http://127.0.0.1:${upstream.port}`,
-        authenticate: "claimed",
-      },
+      inbound: inboundTo(upstream.port),
       outbound: { listen: "127.0.0.1:0", allow_networks: ["127.0.0.0/8"] },
       admin: { listen: "127.0.0.1:0" },
       whitelist: ["(friend|another)\\.test"],

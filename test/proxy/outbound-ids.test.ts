@@ -10,6 +10,7 @@ import { createRandom } from "../../src/core/random.ts";
 import { createOutboundIdKey, createOutboundIds, traceIdOf } from "../../src/proxy/outbound-ids.ts";
 import type { SpanRecord } from "../../src/span/record.ts";
 import { startInProcess, type TestSidecar } from "../support/in-process.ts";
+import { inboundTo } from "../support/sidecar.ts";
 import { exchangeRaw, OK_RESPONSE, rawClient, recordingUpstream } from "../support/wire.ts";
 
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -274,9 +275,7 @@ describe("what is not sampled", () => {
 describe("the own server", () => {
   it("is given our ids, and the trace that a peer calls back within goes on", async () => {
     const own = await startPeer();
-    const sidecar = await start(PER_PEER, {
-      inbound: { listen: "127.0.0.1:0", upstream: `http://127.0.0.1:${own.port}` },
-    });
+    const sidecar = await start(PER_PEER, { inbound: inboundTo(own.port) });
     const peer = await startPeer();
     await send(sidecar, `a.test:${peer.port}`);
     const known = idsIn(peer.received())[0] ?? "";
