@@ -7,7 +7,7 @@
  * Without the rule: every server that a message is sent to learns an id that all others got too.
  */
 
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { TRACE_FIELDS } from "../../src/propagation/trace-fields.ts";
 import { exchangeRaw, rawClient } from "../support/wire.ts";
 import {
@@ -101,6 +101,43 @@ describe("one act of the own server, to many hosts", () => {
     expect(client.received()).not.toContain(TRACE);
     client.socket.destroy();
     expect(attacked.upstream.received().slice(known)).toBe("");
+  });
+});
+
+describe("one act of the own server, to two friends", () => {
+  /** Whatever could be an id, or a part of one. */
+  const idsOf = (arrived: string): readonly string[] => arrived.match(/[0-9a-f]{8,}/gi) ?? [];
+
+  /** @returns what two whitelisted servers have in common when they compare notes */
+  async function sharedBy(
+    outbound_ids: string,
+  ): Promise<{ ids: readonly string[]; heads: readonly string[] }> {
+    const formats = ["w3c", "jaeger", "b3", "b3multi"];
+    const sidecar = await startAttacked({ propagation: { formats, outbound_ids } });
+    onTestFinished(() => sidecar.stop());
+    const one = await sidecar.passOut("friend.test", OWN_CONTEXT);
+    const other = await sidecar.passOut("trusted.test", OWN_CONTEXT);
+    for (const { span } of [one, other]) expect(span?.spanContext().traceId).toBe(TRACE); // It goes on here.
+    const heads = [one.arrived, other.arrived];
+    for (const head of heads) expect(idsOf(head)).toHaveLength(2 * formats.length);
+    return { ids: idsOf(one.arrived).filter((id) => idsOf(other.arrived).includes(id)), heads };
+  }
+
+  it("shared: tells both that it is one, which is what a trace is for", async () => {
+    const { ids, heads } = await sharedBy("shared");
+    expect(new Set(ids)).toEqual(new Set([TRACE]));
+    for (const head of heads) expect(linesOf(head)).toContain("tracestate: own=1");
+  });
+
+  it("per_peer: gives them nothing alike, in any format, but what both were asked", async () => {
+    const { ids, heads } = await sharedBy("per_peer");
+    expect(ids).toEqual([]);
+    for (const head of heads)
+      expect(head).not.toMatch(new RegExp(`${TRACE}|${SPAN}|tracestate|baggage`, "i"));
+    const [one, other] = heads.map((head) =>
+      head.replaceAll(/[0-9a-f]{8,}/gi, "ID").replaceAll(/\w+\.test/g, "HOST"),
+    );
+    expect(one).toBe(other);
   });
 });
 

@@ -33,12 +33,19 @@ async function flood(port: number, count: number, request: (at: number) => strin
   }
 }
 
-/** @param send sends so many; the first, so that the series that its kind may have are there, is sent alone */
-async function newSeries(send: (count: number) => Promise<void>): Promise<readonly string[]> {
-  await send(1);
-  const before = await attacked.scrape();
+/**
+ * @param send sends so many; the first, so that the series that its kind may have are there, are sent alone
+ * @param first so many
+ */
+async function newSeries(
+  send: (count: number) => Promise<void>,
+  first = 1,
+  of: Attacked = attacked,
+): Promise<readonly string[]> {
+  await send(first);
+  const before = await of.scrape();
   await send(VARIANTS);
-  return [...(await attacked.scrape()).keys()].filter((name) => !before.has(name));
+  return [...(await of.scrape()).keys()].filter((name) => !before.has(name));
 }
 
 /** A number in letters alone, as a method may be. */
@@ -76,6 +83,45 @@ describe(`${VARIANTS} of a kind make no series more than one does`, () => {
   it("outbound: targets that are not there", async () => {
     const request = (at: number): string => `GET http://t${at}.invalid/ HTTP/1.1\r\nHost: x\r\n\r\n`;
     expect(await newSeries((count) => flood(attacked.port.outbound, count, request))).toEqual([]);
+  });
+});
+
+describe(`${VARIANTS} forged proofs make no series more than a few do`, () => {
+  let proven: Attacked;
+  beforeAll(async () => {
+    proven = await startAttacked(
+      { whitelist: [".*"], sampling: { type: "const", param: 0 } },
+      { keys: { allow_networks: [] } },
+      { fetchServerKeys: async () => "" },
+    );
+    proven.answerWith("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  });
+  afterAll(() => proven.stop());
+
+  const signed = (lines: string): string => `GET /x HTTP/1.1\r\nHost: own.test\r\n${lines}\r\n\r\n`;
+  const matrix = (name: string, keyId: string): string =>
+    signed(`Authorization: X-Matrix origin="${name}",key="${keyId}",sig="${"A".repeat(86)}"`);
+  const http = (keyId: string): string =>
+    signed(
+      `Date: ${new Date().toUTCString()}\r\n` +
+        `Signature: keyId="${keyId}",headers="(request-target) host date",signature="AA=="`,
+    );
+
+  it.each([
+    { why: "names", request: (at: number) => matrix(`p${at}.test`, "ed25519:a") },
+    { why: "key ids of one name", request: (at: number) => matrix("friend.test", `ed25519:k${at}`) },
+    { why: "hosts of keys' URLs", request: (at: number) => http(`https://p${at}.test/x`) },
+    { why: "users of one host", request: (at: number) => http(`https://friend.test/k${at}`) },
+    { why: "URLs that can't be asked for", request: (at: number) => http(`http://p${at}.test/x`) },
+  ])("$why", async ({ request }) => {
+    // A few: those whose keys are asked for, and those for whom too many are.
+    const grown = await newSeries((count) => flood(proven.port.inbound, count, request), 20, proven);
+    // What came of a signature, or of a fetch, may be new behind all of them, and is one of our words.
+    const word =
+      /^fedtrace_(?:proofs|key_fetches)_total\{(?:kind="(?:server|actor)",)?result="(\w[\w-]*)"\}$/;
+    const words = new Set(["fetching", "busy", "unknown", "json", "address", "key-id"]);
+    expect(grown.filter((name) => !words.has(word.exec(name)?.[1] ?? ""))).toEqual([]);
+    expect([...(await proven.scrape()).keys()].join()).not.toMatch(/p\d+\.test|friend\.test|k\d+"/);
   });
 });
 

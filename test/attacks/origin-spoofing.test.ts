@@ -20,19 +20,22 @@ const ANSWER = "HTTP/1.1 200 OK\r\nSynapse-Trace-Id: told\r\nContent-Length: 2\r
 let claimed: Attacked;
 /** It takes the address too. */
 let network: Attacked;
+/** The same, behind a proxy elsewhere, and behind one on this machine. */
+let elsewhere: Attacked;
+let behind: Attacked;
 /** It takes a certificate. */
 let mtls: Attacked;
 
 beforeAll(async () => {
   claimed = await startAttacked();
-  network = await startAttacked(
-    {},
-    { authenticate: "network", networks: { "friend.test": ["10.1.0.0/16"] } },
-  );
+  const byNetwork = { authenticate: "network", networks: { "friend.test": ["10.1.0.0/16"] } };
+  network = await startAttacked({}, byNetwork);
+  elsewhere = await startAttacked({}, { ...byNetwork, trusted_proxies: ["10.9.0.0/16"] });
+  behind = await startAttacked({}, { ...byNetwork, trusted_proxies: ["127.0.0.1"] });
   mtls = await startAttacked({}, { authenticate: "mtls", tls: TLS });
-  for (const attacked of [claimed, network, mtls]) attacked.answerWith(ANSWER);
+  for (const attacked of [claimed, network, elsewhere, behind, mtls]) attacked.answerWith(ANSWER);
 });
-afterAll(() => Promise.all([claimed, network, mtls].map((attacked) => attacked.stop())));
+afterAll(() => Promise.all([claimed, network, elsewhere, behind, mtls].map((attacked) => attacked.stop())));
 
 /** Nothing of what a friend may was granted. */
 function expectStranger({ arrived, received, span }: Passed): void {
@@ -186,9 +189,33 @@ describe("an address", () => {
     },
     { why: "with underscores", lines: [from("friend.test"), "X_Forwarded_For: 10.1.0.1"] },
   ])("is the connection's, whatever a header says: $why", async ({ lines }) => {
-    const passed = await network.passIn([...lines, W3C]);
-    expectStranger(passed);
-    expect(passed.arrived).toContain("x-forwarded-for: 127.0.0.1\r\n");
+    for (const attacked of [network, elsewhere]) {
+      const passed = await attacked.passIn([...lines, W3C]);
+      expectStranger(passed);
+      expect(passed.arrived).toContain("x-forwarded-for: 127.0.0.1\r\n");
+    }
+  });
+
+  it("that a trusted proxy tells is a friend's", async () => {
+    expectFriend(await behind.passIn([from("friend.test"), "X-Forwarded-For: 10.1.0.1", W3C]));
+  });
+
+  it.each([
+    { why: "of another friend than is claimed", lines: [from("trusted.test"), "X-Forwarded-For: 10.1.0.1"] },
+    {
+      why: "that the client wrote, before the proxy's own",
+      lines: [from("friend.test"), "X-Forwarded-For: 10.1.0.1, 203.0.113.9"],
+    },
+    {
+      why: "that the client wrote into what the proxy does not write",
+      lines: [from("friend.test"), "X-Forwarded-For: 203.0.113.9", "Forwarded: for=10.1.0.1"],
+    },
+    {
+      why: "IPv4-mapped of another network",
+      lines: [from("friend.test"), "X-Forwarded-For: ::ffff:10.2.0.1"],
+    },
+  ])("that a trusted proxy hands on proves nobody: $why", async ({ lines }) => {
+    expectStranger(await behind.passIn([...lines, W3C]));
   });
 
   it.each([
@@ -227,6 +254,11 @@ describe("a certificate", () => {
       lines: [from("friend.test")],
     },
     { why: "the common name alone (RFC 9525 section 2)", certificate: "cn", lines: [from("friend.test")] },
+    {
+      why: "its own, beside two names that are said",
+      certificate: "friend",
+      lines: [from("friend.test"), from("evil.test")],
+    },
     { why: "a wild card", certificate: "wild", lines: [from("friend.test")] },
     { why: "an e-mail address and a directory name", certificate: "mail", lines: [from("friend.test")] },
     { why: "a URI's user, and a workload's id", certificate: "path", lines: [from("friend.test")] },

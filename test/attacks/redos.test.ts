@@ -91,7 +91,7 @@ describe("a header against the program's own expressions", () => {
 });
 
 /** Where expressions meet texts of peers. Not there: those that read the config, which is the operator's own. */
-const READ_BY = /^(?:core|discovery|http1|metrics|peer|propagation|proxy|sampling|span|store)\//;
+const READ_BY = /^(?:core|discovery|http1|metrics|peer|proof|propagation|proxy|sampling|span|store)\//;
 const OF_THE_CONFIG = /^peer\/(?:glob|pattern|pattern-lint|pattern-sample)\.ts$/;
 /** A literal where an expression may stand: behind what can't end a value. */
 const LITERAL =

@@ -9,7 +9,7 @@
  */
 
 import { readdirSync, readFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { createAdmission } from "../../src/proxy/outbound-admission.ts";
 import type { RequestFields } from "../../src/proxy/request-fields.ts";
 import { exchangeRaw } from "../support/wire.ts";
@@ -19,10 +19,16 @@ const SECRET = "correct-horse-battery-staple";
 const listen = "127.0.0.1:0";
 
 const compared: (readonly [left: number, right: number])[] = [];
+/** Of each keyed hash that was made. */
+const hmacKeys: Uint8Array[] = [];
 vi.mock("node:crypto", async (original) => {
   const crypto = await original<typeof import("node:crypto")>();
   return {
     ...crypto,
+    createHmac(algorithm: string, key: Uint8Array) {
+      hmacKeys.push(key);
+      return crypto.createHmac(algorithm, key);
+    },
     timingSafeEqual(left: Buffer, right: Buffer) {
       compared.push([left.length, right.length]);
       return crypto.timingSafeEqual(left, right);
@@ -86,29 +92,59 @@ describe("outbound.shared_secret", () => {
   });
 
   it("is in no log line, span, metric or page", async () => {
-    const { admin } = attacked.port;
-    const read = async (path: string): Promise<string> =>
-      (await fetch(`http://127.0.0.1:${admin}${path}`)).text();
-    const service = encodeURIComponent("own.test fedtrace");
-    const shown = [
-      ...attacked.logged,
-      ...attacked.spans.map((span) => JSON.stringify(span.attributes)),
-      await read("/api/fedtrace/config"),
-      await read("/api/fedtrace/peers"),
-      await read(`/api/traces?service=${service}`),
-      await read("/metrics"),
-    ].join("\n");
+    const shown = await shownBy(attacked);
     expect(shown).toContain("(hidden)");
     expect(shown).not.toMatch(/correct-horse|Y29ycmVjd/);
   });
 });
+
+describe("the key of outbound_ids: per_peer", () => {
+  // With it a peer finds our trace ids, and everybody's, by trying.
+  it("is in no log line, span, metric, page or header, and the notary's keys are public", async () => {
+    const verifyKey = "Noi6WqcDj0QmPxCNQqgezwTlBKrfqehY1u2FyWP9uYw";
+    const notary = { server_name: "notary.test", verify_keys: { "ed25519:auto": verifyKey } };
+    const sidecar = await startAttacked(
+      { propagation: { outbound_ids: "per_peer" } },
+      { keys: { notary } },
+      { fetchServerKeys: async () => "" },
+    );
+    onTestFinished(() => sidecar.stop());
+    hmacKeys.length = 0;
+    const { arrived, received } = await sidecar.passOut("friend.test", []);
+    const [key = new Uint8Array()] = hmacKeys;
+    expect(key).toHaveLength(32);
+    const shown = [await shownBy(sidecar), arrived, received].join("\n");
+    expect(shown).toContain("per_peer");
+    expect(shown).toContain(verifyKey);
+    for (const encoding of ["hex", "base64", "base64url", "latin1"] as const) {
+      // Any part of it that nobody guesses.
+      expect(shown).not.toContain(Buffer.from(key).toString(encoding).slice(0, 12));
+    }
+    expect(shown).not.toContain([...key].join(","));
+  });
+});
+
+/** All that a sidecar says of itself. */
+async function shownBy({ port, logged, spans }: Attacked): Promise<string> {
+  const read = async (path: string): Promise<string> =>
+    (await fetch(`http://127.0.0.1:${port.admin}${path}`)).text();
+  return [
+    ...logged,
+    ...spans.map((span) => JSON.stringify(span.attributes)),
+    await read("/api/fedtrace/config"),
+    await read("/api/fedtrace/peers"),
+    await read(`/api/traces?service=${encodeURIComponent("own.test fedtrace")}`),
+    await read("/metrics"),
+  ].join("\n");
+}
 
 it("no other secret is compared with what somebody sends", () => {
   // What is called a secret beside an operator that ends at the first byte that differs; but not: whether there is one.
   const name = /\w*(?:secret|token|password|hmac)\w*/.source;
   const early = new RegExp(`\\b${name}\\s*[!=]==(?! (?:""|undefined))|[!=]==\\s*${name}\\b`, "i");
   const found = readdirSync("src", { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts") && !name.startsWith("page/"))
+    // A token of the operator's patterns is a piece of one.
+    .filter((name) => name.endsWith(".ts") && !/^page\/|^peer\/pattern-/.test(name))
     .flatMap((name) =>
       readFileSync(`src/${name}`, "utf8")
         .split("\n")

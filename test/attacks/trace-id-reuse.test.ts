@@ -7,8 +7,18 @@
  * Without the rule: whoever has seen one trace id, in a log, an answer or a header, writes into that trace for good.
  */
 
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Attacked, FRIEND, injectedIn, SPAN, STRANGER, startAttacked, TRACE } from "./attacked.ts";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { exchangeRaw } from "../support/wire.ts";
+import {
+  type Attacked,
+  FRIEND,
+  injectedIn,
+  SPAN,
+  STRANGER,
+  startAttacked,
+  TRACE,
+  TRUSTED,
+} from "./attacked.ts";
 
 let attacked: Attacked;
 beforeAll(async () => {
@@ -109,5 +119,44 @@ describe("a whitelisted peer", () => {
     }
     expect(spanIds.size).toBe(20);
     expect(spanIds).not.toContain(SPAN);
+  });
+});
+
+describe("one id for ever", () => {
+  /** Of one trace that a peer began. */
+  const SPANS_MAX = 1000;
+  const HOUR_MS = 3_600_000;
+  const W3C = `traceparent: 00-${TRACE}-${SPAN}-01`;
+
+  /** So many requests, one after the other. */
+  async function flood(sidecar: Attacked, count: number, lines: readonly string[]): Promise<void> {
+    const head = (last: readonly string[]): string =>
+      `${["GET /x HTTP/1.1", "Host: own.test", ...lines, ...last].join("\r\n")}\r\n\r\n`;
+    await exchangeRaw(sidecar.port.inbound, head([]).repeat(count - 1) + head(["Connection: close"]));
+  }
+
+  it("with a wish that is followed costs as many spans as a trace may have, and then none until it has rested", async () => {
+    // Nothing is sampled but what a trusted peer asks for, one new trace a second.
+    const sidecar = await startAttacked({ sampling: { type: "const", param: 0 } });
+    onTestFinished(() => sidecar.stop());
+    await flood(sidecar, SPANS_MAX - 1, [TRUSTED, W3C]);
+    const inBound = await sidecar.passIn([TRUSTED, W3C]);
+    expect(injectedIn(inBound.arrived)).toMatchObject({ traceId: TRACE, isSampled: true });
+    expect(sidecar.spans.filter((span) => span.spanContext().traceId === TRACE)).toHaveLength(SPANS_MAX);
+
+    // From then on whoever sends it, and by whatever format, is in a trace of his own, which nobody asked for.
+    const jaeger = `uber-trace-id: ${TRACE}:${SPAN}:0:1`;
+    for (const lines of [
+      [TRUSTED, W3C],
+      [TRUSTED, jaeger],
+      [FRIEND, W3C],
+    ]) {
+      const { arrived, span } = await sidecar.passIn(lines);
+      expect(injectedIn(arrived).traceId).not.toBe(TRACE);
+      expect(injectedIn(arrived).isSampled).toBe(false);
+      expect(span).toBeUndefined();
+    }
+    sidecar.advance(HOUR_MS);
+    expect(injectedIn((await sidecar.passIn([TRUSTED, W3C])).arrived).traceId).toBe(TRACE);
   });
 });
