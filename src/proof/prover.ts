@@ -22,6 +22,7 @@ import type { SignedMessage } from "./signed-message.ts";
 import {
   readXMatrixSignatures,
   requestSigningText,
+  type SignedRequest,
   type SignatureRefusal as XMatrixRefusal,
 } from "./x-matrix-signature.ts";
 
@@ -105,6 +106,9 @@ export function createProver(options: ProverOptions): Prover {
 
 type Opened = BodyCheck | ProofRefusal;
 
+/** As a line writes them. */
+type SignedNames = Pick<SignedRequest, "origin" | "destination">;
+
 /** @returns undefined where no X-Matrix line speaks for that name */
 function openXMatrix(
   { name, isListed, head, fields, path }: ProofClaim,
@@ -117,15 +121,17 @@ function openXMatrix(
   if (read.origin.name !== name) return undefined;
 
   if (options.forgeries.isOver(head.bodyLength)) return "busy";
-  const checks: { readonly origin: string; readonly isBy: (signed: Uint8Array) => boolean }[] = [];
+  const checks: { readonly names: SignedNames; readonly isBy: (signed: Uint8Array) => boolean }[] = [];
   let missing: KeyRefusal = "unknown";
-  for (const { keyId, signature, origin } of read.signatures) {
+  for (const { keyId, signature, origin, destination } of read.signatures) {
     const verify = servers.get(name, keyId, isListed);
     if (typeof verify === "string") {
       missing = verify;
       continue;
     }
-    checks.push({ origin: origin.text, isBy: (signed) => verify(signed, signature) });
+    // As it was signed: the config knows its own name in lower case only, and a server's may have capitals.
+    const names = { origin: origin.text, destination: destination?.text ?? own.name };
+    checks.push({ names, isBy: (signed) => verify(signed, signature) });
   }
   if (checks.length === 0) return missing;
   return (body) => {
@@ -134,23 +140,19 @@ function openXMatrix(
       options.forgeries.note(body.length);
       return "body";
     }
-    // Made once for all signatures: the lines write one name, most often in one way.
+    // Made once for all signatures: the lines write both names, most often in one way.
     const texts = new Map<string, Uint8Array>();
-    const signedBy = (origin: string): Uint8Array => {
-      const known = texts.get(origin);
+    const textFor = (names: SignedNames): Uint8Array => {
+      const way = `${names.origin} ${names.destination}`;
+      const known = texts.get(way);
       if (known !== undefined) return known;
-      const request = {
-        method: head.method,
-        uri: path,
-        origin,
-        destination: own.name,
-        content: content?.text,
-      };
-      const made = Buffer.from(requestSigningText(request));
-      texts.set(origin, made);
+      const made = Buffer.from(
+        requestSigningText({ method: head.method, uri: path, ...names, content: content?.text }),
+      );
+      texts.set(way, made);
       return made;
     };
-    if (checks.some(({ origin, isBy }) => isBy(signedBy(origin)))) return undefined;
+    if (checks.some(({ names, isBy }) => isBy(textFor(names)))) return undefined;
     options.forgeries.note(body.length);
     servers.doubt(name); // A server that was set up anew may have another key under the same id.
     return "wrong";

@@ -131,7 +131,7 @@ export interface SignedRequest {
   readonly uri: string;
   /** As it stands in the signature's own line. */
   readonly origin: string;
-  /** This server's name as the operator wrote it; never the line's, which may be missing. */
+  /** This server's name: as it stands in the line, which is read as one of ours only, or where it stands in none, our own. */
   readonly destination: string;
   /** The body's canonical text; undefined for a request without, and with Synapse for every method but PUT and POST. */
   readonly content: string | undefined;

@@ -107,6 +107,7 @@ describe("X-Matrix", () => {
     { why: "a request without body", sent: {} },
     { why: "with one", sent: { body: BODY } },
     { why: "with one as long as is waited for", sent: { body: LONG[0] ?? "" } },
+    { why: "to this server, its name in other letters", sent: { signed: { destination: "Own.Test" } } },
     { why: "by a key that came in the place of another", sent: { signer: replacing } },
     { why: "whoever's word stands beside it", sent: { lines: ["X-Forwarded-For: 192.0.2.1", "From: x@y"] } },
   ])("proves a friend: $why", async ({ sent }) => {
