@@ -52,6 +52,8 @@ let dns: DnsServer;
 let closed: Attacked;
 /** Which may, for what is refused all the same. */
 let open: Attacked;
+/** Connections to it that rows before were failed for. */
+let known = 0;
 /** How far the clock of `open` was put forward. */
 let aheadMs = 0;
 
@@ -63,7 +65,9 @@ beforeAll(async () => {
   open = await start({ allow_networks: ["127.0.0.0/8"] });
 });
 afterEach(() => {
-  expect(inside.connections).toEqual([]);
+  const connections = inside.connections.length - known;
+  known += connections;
+  expect(connections).toBe(0);
   web.takeRequests();
   dns.takeQueries();
 });
@@ -189,17 +193,13 @@ describe("a key inside", () => {
       const server = parseServerName(host);
       return server === undefined ? "name" : fetchKeys(server);
     };
-    answerDelegations(web, {
-      [`a.example:${web.port}`]: "10.0.0.1:443",
-      "a.example": `[::ffff:10.0.0.1]:443`,
-    });
+    // One that leads to what listens inside, where only 127.0.0.1 as it stands is allowed.
+    const mapped = `[::ffff:127.0.0.1]:${inside.port}`;
+    answerDelegations(web, { "a.example": mapped });
     expect(await ask("a.example")).toBe("address");
     expect(web.takeRequests()).toEqual(["a.example /.well-known/matrix/server"]);
-    web.answer((_request, response) =>
-      response
-        .writeHead(302, { location: `https://10.0.0.1:${inside.port}/.well-known/matrix/server` })
-        .end(),
-    );
+    const location = `https://${mapped}/.well-known/matrix/server`;
+    web.answer((_request, response) => response.writeHead(302, { location }).end());
     expect(await ask("b.example")).toBe("connect"); // Without a delegation it is asked itself, at 8448.
     expect(web.takeRequests()).toEqual(["b.example /.well-known/matrix/server"]);
   });
