@@ -4,14 +4,16 @@ import { checkAuthority } from "../app-authority.ts";
 import type { ConfigChecks } from "../config/load.ts";
 import { createSystemClock } from "../core/clock.ts";
 import { checkExporterModule, tryExporterModule } from "../export/foreign-exporter.ts";
+import { findEverybody } from "../peer/pattern-everybody.ts";
 import { lintPattern } from "../peer/pattern-lint.ts";
 import { findShadowed } from "../peer/pattern-shadow.ts";
 import { checkPattern, checkUnion } from "../peer/pattern.ts";
 
-/** For a reload and `decide`: only what makes a pattern unusable. The authority of a running sidecar can't be changed. */
+/** For a reload and `decide`: what makes a pattern unusable, and the one mistake that admits every server. The authority of a running sidecar can't be changed. */
 export const RELOAD_CHECKS: ConfigChecks = {
   check: checkPattern,
   checkAll: checkUnion,
+  lintAll: findEverybody,
   nowMs: () => createSystemClock().unixMs(),
 };
 

@@ -32,7 +32,7 @@ export interface ConfigChecks {
   readonly checkAll: (patterns: readonly Pattern[]) => Promise<string | undefined>;
   /** What is doubtful about a pattern that check() passes. It takes time: only `fedtrace check` asks. */
   readonly lint?: (pattern: Pattern) => Promise<readonly string[]>;
-  /** What is doubtful about one entry beside others; only `fedtrace check` asks. */
+  /** What is doubtful about the list as a whole, or about one entry beside others. */
   readonly lintAll?: (whitelist: readonly WhitelistEntry[]) => Promise<readonly EntryDoubt[]>;
   /** What is wrong, and what is doubtful, with the authority of `outbound.intercept`, whose files can be read. */
   readonly checkAuthority?: (

@@ -6,12 +6,10 @@
  */
 
 import { fits, masksOf } from "./name-mask.ts";
+import { ADMITS_EVERYBODY, STRANGERS } from "./pattern-everybody.ts";
 import { compilePattern, type Pattern, toRegex } from "./pattern.ts";
 import { MORE, nameOf, RUN, type Sample, samplesOf } from "./pattern-sample.ts";
 import { parseServerName } from "./server-name.ts";
-
-/** A list that admits both was meant for everybody: the domains are reserved (RFC 2606), nobody lists them. */
-const STRANGERS = ["stranger.invalid", "nobody.test"] as const;
 
 /** `(?-i)` for the whole pattern, and no other flags behind it. */
 const CASE_SENSITIVE = /^\(\?[a-zA-Z]*-[a-zA-Z]*i[a-zA-Z]*\)(?!.*\(\?)/;
@@ -36,9 +34,7 @@ export async function lintPattern(pattern: Pattern): Promise<readonly string[]> 
 
   const never = samples[0] && neverMatches(pattern, samples[0]);
   if (never !== undefined) return [never];
-  if (STRANGERS.every(admits)) {
-    return [`admits every server, ${STRANGERS[0]} too`];
-  }
+  if (STRANGERS.every(admits)) return [ADMITS_EVERYBODY];
   const first = (lint: (sample: Sample) => string | undefined): string | undefined => {
     for (const sample of samples) {
       const warning = lint(sample);
