@@ -140,7 +140,7 @@ function createReload({ path, watch, started, starting, log }: ReloadParts): (wh
       if (why === "asked") await (await starting).rereadCertificates();
       return log[why === "asked" ? "info" : "debug"]("config unchanged");
     }
-    const loaded = await loadConfig(path, RELOAD_CHECKS);
+    const loaded = await loadConfig(path, { ...RELOAD_CHECKS, listInForce: list?.text ?? "" });
     if (!loaded.ok) {
       return refuse(
         loaded.faults.map((fault) => ({ fault: formatFault(fault) })),

@@ -19,7 +19,7 @@ import { checkSchema } from "./schema.ts";
 import { type Environment, substitute } from "./substitute.ts";
 import { findCertificateWarnings } from "./tls-files.ts";
 import { type EntryDoubt, findEntryWarnings, findWarnings } from "./warnings.ts";
-import { faultsOfList, readWhitelistFile, type WhitelistFile } from "./whitelist-file.ts";
+import { faultsOfList, findCut, readWhitelistFile, type WhitelistFile } from "./whitelist-file.ts";
 import { readYaml } from "./yaml.ts";
 
 type Pattern = Pick<WhitelistEntry, "kind" | "text">;
@@ -38,6 +38,11 @@ export interface ConfigChecks {
   readonly checkAuthority?: (
     intercept: NonNullable<NonNullable<Config["outbound"]>["intercept"]>,
   ) => Promise<InterceptCheck>;
+  /**
+   * At a reload: the text of `whitelist_file` as it is in force, "" where none is. Another one that is cut off is refused then,
+   * since a program may be writing it; elsewhere that is a warning.
+   */
+  readonly listInForce?: string | undefined;
   /** Wall time in milliseconds, for what is out of date; without it nothing is looked at for that. */
   readonly nowMs?: () => number;
   /** What is wrong with an exporter's module and what is allowed, or undefined. It runs the module's code. */
@@ -146,12 +151,16 @@ function readList(
   document: unknown,
   configPath: string,
   environment: Environment,
-  { check }: ConfigChecks,
+  { check, listInForce }: ConfigChecks,
 ): List {
   const file = readWhitelistFile(document, configPath, (scalar) => substitute(scalar, environment));
   if (file === undefined) return { file, refusals: [], faults: [] };
   if ("refused" in file) {
     return { file: undefined, refusals: [{ path: ["whitelist_file"], message: file.refused }], faults: [] };
+  }
+  if (listInForce !== undefined && listInForce !== file.text && file.cutAt !== undefined) {
+    // Alone: what else is wrong with half a list is of no use to anybody.
+    return { file, refusals: [], faults: faultsOfList(file, findCut(file, "faults"), "faults") };
   }
   const inPatterns = file.patterns.flatMap((pattern, index) => {
     const message = pattern && check(pattern);
@@ -170,7 +179,7 @@ function warningsOfList(
   const findings = about
     .filter(({ index }) => index >= own)
     .map(({ index, message, key }) => file.findingAt(index - own, message, key));
-  return faultsOfList(file, findings, "warnings");
+  return faultsOfList(file, [...findCut(file, "warnings"), ...findings], "warnings");
 }
 
 function ownFinding(document: unknown, { index, key, message }: EntryDoubt): Finding {

@@ -184,7 +184,7 @@ export const configSchema = section(
     }),
     whitelist_file: optional(filePath(), {
       reload: "live",
-      doc: "A file with more entries, which come after those of `whitelist`: up to 20,000, in at most 1 MiB of UTF-8. Text has one entry a line: a regular expression as in `whitelist`, without quotes, or `glob: *.example.net`; empty lines and lines that begin with `#` are passed over. A file named .yaml or .yml is a list as `whitelist` has it, with its mappings; reading that takes some five times as long. It is read again when it changes, and on SIGHUP; a bad one changes nothing.",
+      doc: "A file with more entries, which come after those of `whitelist`: up to 20,000, in at most 1 MiB of UTF-8. Text has one entry a line: a regular expression as in `whitelist`, without quotes, or `glob: *.example.net`; empty lines and lines that begin with `#` are passed over. A file named .yaml or .yml is a list as `whitelist` has it, with its mappings; reading that takes some five times as long. It is read again when it changes, and on SIGHUP; a bad one changes nothing, nor does one whose last line has no line end: a program writes another file beside it and renames that.",
       example: "peers.txt",
     }),
     propagation: defaulted(propagation, {}, { reload: "live", doc: "How trace context travels." }),

@@ -2,7 +2,8 @@
  * `whitelist_file`: more entries of the whitelist, in a file of their own, which a program may write.
  *
  * Text: one regular expression a line, or `glob: PATTERN`; empty lines and lines that begin with `#` are passed over. A name
- * that ends in .yaml or .yml: a list as `whitelist` has it, with its mappings and its `${NAME}`.
+ * that ends in .yaml or .yml: a list as `whitelist` has it, with its mappings and its `${NAME}`. A last line without its end
+ * may be half a line of a program that is still writing, and half a pattern can be a wider one.
  * Not here: whether a pattern is one (load.ts asks the engine), and watching the file (watch.ts).
  */
 
@@ -28,6 +29,8 @@ export interface WhitelistFile {
   readonly name: string;
   /** As it was read; a reload compares it. */
   readonly text: string;
+  /** Where the last line breaks off; undefined where it is whole, and where there is none. */
+  readonly cutAt: Place | undefined;
   /** None where there are faults that keep it from being read. */
   readonly entries: readonly WhitelistEntry[];
   /** Of each entry, wrong or not; undefined where there is none to check. */
@@ -64,7 +67,25 @@ export function readWhitelistFile(
   const name = isAbsolute(configPath) || fromHere.startsWith("..") ? path : fromHere;
   const isYaml = /^\.ya?ml$/i.test(extname(path));
   const read = isYaml ? readYamlList(text.value, path, expand) : readTextList(text.value, path);
-  return { path, name, text: text.value, ...read };
+  return { path, name, text: text.value, cutAt: endOfCut(text.value), ...read };
+}
+
+function endOfCut(text: string): Place | undefined {
+  // An empty file is nobody: what truncates a file before it writes does no harm.
+  if (text === "" || text.endsWith("\n")) return undefined;
+  const rows = text.split("\n");
+  return { line: rows.length, column: (rows.at(-1) ?? "").length + 1 };
+}
+
+const CUT_MESSAGES = {
+  faults:
+    "is cut off: the last line has no line end; the list before stays; write to another file and rename it",
+  warnings: "has no line end after its last line; a reload refuses a changed list that ends so: add one",
+} as const;
+
+/** What there is to say of a list that is cut off; none where it is whole. */
+export function findCut({ cutAt }: WhitelistFile, noun: keyof typeof CUT_MESSAGES): readonly Finding[] {
+  return cutAt === undefined ? [] : [{ path: [KEY], at: cutAt, message: CUT_MESSAGES[noun] }];
 }
 
 /** The text of a list, or in words why there is none. */

@@ -101,6 +101,55 @@ describe("whitelist_file", () => {
     expect(await isWhitelisted(sidecar, "always.test")).toBe(true);
   });
 
+  it.each([
+    {
+      file: "peers.txt",
+      old: "old\\.test\n",
+      cut: "old\\.test\n.*",
+      place: "2:3",
+      whole: "old\\.test\n.*\\.friends\\.test\n",
+    },
+    {
+      file: "peers.yaml",
+      old: "- old\\.test\n",
+      cut: "- .*",
+      place: "1:5",
+      whole: "- .*\\.friends\\.test\n",
+    },
+  ])("that is half-written admits nobody, $file, and is taken once it is whole", async (row) => {
+    const path = join(temporaryDirectory(), row.file);
+    writeFileSync(path, row.old);
+    const sidecar = await startSidecar(listed(path));
+    writeFileSync(path, row.cut);
+    const log = await sidecar.untilLog((lines) => count(lines, "reload refused") > 0);
+    expect(log.find(({ msg }) => msg === "reload refused")).toMatchObject({
+      level: "error",
+      fault: `${path}:${row.place}: whitelist_file: is cut off: the last line has no line end; the list before stays; write to another file and rename it`,
+    });
+    expect(await isWhitelisted(sidecar, "stranger.test")).toBe(false);
+    expect(await isWhitelisted(sidecar, "old.test")).toBe(true);
+
+    writeFileSync(`${path}.new`, row.whole);
+    renameSync(`${path}.new`, path);
+    await sidecar.untilLog((lines) => count(lines, "reloaded") === 1);
+    expect(await isWhitelisted(sidecar, "a.friends.test")).toBe(true);
+    expect(await isWhitelisted(sidecar, "stranger.test")).toBe(false);
+  });
+
+  it("may end without a line end at a start, and does not stand in the way of another change", async () => {
+    const path = join(temporaryDirectory(), "peers.txt");
+    writeFileSync(path, "old\\.test");
+    const sidecar = await startSidecar(listed(path));
+    const warned = (lines: readonly LogLine[]): number =>
+      lines.filter(({ warning }) => String(warning).includes("has no line end after its last line")).length;
+    await sidecar.untilLog((lines) => warned(lines) === 1);
+    expect(await isWhitelisted(sidecar, "old.test")).toBe(true);
+    writeFileSync(sidecar.configPath, configText(listed(path, { whitelist: ["more\\.test"] })));
+    await sidecar.untilLog((lines) => count(lines, "reloaded") === 1 && warned(lines) === 2);
+    expect(await isWhitelisted(sidecar, "more.test")).toBe(true);
+    expect(await isWhitelisted(sidecar, "old.test")).toBe(true);
+  });
+
   it("may be another file from now on, which is watched in its turn", async () => {
     const [first, second] = [join(temporaryDirectory(), "a.txt"), join(temporaryDirectory(), "b.txt")];
     writeFileSync(first, "first\\.test\n");
@@ -142,6 +191,29 @@ describe("whitelist_file", () => {
     sidecar.signal("SIGHUP");
     await sidecar.untilLog((lines) => count(lines, "reloaded") === 1);
     expect(await isWhitelisted(sidecar, "new.test")).toBe(true);
+  });
+});
+
+describe("an entry that admits every server is warned of", () => {
+  const warnings = (lines: readonly LogLine[]): readonly string[] =>
+    lines.map(({ warning }) => String(warning)).filter((text) => text.includes("admits every server"));
+
+  it("at a start, in the config itself", async () => {
+    const sidecar = await startSidecar(documentOf(["old\\.test", ".*"]));
+    const log = await sidecar.untilLog((lines) => warnings(lines).length === 1);
+    expect(warnings(log)).toEqual([
+      expect.stringMatching(/yaml:\d+:\d+: whitelist\[1\]: admits every server, stranger\.invalid too$/),
+    ]);
+  });
+
+  it("at a reload, in the list too", async () => {
+    const path = join(temporaryDirectory(), "peers.txt");
+    writeFileSync(path, "old\\.test\n");
+    const sidecar = await startSidecar(documentOf([], { whitelist_file: path }));
+    expect(warnings(sidecar.log())).toEqual([]);
+    writeFileSync(path, "old\\.test\nglob: *\n");
+    const log = await sidecar.untilLog((lines) => count(lines, "reloaded") === 1);
+    expect(warnings(log)).toEqual([`${path}:2:7: whitelist_file: admits every server, stranger.invalid too`]);
   });
 });
 

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { ALL_CHECKS, RELOAD_CHECKS } from "../../src/commands/config-checks.ts";
+import { ALL_CHECKS, RELOAD_CHECKS, START_CHECKS } from "../../src/commands/config-checks.ts";
 import { formatFault } from "../../src/config/fault.ts";
 import { loadConfig } from "../../src/config/load.ts";
 
@@ -62,6 +62,55 @@ describe("a line is", () => {
     { why: "an end of text", list: "a$", entries: ["regex a$ peers.txt:1"] },
   ])("$why", async ({ list, entries }) => {
     expect(await read(list)).toMatchObject({ entries, isValid: true });
+  });
+});
+
+describe("a list that is cut off", () => {
+  const CUT =
+    "whitelist_file: is cut off: the last line has no line end; the list before stays; write to another file and rename it";
+  const OPEN =
+    "whitelist_file: has no line end after its last line; a reload refuses a changed list that ends so: add one";
+
+  it.each([
+    { why: "half a pattern", name: "peers.txt", list: "a\\.test\n.*", at: "2:3" },
+    { why: "half a comment", name: "peers.txt", list: "a\\.test\n# no", at: "2:5" },
+    { why: "between the two characters of a line end", name: "peers.txt", list: "a\r\nb\r", at: "2:3" },
+    { why: "and half a pattern that is none", name: "peers.txt", list: "(\n(a", at: "2:3" },
+    { why: "half a scalar", name: "peers.yaml", list: "- a\\.test\n- .*", at: "2:5" },
+    { why: "half an entry", name: "peers.yaml", list: "- regex: a", at: "1:11" },
+    { why: "half a mapping, which is no YAML", name: "peers.yaml", list: "- { regex: a", at: "1:13" },
+  ])("is refused at a reload, and says nothing else: $why", async ({ name, list, at }) => {
+    const { lines, isValid } = await read(list, name, { ...RELOAD_CHECKS, listInForce: "a\\.test\n" });
+    expect({ lines, isValid }).toEqual({ lines: [`${name}:${at}: ${CUT}`], isValid: false });
+  });
+
+  it.each([
+    { why: "whole", name: "peers.txt", list: "a\n", inForce: "b\n" },
+    { why: "empty, which is nobody", name: "peers.txt", list: "", inForce: "b\n" },
+    { why: "cut between two lines, which is shorter", name: "peers.txt", list: "a\n\n", inForce: "b\n" },
+    { why: "whole, in YAML", name: "peers.yaml", list: "- a\n", inForce: "" },
+  ])("is not one that is $why", async ({ name, list, inForce }) => {
+    const { lines, isValid } = await read(list, name, { ...RELOAD_CHECKS, listInForce: inForce });
+    expect(isValid).toBe(true);
+    expect(lines.filter((line) => line.includes("line end"))).toEqual([]);
+  });
+
+  it("is taken at a reload that changes something else", async () => {
+    const { lines, isValid } = await read("a\nb", "peers.txt", { ...RELOAD_CHECKS, listInForce: "a\nb" });
+    expect(isValid).toBe(true);
+    expect(lines).toContain(`peers.txt:2:2: ${OPEN}`);
+  });
+
+  it.each([
+    { why: "a start", checks: START_CHECKS },
+    { why: "check", checks: ALL_CHECKS },
+  ])("is taken at $why with a warning: an editor may leave it so", async ({ checks }) => {
+    const { lines, isValid } = await read("a\\.test\n.*", "peers.txt", checks);
+    expect(isValid).toBe(true);
+    expect(lines.slice(-2)).toEqual([
+      "peers.txt:2:1: whitelist_file: admits every server, stranger.invalid too",
+      `peers.txt:2:3: ${OPEN}`,
+    ]);
   });
 });
 
