@@ -93,7 +93,9 @@ export function createProofs(first: Config, tools: ProofTools): Proofs {
   const tell = createFetchLog(log, clock);
   function noteFetch(kind: "server" | "actor", holder: string, refusal: string | undefined): void {
     metrics.fetched(kind, refusal ?? "fetched");
-    if (refusal !== undefined) tell(kind, holder, refusal);
+    if (refusal === undefined) return;
+    // Of an actor the host alone: which of a server's users wrote to whom is nobody's to read in a log.
+    tell(kind, kind === "actor" ? (parseUrlServer(holder)?.name ?? "") : holder, refusal);
   }
 
   return {

@@ -4,7 +4,7 @@
  * The connection goes to one of the endpoints given, whatever the name resolves to by then; its certificate is verified by who opens
  * it, pins included. Endpoints are tried in their order, the next one with each that fails or keeps us waiting (RFC 8305), and the
  * first whose handshake is done is taken. Without a pool: a host is asked once an hour at most.
- * Not here: redirects and the meaning of the answer (well-known.ts, proof/fetch-keys.ts); whom to trust (given).
+ * Not here: redirects, which heads are refused, and the meaning of the answer (well-known.ts, proof/fetch-keys.ts); whom to trust (given).
  */
 
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
@@ -20,6 +20,12 @@ interface SecureDialler {
 /** @param name what the certificate must be for: a DNS name in lower case, or an IP address without brackets */
 export type DialTo = (name: string) => SecureDialler;
 
+/** Values of each field of an answer, by its name in lower case. */
+export type HeadFields = Readonly<IncomingMessage["headersDistinct"]>;
+
+/** Why a body is not read, by what stands before it: not a type that is wanted; something to save. */
+export type HeadRefusal = "media-type" | "attachment";
+
 export interface GetOptions {
   /** Checked, in the order to try them; at least one. */
   readonly endpoints: readonly Endpoint[];
@@ -30,8 +36,8 @@ export interface GetOptions {
   readonly path: string;
   readonly accept: string;
   readonly bodyBytesMax: number;
-  /** Media types in lower case, without parameters, of which a body is read where the status is 200; undefined: of all. */
-  readonly mediaTypes?: ReadonlySet<string>;
+  /** Asked where the status is 200: a word where the body is not to be read. @param fields values by name in lower case */
+  readonly refuse?: (fields: HeadFields) => HeadRefusal | undefined;
   /** Ends the request, whatever it waits for. */
   readonly signal: AbortSignal;
 }
@@ -40,7 +46,7 @@ export interface Reply {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   /** UTF-8; or why it was not read. */
-  readonly body: { readonly text: string } | "too-large" | "media-type";
+  readonly body: { readonly text: string } | "too-large" | HeadRefusal;
 }
 
 /** The delay that RFC 8305, section 8, recommends before the next address. */
@@ -67,11 +73,10 @@ export async function get(options: GetOptions): Promise<Reply> {
   });
 }
 
-async function readBody(response: IncomingMessage, { bodyBytesMax, mediaTypes }: GetOptions): Promise<Reply> {
-  const { statusCode: status = 0, headers } = response;
-  if (status === 200 && mediaTypes !== undefined && !mediaTypes.has(mediaTypeOf(headers))) {
-    return { status, headers, body: "media-type" };
-  }
+async function readBody(response: IncomingMessage, { bodyBytesMax, refuse }: GetOptions): Promise<Reply> {
+  const { statusCode: status = 0, headers, headersDistinct } = response;
+  const refusal = status === 200 ? refuse?.(headersDistinct) : undefined;
+  if (refusal !== undefined) return { status, headers, body: refusal };
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
@@ -80,11 +85,6 @@ async function readBody(response: IncomingMessage, { bodyBytesMax, mediaTypes }:
     chunks.push(chunk);
   }
   return { status, headers, body: { text: Buffer.concat(chunks).toString("utf8") } };
-}
-
-function mediaTypeOf(headers: IncomingHttpHeaders): string {
-  const [type = ""] = (headers["content-type"] ?? "").split(";", 1);
-  return type.trim().toLowerCase();
 }
 
 /** @returns a connection that is verified; rejects with the last fault, or when the time is up */

@@ -2,11 +2,13 @@
  * The key with a certain id, from the document that its URL leads to.
  *
  * Forms: an ActivityPub actor with `publicKey: {id, owner, publicKeyPem}`, one or a list (https://w3id.org/security/v1, what Mastodon
- * shows); a key by itself, and an actor cut down to its key (GoToSocial); and `assertionMethod` with Multikeys of Ed25519 (FEP-521a,
+ * shows), also one cut down to its key (GoToSocial, at `/users/x/main-key`); and `assertionMethod` with Multikeys of Ed25519 (FEP-521a,
  * https://www.w3.org/TR/controller-document/#Multikey).
- * The document, and the owner that the key names, must be of the host that the key's id is of: the server behind takes the owner
- * for the sender, and it must not be another server's than the one that is proven here. That the document is the host's own is known by
- * how it was fetched (fetch-keys.ts).
+ * The actor must be of the host that the key's id is of, and the key must name it, letter for letter, as its owner: the server behind takes
+ * the owner for the sender, and it must not be another server's than the one that is proven here. That the document is the host's own is
+ * known by how it was fetched (fetch-keys.ts).
+ * Not here: keys by themselves, outside an actor. Such a key says itself whose it is, and only the owner's own document could confirm it
+ * (FEP-fe34, reciprocal claims): a second fetch for a form that few use (activitypub.bot).
  */
 
 import type { JsonWebKey, KeyObject } from "node:crypto";
@@ -15,8 +17,8 @@ import { loadCrypto } from "./crypto.ts";
 import { type KeyRefusal, refuseKey } from "./signature-scheme.ts";
 
 /**
- * Why there is no key. "json": no JSON object; "missing": no key with that id; "owner": the document or the key's owner is of another host, or of none;
- * "encoding": the key can't be read.
+ * Why there is no key. "json": no JSON object; "missing": no actor's key with that id; "owner": the document is of another host, or of none,
+ * or the key's owner is not the document; "encoding": the key can't be read.
  */
 export type ActorKeyRefusal = "json" | "missing" | "owner" | "encoding" | KeyRefusal;
 
@@ -38,16 +40,15 @@ const ED25519_MULTICODEC = /^ed01([0-9a-f]{64})$/;
 export function readActorKey(body: string, keyId: string): KeyObject | ActorKeyRefusal {
   const document = parseObject(body);
   if (document === undefined) return "json";
-  const found = [
-    document,
-    ...objectsOf(document["publicKey"]),
-    ...objectsOf(document["assertionMethod"]),
-  ].find((key) => key["id"] === keyId && ("publicKeyPem" in key || "publicKeyMultibase" in key));
+  const found = [...objectsOf(document["publicKey"]), ...objectsOf(document["assertionMethod"])].find(
+    (key) => key["id"] === keyId && ("publicKeyPem" in key || "publicKeyMultibase" in key),
+  );
   if (found === undefined) return "missing";
+  const { id } = document;
   const host = parseUrlServer(keyId)?.name;
+  if (host === undefined || serverOf(id) !== host) return "owner";
   const owners = [found["owner"], found["controller"]].filter((owner) => owner !== undefined);
-  const isOneHost = [document["id"], ...owners].every((url) => serverOf(url) === host);
-  if (host === undefined || owners.length === 0 || !isOneHost) return "owner";
+  if (owners.length === 0 || owners.some((owner) => owner !== id)) return "owner";
   const key = readKey(found);
   return key === undefined ? "encoding" : (refuseKey(key) ?? key);
 }

@@ -18,6 +18,7 @@ import { canonicalOf } from "./canonical-json.ts";
 import type { ForgeryDebt } from "./forgery-debt.ts";
 import { openHttpSignature, type SignatureRefusal as HttpRefusal } from "./http-signature.ts";
 import type { KeyCache, KeyRefusal } from "./key-cache.ts";
+import { parseKeyUrl } from "./key-url.ts";
 import type { SignedMessage } from "./signed-message.ts";
 import {
   readXMatrixSignatures,
@@ -27,10 +28,10 @@ import {
 } from "./x-matrix-signature.ts";
 
 /**
- * Why a request's signature proves nothing. "absent": none speaks for that name; "malformed": it can't be read; "destination": it was made
- * for another server; "wrong": the key at hand did not make it; "uncovered": it leaves out what must be signed; "outdated": its time is too
- * far from now; "body": the body is not what can be signed; "body-size", "body-room", "expect": the body was not waited for (proxy/held-request.ts); the
- * others are the key cache's.
+ * Why a request's signature proves nothing. "absent": none speaks for that name; "malformed": it can't be read, or its key id can't be asked
+ * for; "destination": it was made for another server; "wrong": the key at hand did not make it; "uncovered": it leaves out what must be
+ * signed; "outdated": its time is too far from now; "body": the body is not what can be signed; "body-size", "body-room", "expect": the body
+ * was not waited for (proxy/held-request.ts); the others are the key cache's.
  */
 export type ProofRefusal = (typeof PROOF_REFUSALS)[number];
 
@@ -190,6 +191,7 @@ function openHttp(
   const opened = openHttpSignature(fields, message, options.unixMs());
   if (typeof opened === "string") return HTTP_REFUSALS[opened] ?? "malformed";
   const { keyId } = opened;
+  if (parseKeyUrl(keyId) === undefined) return "malformed"; // No key can be there: it costs no fetch, and no place.
   const key = options.actors.get(keyId, keyId, isListed);
   if (typeof key === "string") return key;
   return (body) => {

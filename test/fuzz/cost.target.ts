@@ -16,7 +16,9 @@ import { parseCertificateNames } from "../../src/peer/certificate.ts";
 import { parseHttpSignatureHost } from "../../src/peer/http-signature.ts";
 import { parseServerName, parseUrlServer } from "../../src/peer/server-name.ts";
 import { parseXMatrixDestination, parseXMatrixOrigin } from "../../src/peer/x-matrix.ts";
+import { refuseActorAnswer } from "../../src/proof/answer-head.ts";
 import { canonicalOf } from "../../src/proof/canonical-json.ts";
+import { parseKeyUrl } from "../../src/proof/key-url.ts";
 import { readXMatrixSignatures } from "../../src/proof/x-matrix-signature.ts";
 import { readActorKey } from "../../src/proof/actor-key.ts";
 import { refuseBody } from "../../src/proof/digest.ts";
@@ -145,9 +147,18 @@ const READERS: Readonly<Record<string, (text: string) => unknown>> = {
   "actor key": (text) => [
     readActorKey(text, "https://a.test/x"),
     readActorKey(
-      JSON.stringify({ id: "https://a.test/x", owner: "https://a.test/x", publicKeyPem: text }),
+      JSON.stringify({
+        id: "https://a.test/x",
+        publicKey: { id: "https://a.test/x", owner: "https://a.test/x", publicKeyPem: text },
+      }),
       "https://a.test/x",
     ),
+  ],
+  "key url": (text) => parseKeyUrl(`https://a.test/${text}`),
+  "answer head": (text) => [
+    refuseActorAnswer({ "content-type": [text] }),
+    refuseActorAnswer({ "content-type": [`application/ld+json;profile="${text}"`] }),
+    refuseActorAnswer({ "content-type": ["application/activity+json"], "content-disposition": [text] }),
   ],
   certificate: (text) => parseCertificateNames(text),
   "server name": (text) => [parseServerName(text), parseUrlServer(`https://${text}`), parseAuthority(text)],

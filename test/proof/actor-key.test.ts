@@ -18,7 +18,6 @@ describe("finds the key", () => {
       why: "as the sixteenth",
       body: actorOf({ publicKey: [...Array<unknown>(15).fill(OTHER), PUBLIC_KEY] }),
     },
-    { why: "by itself", body: JSON.stringify(PUBLIC_KEY) },
     {
       why: "in PKCS #1",
       body: actorOf({ publicKey: { ...PUBLIC_KEY, publicKeyPem: pemOf(RSA.publicKey, "pkcs1") } }),
@@ -41,14 +40,16 @@ describe("finds the key", () => {
       why: "beside things of other kinds",
       body: actorOf({ publicKey: [null, 1, "x", [PUBLIC_KEY], PUBLIC_KEY], assertionMethod: "x" }),
     },
-    { why: "where the actor has the key's id", body: actorOf({ id: KEY_ID, publicKey: PUBLIC_KEY }) },
+    {
+      why: "where the actor has the key's id",
+      body: actorOf({ id: KEY_ID, publicKey: { ...PUBLIC_KEY, owner: KEY_ID } }),
+    },
   ])("$why", ({ body }) => {
     expect(keyOf(body)).toBe(RSA_PEM);
   });
 
   it.each([
     { why: "of assertionMethod", body: actorOf({ assertionMethod: [MULTIKEY] }) },
-    { why: "by itself", body: JSON.stringify(MULTIKEY) },
     { why: "beside another publicKey", body: actorOf({ publicKey: OTHER, assertionMethod: [MULTIKEY] }) },
     {
       why: "as PEM",
@@ -118,6 +119,38 @@ describe("finds none", () => {
       why: "the id without a key",
       body: actorOf({ publicKey: { id: KEY_ID, owner: ACTOR } }),
       refusal: "missing",
+    },
+    { why: "a key by itself", body: JSON.stringify(PUBLIC_KEY), refusal: "missing" },
+    {
+      why: "a key by itself that owns itself",
+      body: JSON.stringify({ ...PUBLIC_KEY, owner: KEY_ID }),
+      refusal: "missing",
+    },
+    { why: "a Multikey by itself", body: JSON.stringify(MULTIKEY), refusal: "missing" },
+    {
+      why: "an owner who is another user of the same host",
+      body: actorOf({ publicKey: { ...PUBLIC_KEY, owner: `${ACTOR}2` } }),
+      refusal: "owner",
+    },
+    {
+      why: "an owner in other letters",
+      body: actorOf({ publicKey: { ...PUBLIC_KEY, owner: ACTOR.replace("own", "Own") } }),
+      refusal: "owner",
+    },
+    {
+      why: "a controller who is another user of the same host",
+      body: actorOf({ assertionMethod: { ...MULTIKEY, controller: `${ACTOR}2` } }),
+      refusal: "owner",
+    },
+    {
+      why: "the actor of another host, which the key names",
+      body: actorOf({ id: EVIL, publicKey: { ...PUBLIC_KEY, owner: EVIL } }),
+      refusal: "owner",
+    },
+    {
+      why: "no owner in a document without id",
+      body: actorOf({ id: undefined, publicKey: { ...PUBLIC_KEY, owner: undefined } }),
+      refusal: "owner",
     },
     {
       why: "an owner elsewhere",
