@@ -12,6 +12,8 @@ import { MIMEType } from "node:util";
 import type { HeadFields, HeadRefusal } from "../discovery/https-get.ts";
 
 const ACTIVITY_STREAMS = "https://www.w3.org/ns/activitystreams";
+/** Real ones have fewer than 100 characters; Node's reader takes seconds for some texts of many thousand. */
+const MEDIA_TYPE_LENGTH_MAX = 512;
 const INLINE = /^[ \t]*inline[ \t]*(?:;|$)/i;
 
 /**
@@ -36,10 +38,10 @@ export function refuseJsonAnswer(fields: HeadFields): HeadRefusal | undefined {
   return mediaTypeOf(fields)?.essence === "application/json" ? undefined : "media-type";
 }
 
-/** Names in lower case, parameters unquoted. @returns undefined where it is missing, there twice, or can't be read */
+/** Names in lower case, parameters unquoted. @returns undefined where it is missing, there twice, too long, or can't be read */
 function mediaTypeOf({ "content-type": values = [] }: HeadFields): MIMEType | undefined {
   const [value, ...more] = values;
-  if (value === undefined || more.length > 0) return undefined;
+  if (value === undefined || more.length > 0 || value.length > MEDIA_TYPE_LENGTH_MAX) return undefined;
   try {
     return new MIMEType(value);
   } catch {

@@ -5,6 +5,7 @@ import { refuseActorAnswer, refuseJsonAnswer } from "../../src/proof/answer-head
 
 const PROFILE = "https://www.w3.org/ns/activitystreams";
 const ACTIVITY = "application/activity+json";
+const LONGEST = `${ACTIVITY}; x=`.padEnd(512, "x");
 
 describe("an actor's", () => {
   it.each([
@@ -19,6 +20,7 @@ describe("an actor's", () => {
       type: `application/ld+json; profile="${PROFILE} https://x.example/"`,
     },
     { why: "the second", type: `application/ld+json; profile="https://x.example/ ${PROFILE}"` },
+    { why: "as long as may be", type: LONGEST },
     { why: "with escapes", type: `application/ld+json; profile="\\https://www.w3.org/ns/activitystreams"` },
   ])("is taken: $why", ({ type }) => {
     expect(refuseActorAnswer({ "content-type": [type] })).toBeUndefined();
@@ -39,6 +41,7 @@ describe("an actor's", () => {
     { why: "no type", types: [] },
     { why: "an empty one", types: [""] },
     { why: "no readable one", types: ["activity+json"] },
+    { why: "a character too long", types: [`${LONGEST}x`] },
     { why: "two in a line", types: [`${ACTIVITY}, text/html`] },
     { why: "two lines", types: [ACTIVITY, ACTIVITY] },
   ])("is refused: $why", ({ types }) => {
