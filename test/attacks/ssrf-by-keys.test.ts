@@ -220,10 +220,16 @@ describe("another protocol", () => {
   it.each([
     { why: "http", keyId: (port: number) => `http://a.example:${port}/x` },
     { why: "an account", keyId: () => "acct:x@a.example" },
-  ])("than https is none for a key, and DNS is not even asked: $why", async ({ keyId }) => {
-    expect(await cameOf(open, byUrl(keyId(inside.port)))).toBe("actor key-id");
-    expect(dns.takeQueries()).toEqual([]);
-  });
+  ])(
+    "than https is none for a key: nothing is fetched, and DNS is not even asked: $why",
+    async ({ keyId }) => {
+      const before = await fetchesOf(open);
+      const { span } = await open.passIn(byUrl(keyId(inside.port)));
+      expect(span?.attributes["fedtrace.peer.proof_refused"]).toBe("malformed");
+      expect(await fetchesOf(open)).toEqual(before);
+      expect(dns.takeQueries()).toEqual([]);
+    },
+  );
 });
 
 describe("what answers for a key", () => {
@@ -240,8 +246,10 @@ describe("what answers for a key", () => {
     { why: "a megabyte", body: `{"a":"${"x".repeat(1_000_000)}"}`, result: "too-large" },
     { why: "a fault", status: 500, result: "status" },
   ])("is followed nowhere, and read only as far as it is a key: $why", async (answer) => {
-    const { why, result, status = 200, headers = { "content-type": "application/json" }, body = "" } = answer;
-    web.answer((_request, response) => {
+    const { why, result, status = 200, body = "" } = answer;
+    web.answer(({ url = "" }, response) => {
+      const type = url.startsWith("/_matrix/") ? "application/json" : "application/activity+json";
+      const headers = answer.headers ?? { "content-type": type };
       const written = JSON.stringify(headers).replace("PORT", String(inside.port));
       response.writeHead(status, JSON.parse(written) as Record<string, string>).end(body);
     });

@@ -9,11 +9,11 @@ const CERTIFICATES = "test/fixtures/certificates";
 
 it("10,000 faults of every kind leave no socket, no timer, no object, no heap, and a span each", async () => {
   await expectNoLeak({ kinds: FAULT_KINDS, batches: [2000, 8000] });
-}, 60_000);
+}, 120_000);
 
 it("2,000 aborted upgrades leave nothing either", async () => {
   await expectNoLeak({ kinds: UPGRADE_KINDS, batches: [500, 1500] });
-}, 60_000);
+}, 120_000);
 
 it("2,000 aborted handshakes and requests on TLS leave nothing either", async () => {
   await expectNoLeak({
@@ -30,4 +30,4 @@ it("2,000 aborted handshakes and requests on TLS leave nothing either", async ()
       }),
     },
   });
-}, 60_000);
+}, 120_000);
