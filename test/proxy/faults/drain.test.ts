@@ -232,6 +232,8 @@ describe.each(SIDES)("%s: a drain that begins", (side) => {
     client.send(stage.head());
     await client.until("\r\n\r\n");
     client.socket.pause();
+    // Nothing waits at the upstream before it has begun, and then too it is steady.
+    await expect.poll(() => stage.upstreams[0]?.socket.writableLength ?? 0, FAST).toBeGreaterThan(0);
     await untilSteady(() => stage.upstreams[0]?.socket.writableLength ?? 0);
     const stopped = stage.sidecar.sidecar.stop();
     const passAndLook = (): number => {
