@@ -31,15 +31,19 @@ afterAll(() => {
   upstream.stop();
 });
 
-async function start(keys: object = {}): Promise<void> {
+const REACH = { ca_file: "test/fixtures/discovery/ca.pem", allow_networks: ["127.0.0.0/8"] };
+
+/** @param outbound undefined: there is no way out */
+async function start(keys: object = {}, outbound?: object): Promise<void> {
   sidecar = await startInProcess(
     {
       server_name: OWN,
       inbound: {
         listen: "127.0.0.1:0",
         upstream: `http://127.0.0.1:${upstream.port}`,
-        keys: { ca_file: "test/fixtures/discovery/ca.pem", allow_networks: ["127.0.0.0/8"], ...keys },
+        keys: outbound === undefined ? { ...REACH, ...keys } : keys,
       },
+      ...(outbound === undefined ? {} : { outbound }),
       whitelist: ["[abc]\\.example"],
     },
     () => Promise.resolve(["127.0.0.1"]),
@@ -81,6 +85,17 @@ describe("of a Matrix server", () => {
     expect(await proofOf(requestBy(signer))).toEqual(["claimed", "fetching"]);
     await fetched();
     expect(web.takeRequests()).toEqual([`a.example:${web.port} /_matrix/key/v2/server`]);
+    expect(await proofOf(requestBy(signer))).toEqual(["signature", undefined]);
+  });
+
+  it("are asked for as the way out asks, where nothing else is said", async () => {
+    await start({}, { listen: "127.0.0.1:0", ...REACH });
+    const signer = signerOf("a.example");
+    web.answer((_request, response) =>
+      response.setHeader("content-type", "application/json").end(signer.keyDocument()),
+    );
+    expect(await proofOf(requestBy(signer))).toEqual(["claimed", "fetching"]);
+    await fetched();
     expect(await proofOf(requestBy(signer))).toEqual(["signature", undefined]);
   });
 
