@@ -44,7 +44,7 @@ export async function demoCommand(requests: number | undefined, tools: RunTools)
     members.set(name, homeserver);
   }
   // As if they had met before: a first request is not waited for a key, and would begin a trace of its own.
-  await Promise.all([one.sidecar.learnKeys(two.name), two.sidecar.learnKeys(one.name)]);
+  await Promise.all([learnKeys(one, two.name), learnKeys(two, one.name)]);
   output.line(`${one.name} and ${two.name} federate, each behind its own sidecar`);
 
   const stop = watchStop(signals.stop);
@@ -73,6 +73,15 @@ export async function demoCommand(requests: number | undefined, tools: RunTools)
   return failures.size === 0 ? EXIT.OK : EXIT.CANNOT_START;
 }
 
+/** Keys are fetched one after the other, a quarter of a second apart. */
+async function learnKeys({ sidecar }: Site, name: string): Promise<void> {
+  for (let tries = 0; tries < KEY_TRIES && !(await sidecar.learnKeys(name)); tries++)
+    await pause(KEY_PAUSE_MS);
+}
+
+const KEY_TRIES = 20;
+const KEY_PAUSE_MS = 100;
+
 /** A signal, to be waited for or looked at. */
 interface Stop {
   readonly stopped: Promise<void>;
@@ -96,7 +105,7 @@ async function playOnPage(
 ): Promise<void> {
   const cast = await gatherCast(one, two);
   for (const { name, homeserver } of [cast.careless, cast.stranger]) members.set(name, homeserver);
-  await one.sidecar.learnKeys(cast.careless.name);
+  await learnKeys(one, cast.careless.name);
   output.line("");
   output.line(`The page: http://${one.adminAddress ?? ""}/`);
   for (const line of formatGuide(cast)) output.line(line);
