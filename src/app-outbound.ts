@@ -7,8 +7,9 @@
 import { constants } from "node:crypto";
 import { BlockList, isIP, isIPv6 } from "node:net";
 import { networkInterfaces } from "node:os";
-import type { OutgoingTls } from "./app-roots.ts";
 import { readAuthority } from "./app-authority.ts";
+import { createCheckedDiscovery } from "./app-discovery.ts";
+import type { OutgoingTls } from "./app-roots.ts";
 import type { Listen } from "./config/addresses.ts";
 import type { Config } from "./config/merge.ts";
 import type { KeptLeaf } from "./authority/leaf-cache.ts";
@@ -18,18 +19,15 @@ import { inBrackets, withoutBrackets } from "./core/host.ts";
 import type { Log } from "./core/log.ts";
 import type { Random } from "./core/random.ts";
 import { createDns, type Dns } from "./discovery/dns.ts";
-import { createDiscovery, type Discovery } from "./discovery/server-discovery.ts";
-import { createFetchWellKnown } from "./discovery/well-known.ts";
+import type { Discovery } from "./discovery/server-discovery.ts";
 import { CIPHERS } from "./http1/tls-suites.ts";
 import { createDiscoveryMetrics, createInterceptMetrics } from "./metrics/outbound-metrics.ts";
 import type { ProxyMetrics } from "./metrics/proxy-metrics.ts";
 import type { Registry } from "./metrics/registry.ts";
 import { createBoundedCache } from "./peer/bounded-cache.ts";
 import { createWhitelist } from "./peer/whitelist.ts";
-import { createAllowedTargets } from "./proxy/allowed-targets.ts";
 import { createInterceptor, type Interceptor, type InterceptOptions } from "./proxy/intercept.ts";
 import { createLocate, createOutbound, type OutboundOptions } from "./proxy/outbound.ts";
-import { createAllowedPorts } from "./proxy/outbound-target.ts";
 import type { Side } from "./proxy/side.ts";
 
 type OutboundConfig = NonNullable<Config["outbound"]>;
@@ -69,23 +67,14 @@ export function createWayOut(config: OutboundConfig, tools: OutboundTools): WayO
   return {
     warmUp: () => void Promise.resolve(tls()).catch(() => undefined), // Told by the first request that needs it.
     async createLive(live) {
-      const targets = createAllowedTargets(live.allowNetworks);
-      const isAllowed = (address: string): boolean => targets.isAllowed(address);
-      const isPortAllowed = createAllowedPorts(live.allowPorts);
-      const { clock, random, metrics } = tools;
-      const checks = { dns, isAllowed, isPortAllowed, clock };
-      const discovery = createDiscovery({
-        ...checks,
-        fetchWellKnown: createFetchWellKnown({ ...checks, tls: tools.tls.unpinned }),
-        random,
-      });
+      const discovery = createCheckedDiscovery(live, { ...tools, dns });
       newest = discovery;
       const options: OutboundOptions = {
         sharedSecret: live.sharedSecret,
         discovery,
         tls,
         isOwnListener,
-        onTargetRefused: (reason) => metrics.targetRefused(reason),
+        onTargetRefused: (reason) => tools.metrics.targetRefused(reason),
       };
       const locate = createLocate(options);
       return { locate, side: await createOutbound(options, locate) };

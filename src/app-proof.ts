@@ -7,14 +7,13 @@
  */
 
 import type { KeyObject } from "node:crypto";
+import { createCheckedDiscovery } from "./app-discovery.ts";
 import { createOutgoingTls, type OutgoingTls } from "./app-roots.ts";
 import type { Config } from "./config/merge.ts";
 import type { Clock } from "./core/clock.ts";
 import type { Log } from "./core/log.ts";
 import type { Random } from "./core/random.ts";
 import { createDns, type Dns } from "./discovery/dns.ts";
-import { createDiscovery } from "./discovery/server-discovery.ts";
-import { createFetchWellKnown } from "./discovery/well-known.ts";
 import { createProofMetrics } from "./metrics/proof-metrics.ts";
 import type { Registry } from "./metrics/registry.ts";
 import { parseServerName, parseUrlServer, type ServerName } from "./peer/server-name.ts";
@@ -24,9 +23,7 @@ import { createForgeryDebt } from "./proof/forgery-debt.ts";
 import { createKeyCache, type FetchedKeys } from "./proof/key-cache.ts";
 import { createProver, type Prover, type VerifyServerKey } from "./proof/prover.ts";
 import { createServerKeySource, type Document, type NotaryOptions } from "./proof/server-key-source.ts";
-import { createAllowedTargets } from "./proxy/allowed-targets.ts";
 import { createHeldRequests, type HeldRequests } from "./proxy/held-request.ts";
-import { createAllowedPorts } from "./proxy/outbound-target.ts";
 import { createProofNotes, type ProofNotes } from "./proxy/standing.ts";
 
 /** In the place of the network: a server's key document, or undefined. Must not reject. */
@@ -139,18 +136,11 @@ interface KeySources {
 const ACTOR_KEY_TTL_MS = 24 * 3_600_000;
 
 function createKeySources(
-  { allowNetworks, allowPorts, notary }: KeySettings,
+  settings: KeySettings,
   tools: ProofTools & { readonly dns: Dns; readonly tls: OutgoingTls },
 ): KeySources {
-  const { clock, dns, random, tls, fetchServerKeys } = tools;
-  const targets = createAllowedTargets(allowNetworks);
-  const isAllowed = (address: string): boolean => targets.isAllowed(address);
-  const checks = { dns, isAllowed, isPortAllowed: createAllowedPorts(allowPorts), clock };
-  const discovery = createDiscovery({
-    ...checks,
-    fetchWellKnown: createFetchWellKnown({ ...checks, tls: tls.unpinned }),
-    random,
-  });
+  const { clock, tls, fetchServerKeys } = tools;
+  const discovery = createCheckedDiscovery(settings, tools);
   const fetchKeys = createFetchServerKeys({ discovery, tls: tls.pinned });
   const fetchActorKey = createFetchActorKey({ discovery, tls: tls.pinned });
   const toDocument = (fetched: { readonly body: string } | string): Document =>
@@ -163,7 +153,7 @@ function createKeySources(
         return given === undefined ? toDocument(await fetchKeys(server)) : { body: given };
       },
       queryNotary: async (asked, about) => toDocument(await fetchKeys(about, asked)),
-      notary,
+      notary: settings.notary,
       unixMs: () => clock.unixMs(),
     }),
     async actorKeys(keyId) {

@@ -11,7 +11,7 @@ import { createBoundedCache } from "../peer/bounded-cache.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
 import type { Peer } from "../peer/identify.ts";
-import type { Verdict } from "../peer/whitelist.ts";
+import type { WhitelistEntry } from "../peer/whitelist.ts";
 import { reaches } from "../peer/proof.ts";
 import type { BodyCheck, ProofRefusal } from "../proof/prover.ts";
 import { leastProof } from "./border.ts";
@@ -34,11 +34,18 @@ export function standingOf(context: StandingContext, arrival: Arrival): Standing
   const { head, connection, target, fields, client } = arrival;
   // Who may not use this side does not fill the books of peers and transactions with names either.
   const peer = arrival.isAdmitted ? context.side.identify(fields, connection, target, client) : NOBODY;
-  const { prover } = context;
-  if (prover === undefined || peer.name === undefined || !isProofMissing(context, peer)) return decided(peer);
-  const scheme = client?.scheme ?? target.scheme;
-  const isListed = isSpelledOut(context.policy.whitelist.decide(peer.name).entry);
-  const opened = prover.open({ name: peer.name, isListed, head, fields, path: target.path, scheme });
+  const { policy, prover } = context;
+  if (prover === undefined || peer.name === undefined) return decided(peer);
+  const { entry } = policy.whitelist.decide(peer.name);
+  if (entry === undefined || reaches(peer.proof, leastProof(policy, entry))) return decided(peer);
+  const opened = prover.open({
+    name: peer.name,
+    isListed: isSpelledOut(entry),
+    head,
+    fields,
+    path: target.path,
+    scheme: client?.scheme ?? target.scheme,
+  });
   if (typeof opened === "string") return settleStanding(context, peer, opened);
   if (head.bodyLength === 0) return settleStanding(context, peer, opened(NO_BODY));
   const obstacle = bodyObstacle(context, arrival);
@@ -60,14 +67,9 @@ function decided(peer: Peer, refusal?: ProofRefusal): Standing {
   return { peer, refusal, bodyCheck: undefined };
 }
 
-function isProofMissing({ policy }: StandingContext, { name = "", proof }: Peer): boolean {
-  const { isWhitelisted, entry } = policy.whitelist.decide(name);
-  return isWhitelisted && !reaches(proof, leastProof(policy, entry));
-}
-
 /** Whether an entry takes a name or a few: dots may be bare, all else stands for itself. */
-function isSpelledOut(entry: Verdict["entry"]): boolean {
-  return entry !== undefined && (entry.kind === "glob" ? LITERAL_GLOB : LITERAL_REGEX).test(entry.text);
+function isSpelledOut({ kind, text }: WhitelistEntry): boolean {
+  return (kind === "glob" ? LITERAL_GLOB : LITERAL_REGEX).test(text);
 }
 
 const LITERAL_GLOB = /^[^*?{]+$/;
