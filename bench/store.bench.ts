@@ -69,6 +69,7 @@ function makeSpan(index: number, traceId: string): SpanRecord {
       context: "extracted" as const,
       headersRemoved: 1,
     },
+    sampling: { asked: undefined, decided: "local" as const, sampler: undefined },
   };
   const startUnixMs = clock.unixMs();
   const context = { traceId, spanId: random.spanId(), isSampled: true, isRandom: true, traceState: "" };

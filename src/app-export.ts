@@ -43,6 +43,8 @@ export interface Exporters {
    * module can't be; nothing is left running then. Spans may come before.
    */
   readonly ready: Promise<void>;
+  /** Of the fullest queue that sampling looks at, 0 to 1 (sampling/pressure.ts). */
+  fullness(nowMs: number): number;
   /** Sends what waits, for at most `timeoutMs`; the rest counts as dropped. Never rejects. */
   stop(timeoutMs: number): Promise<void>;
 }
@@ -62,12 +64,15 @@ interface ExportTools {
 type ExportConfig = Config["exports"][number];
 
 /** A queue, whatever its spans are. */
-type Stoppable = Pick<BatchQueue<unknown>, "stop">;
+type AnyQueue = Pick<BatchQueue<unknown>, "stop" | "fullness" | "takenAtMs">;
+
+/** A back end that has taken nothing for so long is not slow but gone. */
+const GONE_MS = 60_000;
 
 export function startExporters(exports: readonly ExportConfig[], tools: ExportTools): Exporters {
   const metricsOf = createExportMetrics(tools.registry);
   const loads: Promise<SpanExporter>[] = [];
-  const queues: Stoppable[] = [];
+  const queues: AnyQueue[] = [];
   const records: SpanSink[] = tools.observer === undefined ? [] : [tools.observer];
   const encoded: SpanSink<EncodedSpan>[] = tools.store === undefined ? [] : [tools.store];
 
@@ -103,6 +108,7 @@ export function startExporters(exports: readonly ExportConfig[], tools: ExportTo
   return {
     intake,
     ready,
+    fullness: (nowMs) => fullnessOf(queues, nowMs),
     stop(timeoutMs) {
       intake.flush();
       return stopAll(queues, timeoutMs);
@@ -110,14 +116,20 @@ export function startExporters(exports: readonly ExportConfig[], tools: ExportTo
   };
 }
 
-async function stopAll(queues: readonly Stoppable[], timeoutMs: number): Promise<void> {
+/** While one back end takes spans, those that are gone have no say: fewer traces would help neither. */
+function fullnessOf(queues: readonly AnyQueue[], nowMs: number): number {
+  const taking = queues.filter((queue) => nowMs - (queue.takenAtMs() ?? -Infinity) < GONE_MS);
+  return (taking.length > 0 ? taking : queues).reduce((most, queue) => Math.max(most, queue.fullness()), 0);
+}
+
+async function stopAll(queues: readonly AnyQueue[], timeoutMs: number): Promise<void> {
   await Promise.all(queues.map((queue) => queue.stop(timeoutMs)));
 }
 
 /** All are waited for, so an operator sees every fault at once. */
 async function untilLoaded(
   loads: readonly Promise<SpanExporter>[],
-  queues: readonly Stoppable[],
+  queues: readonly AnyQueue[],
 ): Promise<void> {
   const results = await Promise.allSettled(loads);
   const faults = results.flatMap((result) =>

@@ -20,7 +20,6 @@ import { createProxyFields } from "./proxy/field-tags.ts";
 import { createInbound } from "./proxy/inbound.ts";
 import { createOutboundIds } from "./proxy/outbound-ids.ts";
 import type { Side } from "./proxy/side.ts";
-import { createSampler } from "./sampling/samplers.ts";
 import { ACTIVITYPUB_ROUTES } from "./span/activitypub-routes.ts";
 import { MATRIX_ROUTES } from "./span/matrix-routes.ts";
 import { createRouter, type MatchRoute } from "./span/routes.ts";
@@ -41,8 +40,6 @@ export interface Live {
 }
 
 export async function createLive(config: Config, fixed: Fixed): Promise<Live> {
-  const { clock } = fixed.tools;
-  const sampling = config.isSdkDisabled ? ({ type: "const", param: 0 } as const) : samplerOptions(config);
   return {
     config,
     limits: { ...config.limits, headLines: config.limits.headers },
@@ -55,7 +52,8 @@ export async function createLive(config: Config, fixed: Fixed): Promise<Live> {
         config.propagation.outboundIds === "shared"
           ? undefined
           : await createOutboundIds(fixed.outboundIdKey, fixed.tools.random),
-      sampling: { sampler: createSampler(sampling, clock), forced: fixed.forced },
+      ...(await fixed.sampling.use(config)),
+      passes: undefined,
     },
     prover: fixed.proofs.use(config),
     fields: createProxyFields(config.propagation.remove),
@@ -66,14 +64,6 @@ export async function createLive(config: Config, fixed: Fixed): Promise<Live> {
     ]),
     ...(await createSides(config, fixed)),
   };
-}
-
-function samplerOptions({ sampling }: Config): {
-  type: "const" | "probabilistic" | "ratelimiting";
-  param: number;
-} {
-  // The config refuses `remote` before it comes here (config/not-yet.ts).
-  return { type: sampling.type === "remote" ? "const" : sampling.type, param: sampling.param };
 }
 
 async function createSides(

@@ -3,14 +3,14 @@
  *
  * Connections are spread evenly, so an N-th each is what all of them may take together; bounds that count things are rounded up, so
  * that nobody has none. A rate is divided as it is: its bucket holds a token at least (sampling/token-bucket.ts), so N workers may
- * begin with N traces where one would with one.
+ * begin with N traces where one would with one. Not here: rates of samplers, which a strategy may change (app-sampling.ts).
  */
 
 import type { Config } from "./config/merge.ts";
 
 /** @param number of the worker, 1 to `count` */
 export function shareOf(config: Config, number: number, count: number): Config {
-  const { inbound, limits, store, sampling, whitelist, resource } = config;
+  const { inbound, limits, store, whitelist, resource } = config;
   const share = (whole: number): number => Math.ceil(whole / count);
   return {
     ...config,
@@ -26,7 +26,6 @@ export function shareOf(config: Config, number: number, count: number): Config {
       upstreamQueue: share(limits.upstreamQueue),
     },
     store: { spansMax: share(store.spansMax), bytesMax: share(store.bytesMax) },
-    sampling: sampling.type === "ratelimiting" ? { ...sampling, param: sampling.param / count } : sampling,
     whitelist: whitelist.map((entry) => ({ ...entry, forcedPerSecond: entry.forcedPerSecond / count })),
     resource: { ...resource, attributes: instanceAttributes(resource.attributes, number) },
   };

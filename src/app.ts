@@ -17,6 +17,7 @@ import { mergeFaults } from "./app-faults.ts";
 import { createProofs, type FetchServerKeys, type Proofs } from "./app-proof.ts";
 import { createWayOut, type WayOut } from "./app-outbound.ts";
 import { createOutgoingTls } from "./app-roots.ts";
+import { createSampling, type Sampling } from "./app-sampling.ts";
 import { startSide, tlsFilesOf } from "./app-side.ts";
 import { createUpstreams, type Upstreams } from "./app-upstreams.ts";
 import type { Config } from "./config/merge.ts";
@@ -39,7 +40,6 @@ import { createPeerBook, type PeerBook } from "./peer/peer-book.ts";
 import { createForeignTraces, foreignSpansMax, type ForeignTraces } from "./proxy/foreign-traces.ts";
 import { createOutboundIdKey } from "./proxy/outbound-ids.ts";
 import { type Attempt, createResends, type Resends } from "./proxy/resends.ts";
-import { createForcedBudget, type ForcedBudget } from "./sampling/forced.ts";
 import type { SpanSink } from "./span/record.ts";
 import { createResource } from "./span/resource.ts";
 import { createRecentStore, type RecentStore } from "./store/recent-store.ts";
@@ -107,7 +107,7 @@ export interface Fixed {
   readonly registry: Registry;
   readonly metrics: ProxyMetrics;
   readonly peers: PeerBook;
-  readonly forced: ForcedBudget;
+  readonly sampling: Sampling;
   readonly deadlines: Deadlines;
   readonly upstreams: Upstreams;
   readonly exporters: Exporters;
@@ -233,22 +233,28 @@ function createFixed(config: Config, tools: SidecarTools, live: () => Live): Fix
     caFile: config.outbound?.caFile,
     pins: config.outbound?.pins ?? {},
   });
+  const exporters = startExporters(config.isSdkDisabled ? [] : config.exports, {
+    ...tools,
+    registry,
+    origin: { resource, scope: { name: "fedtrace", version: VERSION } },
+    store: config.store.spansMax === 0 ? undefined : store,
+    observer: tools.spans,
+  });
   const fixed: Fixed = {
     tools,
     throttledLog,
     registry,
     metrics,
     peers: createPeerBook(),
-    forced: createForcedBudget(tools.clock),
-    deadlines,
-    upstreams: createUpstreams({ live, resolve: tools.resolve, deadlines, registry, log: throttledLog }),
-    exporters: startExporters(config.isSdkDisabled ? [] : config.exports, {
+    sampling: createSampling({
       ...tools,
       registry,
-      origin: { resource, scope: { name: "fedtrace", version: VERSION } },
-      store: config.store.spansMax === 0 ? undefined : store,
-      observer: tools.spans,
+      fullness: (nowMs) => exporters.fullness(nowMs),
+      workers: tools.worker?.workers ?? 1,
     }),
+    deadlines,
+    upstreams: createUpstreams({ live, resolve: tools.resolve, deadlines, registry, log: throttledLog }),
+    exporters,
     store,
     wayOut:
       config.outbound &&

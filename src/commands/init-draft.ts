@@ -1,6 +1,6 @@
 /** What `init` knows before it writes: one value for each choice. Questions and a Synapse config fill the same draft. */
 
-import type { Sampling } from "../config/schema-export.ts";
+import type { SamplerWords } from "../config/schema-sampling.ts";
 import type { Pattern } from "../peer/pattern.ts";
 
 /** Parts of the file that remarks can stand in. */
@@ -31,7 +31,9 @@ export interface Draft {
   /** Where the way out listens; undefined: none. */
   readonly outboundListen: string | undefined;
   readonly whitelist: readonly WhitelistLine[];
-  readonly sampling: Sampling;
+  readonly sampling: SamplerWords;
+  /** Of a `remote` one. */
+  readonly samplingUrl?: string | undefined;
   readonly exports: readonly ExportLine[];
   /** Sentences for a section's comment. One that begins with two spaces is a line to copy: it is not wrapped. */
   readonly remarks: Readonly<Partial<Record<Section, readonly string[]>>>;

@@ -44,7 +44,7 @@ export function formatConfig(draft: Draft, schemaPath: string): string {
     ...comment(
       "Danger: each recorded trace costs memory here and room in every back end; 1 is right for a first look, 0.01 for a busy server.",
     ),
-    `sampling: { type: ${draft.sampling.type}, param: ${draft.sampling.param} }`,
+    samplingLine(draft),
     "",
     ...exportLines(draft),
     "",
@@ -56,6 +56,11 @@ export function formatConfig(draft: Draft, schemaPath: string): string {
     "usage_report: { enabled: false }",
   ];
   return lines.join("\n");
+}
+
+function samplingLine({ sampling: { type, param }, samplingUrl }: Draft): string {
+  const remote = samplingUrl === undefined ? "" : `, remote: { url: '${samplingUrl.replaceAll("'", "''")}' }`;
+  return `sampling: { type: ${type}, param: ${param}${remote} }`;
 }
 
 function inboundLines({ listen, upstream, tls, remarks }: Draft): readonly string[] {

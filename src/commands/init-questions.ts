@@ -7,7 +7,7 @@
 
 import { resolve } from "node:path";
 import type { Parsed } from "../config/fault.ts";
-import type { Sampling } from "../config/schema-export.ts";
+import type { SamplerWords } from "../config/schema-sampling.ts";
 import { lintPattern } from "../peer/pattern-lint.ts";
 import { checkPattern, type Pattern } from "../peer/pattern.ts";
 import {
@@ -176,18 +176,22 @@ async function askEntry(dialogue: Dialogue, answer: string): Promise<WhitelistLi
   return (await askYes(dialogue, "", "  keep it as it is")) ? { pattern, doubts } : undefined;
 }
 
-function askSampling(dialogue: Dialogue): Promise<Sampling> {
+function askSampling(dialogue: Dialogue): Promise<SamplerWords> {
   const about = `${docOf("sampling")} A fraction from 0 (none) to 1 (all), or so many traces a second, such as 5/s. Each recorded trace costs memory here and room in every back end.`;
-  return askUntil(dialogue, { about, name: "sampling", byDefault: "0.01" }, (answer): Parsed<Sampling> => {
-    const [, number = "", perSecond] = /^(\d+(?:\.\d+)?)(\/s)?$/.exec(answer) ?? [];
-    if (number === "") return { refused: "is neither a fraction such as 0.01 nor a rate such as 5/s" };
-    const param = Number(number);
-    const type =
-      perSecond !== undefined ? "ratelimiting" : param === 0 || param === 1 ? "const" : "probabilistic";
-    const sampling = { type, param } as const;
-    const document = { sampling };
-    return judged(sampling, faultOf(document, "sampling.param") ?? faultOf(document, "sampling"));
-  });
+  return askUntil(
+    dialogue,
+    { about, name: "sampling", byDefault: "0.01" },
+    (answer): Parsed<SamplerWords> => {
+      const [, number = "", perSecond] = /^(\d+(?:\.\d+)?)(\/s)?$/.exec(answer) ?? [];
+      if (number === "") return { refused: "is neither a fraction such as 0.01 nor a rate such as 5/s" };
+      const param = Number(number);
+      const type =
+        perSecond !== undefined ? "ratelimiting" : param === 0 || param === 1 ? "const" : "probabilistic";
+      const sampling = { type, param } as const;
+      const document = { sampling };
+      return judged(sampling, faultOf(document, "sampling.param") ?? faultOf(document, "sampling"));
+    },
+  );
 }
 
 async function askExports(dialogue: Dialogue): Promise<readonly ExportLine[]> {

@@ -11,7 +11,7 @@ import { resolve } from "node:path";
 import { type Fault, type Finding, locateFindings } from "../config/fault.ts";
 import { readConfigText } from "../config/files.ts";
 import { formatKeyPath, isMapping, type KeyPath, type Mapping } from "../config/key-path.ts";
-import type { Sampling } from "../config/schema-export.ts";
+import type { SamplerWords } from "../config/schema-sampling.ts";
 import { readYaml, type YamlDocument } from "../config/yaml.ts";
 import {
   DEFAULT_DRAFT,
@@ -88,7 +88,7 @@ async function readDocument(
     whitelist: await whitelistOf(tracing, noteIn("whitelist"), (where, message) => {
       notes.push({ path: where, message });
     }),
-    sampling: samplingOf(tracing, noteIn("sampling")),
+    ...samplingOf(tracing, noteIn("sampling")),
     exports: exportsOf(tracing, noteIn("export")),
     remarks,
   };
@@ -169,13 +169,15 @@ async function whitelistOf(
 /** What Jaeger's client samples until its agent answers. */
 const CLIENT_START = 0.001;
 
-function samplingOf({ section, client, isEnabled }: Tracing, note: AddNote): Sampling {
+function samplingOf(
+  { section, client, isEnabled }: Tracing,
+  note: AddNote,
+): Pick<Draft, "sampling" | "samplingUrl"> {
   const path: KeyPath = [...CLIENT, "sampler"];
   if (client === undefined) {
     // Synapse's default with tracing on: everything.
-    return isEnabled && section["jaeger_config"] === undefined
-      ? { type: "const", param: 1 }
-      : DEFAULT_DRAFT.sampling;
+    const isAll = isEnabled && section["jaeger_config"] === undefined;
+    return { sampling: isAll ? { type: "const", param: 1 } : DEFAULT_DRAFT.sampling };
   }
   const sampler = isMapping(client["sampler"]) ? client["sampler"] : {};
   const { type: written = "remote", param } = sampler;
@@ -189,21 +191,39 @@ function samplingOf({ section, client, isEnabled }: Tracing, note: AddNote): Sam
       : (faultOf({ sampling }, "sampling.type") ??
         faultOf({ sampling }, "sampling.param") ??
         faultOf({ sampling }, "sampling"));
-  if (fault === undefined && known !== undefined) return { type: known, param: number ?? CLIENT_START };
-  const why =
-    sampler["type"] === undefined
-      ? "names no sampler type, so Jaeger's client asks its agent for one: it"
-      : "";
+  if (fault === undefined && known !== undefined) {
+    const words = { type: known, param: number ?? CLIENT_START };
+    return known === "remote" ? { sampling: words, ...remoteUrl(client, note) } : { sampling: words };
+  }
   const { type: byDefault, param: fraction } = DEFAULT_DRAFT.sampling;
   note(
     "sampler" in client ? path : CLIENT,
-    `${why} is not taken over, since as sampling it ${fault ?? ""}; ${byDefault} ${fraction} stands in its place`.trim(),
+    `is not taken over, since as sampling it ${fault ?? ""}; ${byDefault} ${fraction} stands in its place`,
   );
-  return DEFAULT_DRAFT.sampling;
+  return { sampling: DEFAULT_DRAFT.sampling };
+}
+
+/** Where Jaeger's client asks its agent for a strategy. */
+function remoteUrl(client: Mapping, note: AddNote): Pick<Draft, "samplingUrl"> {
+  const agent = isMapping(client["local_agent"]) ? client["local_agent"] : {};
+  const { reporting_host: host = "localhost", sampling_port: port = 5778 } = agent;
+  const isText = (part: unknown): part is string | number =>
+    typeof part === "string" || typeof part === "number";
+  const samplingUrl = isText(host) && isText(port) ? `http://${host}:${port}/sampling` : "";
+  const fault = faultOf(
+    { sampling: { type: "remote", remote: { url: samplingUrl } } },
+    "sampling.remote.url",
+  );
+  if (fault === undefined) return { samplingUrl };
+  note(
+    [...CLIENT, "local_agent"],
+    `gives no address to ask for a sampling strategy: sampling.remote.url ${fault}`,
+  );
+  return {};
 }
 
 /** As the client reads it: a number, or text that is one; `const` also takes a boolean. */
-function numberOf(type: Sampling["type"], param: unknown): number | undefined {
+function numberOf(type: SamplerWords["type"], param: unknown): number | undefined {
   const isNumber = typeof param === "number" || (typeof param === "string" && /^\s*[\d.]+\s*$/.test(param));
   const number = isNumber ? Number(param) : undefined;
   return type === "const" ? Number(isOn(param) || number === 1) : number;

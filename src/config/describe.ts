@@ -30,7 +30,7 @@ export function describeConfig(config: Config): ConfigDescription {
       remove: propagation.remove,
       outbound_ids: propagation.outboundIds,
     },
-    sampling: { type: sampling.type, param: sampling.param },
+    sampling: describeSampling(sampling),
     export: config.exports.map(describeExport),
     admin: admin && { listen: hostPort(admin.listen), hosts: admin.hosts },
     store: { spans: store.spansMax, size: formatSize(store.bytesMax) },
@@ -47,6 +47,44 @@ export function describeConfig(config: Config): ConfigDescription {
     ...(config.isSdkDisabled ? { otel_sdk_disabled: true } : {}),
     resource: { "service.name": resource.serviceName, ...resource.attributes },
   };
+}
+
+function describeSampling(sampling: Config["sampling"]): Json {
+  const { remote, tail } = sampling;
+  return {
+    type: sampling.type,
+    param: sampling.param,
+    operations: sampling.operations.map(describeOperation),
+    peers: sampling.peers.map(({ kind, text, sampler }) => ({ [kind]: text, ...sampler })),
+    lower_bound: sampling.lowerBound,
+    max_per_second: sampling.maxPerSecond,
+    remote: remote && {
+      url: remote.url && withoutQuery(remote.url),
+      file: remote.file,
+      poll_interval: formatDuration(remote.pollIntervalMs),
+      max_probability: remote.maxProbability,
+      max_per_second: remote.maxPerSecond,
+      cache_file: remote.cacheFile,
+    },
+    tail: tail && {
+      errors: tail.errors,
+      slower_than: tail.slowerThanMs === undefined ? undefined : formatDuration(tail.slowerThanMs),
+      hold: formatDuration(tail.holdMs),
+      spans: tail.spansMax,
+      size: formatSize(tail.bytesMax),
+      max_per_second: tail.maxPerSecond,
+    },
+    // Twice: as long as such a secret must be.
+    debug_pass_secret: sampling.debugPassSecret && HIDDEN + HIDDEN,
+  };
+}
+
+/** Back from a pattern of span names: `PUT /path`, `* /path` or `PUT*`. */
+function describeOperation({ operation, sampler }: Config["sampling"]["operations"][number]): Json {
+  const [method = "", template] = operation.split(" ");
+  return template === undefined
+    ? { method: method.slice(0, -1), ...sampler }
+    : { method, template, ...sampler };
 }
 
 function describeEntry(entry: Config["whitelist"][number]): Json {

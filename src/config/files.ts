@@ -30,6 +30,8 @@ const FILES: readonly { readonly key: string; readonly content: Content | undefi
   { key: "outbound.intercept.ca_private_key", content: "private key" },
   { key: "export[].otlp.certificate", content: "certificates" },
   { key: "export[].file.path", content: undefined }, // It is written.
+  { key: "sampling.remote.file", content: undefined }, // strategies/strategy-file.ts reads it.
+  { key: "sampling.remote.cache_file", content: undefined }, // It is written.
   { key: "whitelist_file", content: undefined }, // whitelist-file.ts reads it.
 ];
 

@@ -7,7 +7,7 @@
  * Not here: watching the file, and what a reload may change.
  */
 
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { type Fault, type Finding, locateFindings } from "./fault.ts";
 import { checkFiles, readConfigText, resolveFiles } from "./files.ts";
 import { findValues, formatKeyPath, isMapping, type KeyPath } from "./key-path.ts";
@@ -45,6 +45,8 @@ export interface ConfigChecks {
   readonly listInForce?: string | undefined;
   /** Wall time in milliseconds, for what is out of date; without it nothing is looked at for that. */
   readonly nowMs?: () => number;
+  /** What is wrong with a strategy file and what is allowed, or undefined. */
+  readonly checkStrategyFile?: (path: string, service: string) => string | undefined;
   /** What is wrong with an exporter's module and what is allowed, or undefined. It runs the module's code. */
   readonly checkModule?: (module: ModuleExport) => Promise<string | undefined>;
 }
@@ -106,13 +108,18 @@ export async function loadConfig(
 
   const settings = readOtelEnvironment(environment);
   const whitelist = [...checked.file.whitelist, ...(list.file?.entries ?? [])];
-  const config = mergeConfig({ ...checked.file, whitelist }, settings, environment["SSL_CERT_FILE"]);
+  const config = mergeConfig({ ...checked.file, whitelist }, settings, {
+    systemRootsFile: environment["SSL_CERT_FILE"],
+    // systemd may name several, one for each StateDirectory= (systemd.exec(5)).
+    stateDirectory: resolve(environment["STATE_DIRECTORY"]?.split(":")[0] || dirname(path)),
+  });
   const { intercept } = config.outbound ?? {};
   const authority = intercept && (await checks.checkAuthority?.(intercept));
   const unusable = [
     ...(authority?.faults ?? []).map(({ key, message }) => ({ path: [...INTERCEPT, key], message })),
     ...(await checkWhitelist(config.whitelist, checks)),
     ...(await checkModules(config.exports, checks)),
+    ...checkStrategies(config, checks),
   ];
   if (unusable.length > 0) return failed(...locateFindings(unusable, path, yaml.locate));
   const doubts = [
@@ -216,11 +223,19 @@ function checkPatterns(document: unknown, { check }: ConfigChecks): Finding[] {
     const message = pattern === undefined ? undefined : check(pattern);
     return message === undefined ? [] : [ownFinding(document, { index, message })];
   });
-  const hosts = findValues(document, "outbound.intercept.hosts[]").flatMap(({ path, value }) => {
-    const message = typeof value === "string" ? check({ kind: "glob", text: value }) : undefined;
-    return message === undefined ? [] : [{ path, message }];
-  });
-  return [...inWhitelist, ...hosts];
+  const others = (
+    [
+      ["outbound.intercept.hosts[]", "glob"],
+      ["sampling.peers[].glob", "glob"],
+      ["sampling.peers[].regex", "regex"],
+    ] as const
+  ).flatMap(([key, kind]) =>
+    findValues(document, key).flatMap(({ path, value }) => {
+      const message = typeof value === "string" ? check({ kind, text: value }) : undefined;
+      return message === undefined ? [] : [{ path, message }];
+    }),
+  );
+  return [...inWhitelist, ...others];
 }
 
 async function checkWhitelist(
@@ -242,6 +257,15 @@ async function checkModules(
     return message === undefined ? [] : [{ path: ["export", index, "module"], message }];
   });
   return (await Promise.all(findings)).flat();
+}
+
+function checkStrategies(
+  { sampling, resource }: Config,
+  { checkStrategyFile }: ConfigChecks,
+): readonly Finding[] {
+  const { file } = sampling.remote ?? {};
+  const message = file === undefined ? undefined : checkStrategyFile?.(file, resource.serviceName);
+  return message === undefined ? [] : [{ path: ["sampling", "remote", "file"], message }];
 }
 
 async function lintPatterns(

@@ -5,11 +5,11 @@
 
 import type { EnvironmentSettings, OtlpSettings } from "./otel-environment.ts";
 import type { FormatName } from "./schema-border.ts";
-import type { Sampling } from "./schema-export.ts";
+import { plainSampling, type Sampling } from "./schema-sampling.ts";
 import type { ConfigFile } from "./schema.ts";
 
 /** As OpenTelemetry, Synapse and Envoy have it: what isn't told otherwise is recorded. */
-const SAMPLING: Sampling = { type: "const", param: 1 };
+const SAMPLING: Sampling = plainSampling({ type: "const", param: 1 });
 /** What Matrix servers, meshes and everything newer speak. */
 const FORMATS: readonly FormatName[] = ["w3c", "jaeger", "b3"];
 /** OpenTelemetry's defaults of an OTLP exporter. */
@@ -51,13 +51,17 @@ type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonl
 
 /**
  * @param environment what readOtelEnvironment made of the process's variables
- * @param systemRootsFile SSL_CERT_FILE
+ * @param places where files are that no key names: SSL_CERT_FILE, and the directory for what is written
  */
 export function mergeConfig(
   file: ConfigFile,
   environment: EnvironmentSettings,
-  systemRootsFile?: string,
+  places: {
+    readonly systemRootsFile?: string | undefined;
+    readonly stateDirectory?: string | undefined;
+  } = {},
 ): Config {
+  const { systemRootsFile, stateDirectory } = places;
   return deepFrozen({
     ...file,
     propagation: {
@@ -65,7 +69,7 @@ export function mergeConfig(
       remove: file.propagation.remove,
       outboundIds: file.propagation.outboundIds,
     },
-    sampling: file.sampling ?? environment.sampling ?? SAMPLING,
+    sampling: withCacheFile(file.sampling ?? environment.sampling ?? SAMPLING, stateDirectory),
     exports: mergeExports(file.exports, environment.otlp),
     resource: {
       serviceName: environment.serviceName ?? `${file.serverName} fedtrace`,
@@ -75,6 +79,14 @@ export function mergeConfig(
     systemRootsFile: systemRootsFile === "" ? undefined : systemRootsFile,
   });
 }
+
+function withCacheFile(sampling: Sampling, directory: string | undefined): Sampling {
+  const { remote } = sampling;
+  if (remote?.url === undefined || directory === undefined) return sampling;
+  return { ...sampling, remote: { ...remote, cacheFile: remote.cacheFile ?? `${directory}/${CACHE_FILE}` } };
+}
+
+const CACHE_FILE = "fedtrace-sampling.json";
 
 /** A list in the file, even an empty one, is the whole list; the environment only completes its items. */
 function mergeExports(items: ConfigFile["exports"], environment: OtlpSettings): readonly ExportConfig[] {

@@ -19,11 +19,6 @@ interface NotYet {
 /** Every row; docs/config.md shows them too. */
 export const NOT_YET: readonly NotYet[] = [
   {
-    key: "sampling.type",
-    isMeant: (value) => value === "remote",
-    because: "strategies are not fetched; allowed: const, probabilistic, ratelimiting",
-  },
-  {
     key: "usage_report.enabled",
     isMeant: (value) => value === true || value === "true",
     because: "no report is made; allowed: false",

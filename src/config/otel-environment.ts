@@ -10,7 +10,7 @@
 
 import { parseHttpUrl } from "./addresses.ts";
 import type { FormatName } from "./schema-border.ts";
-import type { Sampling } from "./schema-export.ts";
+import { plainSampling, REMOTE_PARAM, type Sampling, type SamplerWords } from "./schema-sampling.ts";
 import type { Environment } from "./substitute.ts";
 
 /** What the environment says; undefined is what it doesn't say. */
@@ -158,13 +158,66 @@ function readSampler(lookup: Lookup): Sampling | undefined {
   const variable = lookup("OTEL_TRACES_SAMPLER");
   if (variable === undefined) return undefined;
   const word = variable.value.toLowerCase().replace(/^parentbased_/, "");
-  if (word === "always_on") return { type: "const", param: 1 };
-  if (word === "always_off") return { type: "const", param: 0 };
-  if (word === "traceidratio")
-    return { type: "probabilistic", param: readRatio(lookup("OTEL_TRACES_SAMPLER_ARG")) };
-  if (word === "jaeger_remote") return variable.ignore("jaeger_remote is not available yet");
-  return variable.ignore("it is not always_on, always_off, traceidratio or parentbased_ with one of them");
+  const argument = lookup("OTEL_TRACES_SAMPLER_ARG");
+  if (word === "always_on") return plainSampling({ type: "const", param: 1 });
+  if (word === "always_off") return plainSampling({ type: "const", param: 0 });
+  if (word === "traceidratio") return plainSampling({ type: "probabilistic", param: readRatio(argument) });
+  if (word === "jaeger_remote") return readRemote(argument);
+  return variable.ignore(
+    "it is not always_on, always_off, traceidratio, jaeger_remote or parentbased_ with one of them",
+  );
 }
+
+/** `endpoint=http://localhost:5778,pollingIntervalMs=5000,initialSamplingRate=0.25`; what is missing or wrong has its default. */
+function readRemote(variable: Variable | undefined): Sampling {
+  const { endpoint, pollingIntervalMs, initialSamplingRate, ...unknown } = readPairs(variable) ?? {};
+  const url = variable && endpoint !== undefined ? readSamplingUrl(variable, endpoint) : undefined;
+  const intervalMs = readWhole(pollingIntervalMs, POLL_INTERVAL_BOUNDS);
+  const rate = initialSamplingRate === undefined ? undefined : Number(initialSamplingRate);
+  const isRate = rate === undefined || (rate >= 0 && rate <= 1);
+  if (
+    Object.keys(unknown).length > 0 ||
+    (intervalMs === undefined && pollingIntervalMs !== undefined) ||
+    !isRate
+  ) {
+    variable?.ignore(
+      "in part: known are endpoint, pollingIntervalMs from 100, and initialSamplingRate from 0 to 1",
+    );
+  }
+  const words: SamplerWords = { type: "remote", param: isRate ? (rate ?? REMOTE_PARAM) : REMOTE_PARAM };
+  const { remote, ...plain } = plainSampling(words);
+  return {
+    ...plain,
+    remote: remote && {
+      ...remote,
+      url: url ?? remote.url,
+      pollIntervalMs: intervalMs ?? remote.pollIntervalMs,
+    },
+  };
+}
+
+/** The path is `/sampling` unless there is one. Elsewhere the endpoint is Jaeger's for gRPC, which is not spoken here. */
+function readSamplingUrl(variable: Variable, endpoint: string): string | undefined {
+  const parsed = parseHttpUrl(endpoint);
+  if ("refused" in parsed) return variable.ignore(`in part: its endpoint ${parsed.refused}`);
+  const url = new URL(parsed.value);
+  if (url.port === GRPC_PORT)
+    return variable.ignore("in part: its endpoint is Jaeger's for gRPC; allowed: http, port 5778");
+  if (url.pathname === "/") url.pathname = "/sampling";
+  return url.href;
+}
+
+function readWhole(
+  written: string | undefined,
+  [least, most]: readonly [number, number],
+): number | undefined {
+  const number = written !== undefined && /^\d{1,9}$/.test(written) ? Number(written) : Number.NaN;
+  return number >= least && number <= most ? number : undefined;
+}
+
+const GRPC_PORT = "14250";
+/** As `sampling.remote.poll_interval` has it. */
+const POLL_INTERVAL_BOUNDS = [100, 86_400_000] as const;
 
 /** The specification's default where the argument is missing or wrong. */
 const RATIO = 1;

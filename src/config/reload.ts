@@ -29,6 +29,7 @@ const FIXED: Readonly<Record<string, Fixed>> = {
       allowNetworks: undefined,
       allowPorts: undefined,
     },
+  "sampling.tail": (config) => config.sampling.tail,
   export: (config) => config.exports,
   admin: ({ admin }) => admin && { ...admin, hosts: undefined },
   metrics: (config) => config.metrics,

@@ -1,15 +1,6 @@
-/** The options of what becomes of spans: `sampling` and `export`. Defaults come after the environment (merge.ts). */
+/** The options of `export`: where spans go. Defaults come after the environment (merge.ts). */
 
-import {
-  decimal,
-  duration,
-  endpoint,
-  filePath,
-  headerName,
-  headerValue,
-  httpUrl,
-  oneOf,
-} from "./schema-values.ts";
+import { duration, endpoint, filePath, headerName, headerValue, httpUrl, oneOf } from "./schema-values.ts";
 import { exportName, moduleName, moduleOptions } from "./schema-module.ts";
 import { defaulted, list, map, optional, orShort, required, section } from "./schema-option.ts";
 
@@ -17,51 +8,6 @@ import { defaulted, list, map, optional, orShort, required, section } from "./sc
 const EXPORTERS_MAX = 16;
 /** Headers of one exporter. */
 const EXPORT_HEADERS_MAX = 32;
-/** Far above what one process can record. */
-const TRACES_PER_SECOND_MAX = 1_000_000;
-
-/** Names and meaning of Jaeger's samplers: https://www.jaegertracing.io/docs/1.76/sampling/ */
-export interface Sampling {
-  readonly type: "const" | "probabilistic" | "ratelimiting" | "remote";
-  /** const: 0 or 1; probabilistic: a fraction; ratelimiting: traces a second, > 0; remote: the fraction until it answers. */
-  readonly param: number;
-}
-
-/** The local sampler. */
-export const sampling = section(
-  {
-    type: required(oneOf(["const", "probabilistic", "ratelimiting", "remote"]), {
-      reload: "live",
-      doc: "`const`: all or none. `probabilistic`: a fraction, by trace id, so that all servers agree. `ratelimiting`: so many a second.",
-      example: "probabilistic",
-    }),
-    param: optional(decimal(0, TRACES_PER_SECOND_MAX), {
-      reload: "live",
-      doc: "For `const` 1 (all) or 0 (none); for `probabilistic` a fraction from 0 to 1; for `ratelimiting` traces a second, above 0, where 0.5 is one in two seconds.",
-      byDefault: "1 for `const`; needed by `probabilistic` and `ratelimiting`",
-      example: "0.01",
-    }),
-  },
-  ({ type, param }, refuse): Sampling => {
-    const value = param ?? (type === "const" ? 1 : undefined);
-    if (type === "remote") return { type, param: value ?? 0 };
-    if (value === undefined) {
-      refuse(undefined, `is ${type} without a param; allowed: ${PARAM_ALLOWED[type]}`);
-      return { type, param: 0 };
-    }
-    const isRight =
-      type === "const" ? value === 0 || value === 1 : type === "ratelimiting" ? value > 0 : value <= 1;
-    if (!isRight) refuse("param", `is out of bounds for ${type}; allowed: ${PARAM_ALLOWED[type]}`);
-    return { type, param: value };
-  },
-);
-
-const PARAM_ALLOWED = {
-  const: "0 or 1",
-  probabilistic: "a param from 0 to 1",
-  ratelimiting: `a param above 0, to ${TRACES_PER_SECOND_MAX}`,
-} as const;
-
 const otlp = section(
   {
     url: required(httpUrl(), {

@@ -11,7 +11,8 @@ import * as v from "valibot";
 import type { Finding } from "./fault.ts";
 import type { KeyPath } from "./key-path.ts";
 import { inbound, propagation } from "./schema-border.ts";
-import { exports, sampling } from "./schema-export.ts";
+import { exports } from "./schema-export.ts";
+import { sampling } from "./schema-sampling.ts";
 import { outbound } from "./schema-outbound.ts";
 import { defaulted, list, optional, required, section } from "./schema-option.ts";
 import {

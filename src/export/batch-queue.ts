@@ -37,6 +37,10 @@ export interface BatchQueueOptions {
 }
 
 export interface BatchQueue<Span> extends SpanSink<Span> {
+  /** How much of its room is taken, 0 to 1. */
+  fullness(): number;
+  /** When a batch was last taken by the back end, on the monotonic clock; undefined: none was yet. */
+  takenAtMs(): number | undefined;
   /**
    * Takes no more spans, sends what waits, then shuts the exporter down. Resolves when all is sent, or after
    * `timeoutMs` (and a second for the exporter): what is left by then counts as dropped. Never rejects.
@@ -58,7 +62,21 @@ export function startBatchQueue<Span>(
   const capacity = options.capacity ?? CAPACITY_DEFAULT;
   const batchSpans = Math.min(options.batchSpans ?? BATCH_SPANS_DEFAULT, capacity);
   const intervalMs = options.intervalMs ?? INTERVAL_MS_DEFAULT;
-  const delivery = createDelivery(exporter, tools, options.name);
+  let takenAtMs: number | undefined;
+  const delivery = createDelivery(
+    exporter,
+    {
+      ...tools,
+      counters: {
+        ...counters,
+        exported(spans) {
+          takenAtMs = tools.clock.monotonicMs();
+          counters.exported(spans);
+        },
+      },
+    },
+    options.name,
+  );
   const pending: Span[] = [];
   let inFlight = 0;
   let due: NodeJS.Timeout | undefined;
@@ -109,6 +127,8 @@ export function startBatchQueue<Span>(
       if (pending.length === batchSpans) schedule(0);
       else if (due === undefined) schedule(intervalMs);
     },
+    fullness: () => pending.length / capacity,
+    takenAtMs: () => takenAtMs,
     stop: (timeoutMs) => (stopping ??= drain(timeoutMs)),
   };
 }

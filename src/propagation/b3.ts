@@ -2,8 +2,8 @@
  * B3, the headers of Zipkin: one `b3`, or `x-b3-traceid`, `x-b3-spanid` and `x-b3-sampled`.
  *
  * Format: https://github.com/openzipkin/b3-propagation
- * Not here: `x-b3-parentspanid`, which says nothing that the span id does not, and debug (`d`, `x-b3-flags`),
- * which never counts (contract, rule 5): a context with `d` is a context that is not sampled.
+ * Debug (`d`) never counts (contract, rule 5): a context with it is one that is not sampled, and is told as `debug`.
+ * Not here: `x-b3-parentspanid`, which says nothing that the span id does not, and `x-b3-flags`.
  */
 
 import { detach } from "../core/text.ts";
@@ -87,8 +87,12 @@ function contextFrom(
     isSampled,
     isRandom: false,
     traceState: "",
+    ...(state === undefined ? DEFERRED : state === "d" ? DEBUG : undefined),
   };
 }
+
+const DEFERRED = { wish: "none" } as const;
+const DEBUG = { wish: "debug" } as const;
 
 /** `true` and `false` were sent by tracers older than the format, which lets a reader take them. */
 function readSamplingState(state: string): boolean | undefined {

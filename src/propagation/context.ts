@@ -7,6 +7,8 @@ export interface TraceContext {
   readonly spanId: string;
   /** The sender's "sampled" bit. A wish, never an order (sampling/decision.ts). */
   readonly isSampled: boolean;
+  /** What `isSampled` does not say: `debug`, which never counts, or `none`, where the sender leaves it to whoever comes next. */
+  readonly wish?: "debug" | "none";
   /** W3C level 2: the right-most 7 bytes of the trace id are random. Only `traceparent` carries it. */
   readonly isRandom: boolean;
   /** The checked list of `tracestate`, as it travels on; "" where there is none. Only W3C carries it. */

@@ -2,8 +2,8 @@
  * `uber-trace-id`, the header of the Jaeger clients.
  *
  * Format: https://www.jaegertracing.io/docs/1.52/client-libraries/#propagation-format
- * Not here: `uberctx-*` and `jaeger-baggage`, which never enter a context, and `jaeger-debug-id` and the debug
- * flag, which never count (contract, rule 5); and no percent-decoding but that of the colon: decodeURIComponent
+ * Not here: `uberctx-*` and `jaeger-baggage`, which never enter a context, and `jaeger-debug-id`, which like the debug
+ * flag never counts (contract, rule 5); and no percent-decoding but that of the colon: decodeURIComponent
  * throws on `%ZZ`, and the published propagator died of it (CVE-2026-59892).
  */
 
@@ -18,6 +18,7 @@ const TRACE_ID_DIGITS = 32;
 const SPAN_ID_DIGITS = 16;
 const FLAG_DIGITS_MAX = 2;
 const FLAG_SAMPLED = 0x01;
+const FLAG_DEBUG = 0x02;
 
 /**
  * Reads `{trace-id}:{span-id}:{parent-id}:{flags}`.
@@ -48,14 +49,18 @@ export function parseUberTraceId(value: string): TraceContext | Refusal {
 
   const flags = text.slice(parentEnd + 1);
   if (flags.length < 1 || flags.length > FLAG_DIGITS_MAX || !isLowerHex(flags)) return "flags";
+  const bits = Number.parseInt(flags, 16);
   return {
     traceId,
     spanId,
-    isSampled: (Number.parseInt(flags, 16) & FLAG_SAMPLED) !== 0,
+    isSampled: (bits & FLAG_SAMPLED) !== 0,
     isRandom: false,
     traceState: "",
+    ...((bits & FLAG_DEBUG) === 0 ? undefined : DEBUG),
   };
 }
+
+const DEBUG = { wish: "debug" } as const;
 
 /** Writes full ids, a parent id of 0 and the sampled flag alone. */
 export function formatUberTraceId(context: TraceContext): string {

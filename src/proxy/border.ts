@@ -19,7 +19,15 @@ import { type Proof, reaches } from "../peer/proof.ts";
 import type { Verdict, Whitelist } from "../peer/whitelist.ts";
 import type { Format, TraceContext } from "../propagation/context.ts";
 import { type Extraction, extractContext } from "../propagation/extract.ts";
-import { decideSampling, type SamplingPolicy, type WishSource } from "../sampling/decision.ts";
+import {
+  decideSampling,
+  type SamplingDecision,
+  type SamplingPolicy,
+  traceStateAfter,
+  type WishSource,
+} from "../sampling/decision.ts";
+import type { Sampler } from "../sampling/samplers.ts";
+import { randomnessOf } from "../sampling/threshold.ts";
 import { type ForeignTraces, withinTrace } from "./foreign-traces.ts";
 import type { OutboundIds } from "./outbound-ids.ts";
 import type { RequestFields } from "./request-fields.ts";
@@ -35,7 +43,20 @@ export interface BorderPolicy {
   /** What whitelisted destinations are given in the place of our ids; undefined: ours. */
   readonly outboundIds: OutboundIds | undefined;
   readonly sampling: SamplingPolicy;
+  /** The sampler that one peer has, by its name; undefined: none has one of its own. */
+  readonly samplerOf: ((peer: string) => Sampler | undefined) | undefined;
+  /** Undefined: none are given out. */
+  readonly passes: DebugPasses | undefined;
 }
+
+/** Who knows debug passes (passes/debug-pass.ts). */
+interface DebugPasses {
+  /** Whether this token lets its bearer have this trace recorded. Never throws. @param peer as proven */
+  admits(token: string, peer: string, traceId: string): boolean;
+}
+
+/** What the sender asked of the sampler. `debug`: by a debug flag or id, which never count. */
+type Asked = "sampled" | "not_sampled" | "debug";
 
 export interface Crossing {
   readonly peer: Peer;
@@ -48,6 +69,9 @@ export interface Crossing {
   readonly parent: TraceContext | undefined;
   /** Of the span that this request is. */
   readonly context: TraceContext;
+  /** Of a trusted sender; undefined where it asked for nothing. */
+  readonly asked: Asked | undefined;
+  readonly decision: SamplingDecision;
   /** Whether the receiver is given the context. */
   readonly mayInject: boolean;
 }
@@ -68,7 +92,13 @@ export function crossBorder(
     readonly foreignTraces: ForeignTraces;
   },
   direction: Direction,
-  sent: { readonly peer: Peer; readonly fields: RequestFields; readonly isAdmitted: boolean },
+  sent: {
+    readonly peer: Peer;
+    readonly fields: RequestFields;
+    readonly isAdmitted: boolean;
+    /** Monotonic. */
+    readonly startMs: number;
+  },
   operation: string,
 ): Crossing {
   const { policy, random, metrics } = border;
@@ -83,9 +113,20 @@ export function crossBorder(
 
   const parent = taken.context;
   const traceId = parent?.traceId ?? random.traceId();
-  // A wish is looked at only where there is one, and its name costs a little.
-  const wish = isInbound ? (parent?.isSampled === true ? peerWish(peer, verdict) : NO_WISH) : OWN_SERVER;
-  const { isSampled } = decideSampling(policy.sampling, wish, parent, { traceId, operation });
+  const traceState = parent?.traceState ?? "";
+  const decision = decideSampling(
+    policy.sampling,
+    {
+      // A peer is looked at only where it sent a context, and its name costs a little.
+      source: isInbound ? (parent === undefined ? NO_WISH : peerWish(peer, verdict)) : OWN_SERVER,
+      sampler: isInbound && !verdict.isWhitelisted ? undefined : policy.samplerOf?.(peer.name ?? ""),
+      hasPass: isInbound && verdict.isWhitelisted && hasPass(policy, sent, traceId),
+    },
+    parent,
+    { traceId, randomness: randomnessOf(traceId, traceState), operation, nowMs: sent.startMs },
+  );
+  metrics.samplingDecided(decision.by, decision.isSampled);
+  if (decision.withheld !== undefined) metrics.samplingWithheld(decision.withheld);
 
   return {
     peer,
@@ -96,10 +137,12 @@ export function crossBorder(
     context: {
       traceId,
       spanId: random.spanId(),
-      isSampled,
+      isSampled: decision.isSampled,
       isRandom: parent?.isRandom ?? true,
-      traceState: parent?.traceState ?? "",
+      traceState: traceStateAfter(traceState, decision),
     },
+    asked: isSenderTrusted ? askedBy(parent, fields) : undefined,
+    decision,
     mayInject: isInbound || verdict.isWhitelisted,
   };
 }
@@ -122,11 +165,30 @@ export function leastProof(
   return asked !== undefined && reaches(asked, authenticate) ? asked : authenticate;
 }
 
+/** Without its port: a port is free to choose, and each would have a budget of its own. */
+function budgetName({ name = "" }: Peer): string {
+  return name.replace(/:\d+$/, "");
+}
+
+function hasPass(
+  { passes }: BorderPolicy,
+  { peer, fields }: { readonly peer: Peer; readonly fields: RequestFields },
+  traceId: string,
+): boolean {
+  if (passes === undefined || fields.debugPass === undefined) return false;
+  return passes.admits(fields.debugPass, peer.name ?? "", traceId);
+}
+
+function askedBy(parent: TraceContext | undefined, { hasForcing }: RequestFields): Asked | undefined {
+  if (hasForcing || parent?.wish === "debug") return "debug";
+  if (parent === undefined || parent.wish === "none") return undefined;
+  return parent.isSampled ? "sampled" : "not_sampled";
+}
+
 function peerWish(peer: Peer, { entry }: Verdict): WishSource {
   return {
     kind: "peer",
-    // Without its port: a port is free to choose, and each would have a budget of its own.
-    name: (peer.name ?? "").replace(/:\d+$/, ""),
+    name: budgetName(peer),
     sampling: entry?.sampling ?? "accept",
     forcedPerSecond: entry?.forcedPerSecond ?? 0,
   };

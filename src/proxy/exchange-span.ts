@@ -12,6 +12,7 @@ import {
   type ClientFacts,
   type Endpoint,
   errorType,
+  type SamplingFacts,
   type ServerFacts,
 } from "../span/conventions.ts";
 import type { SpanEvent, SpanLink } from "../span/record.ts";
@@ -165,6 +166,7 @@ function serverFacts(facts: ExchangeFacts): ServerFacts {
     error: facts.error,
     server: client?.host === undefined ? target.server : parseAuthority(client.host),
     border: borderFacts(crossing, facts.removed),
+    sampling: samplingFacts(crossing),
     peer: peerAddress === "" ? undefined : { address: peerAddress, port: peerPort },
     route: facts.route,
     clientAddress: clientAddress === "" ? undefined : clientAddress,
@@ -188,6 +190,7 @@ function clientFacts(facts: ExchangeFacts): ClientFacts {
     error: facts.error,
     server: target.server,
     border: borderFacts(crossing, facts.removed),
+    sampling: samplingFacts(crossing),
     peer: remoteEnd(facts.upstream),
     authority: target.authority,
     resendCount: facts.resendCount,
@@ -210,6 +213,10 @@ function borderFacts(crossing: Crossing, headersRemoved: number): BorderFacts {
     context: crossing.contextState,
     headersRemoved,
   };
+}
+
+function samplingFacts({ asked, decision, parent }: Crossing): SamplingFacts {
+  return { asked, decided: decision.by, sampler: parent === undefined ? decision.verdict : undefined };
 }
 
 /** As it was dialled: a socket that has failed no longer knows. */

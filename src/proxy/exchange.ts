@@ -29,6 +29,7 @@ import { spanName } from "../span/span-name.ts";
 import type { Answer } from "./answers.ts";
 import { type BorderPolicy, crossBorder } from "./border.ts";
 import type { Client } from "./client.ts";
+import { DEBUG_PASS_FIELD } from "./field-tags.ts";
 import { noteExchange } from "./exchange-end.ts";
 import type { ExchangeFacts } from "./exchange-span.ts";
 import type { ForeignTraces } from "./foreign-traces.ts";
@@ -162,7 +163,7 @@ function createExchange(context: ExchangeContext, arrival: Arrival, standing: St
   const crossing = crossBorder(
     context,
     direction,
-    { peer, fields, isAdmitted: arrival.refused === undefined },
+    { peer, fields, isAdmitted: arrival.refused === undefined, startMs: arrival.startMs },
     operation,
   );
   if (fields.removed > 0) metrics.removed[direction].add(fields.removed);
@@ -203,6 +204,9 @@ function createExchange(context: ExchangeContext, arrival: Arrival, standing: St
   const lines =
     fields.framing +
     (fields.upgrade === undefined ? "" : "connection: Upgrade\r\n") +
+    (crossing.mayInject && !isInbound && fields.debugPass !== undefined
+      ? `${DEBUG_PASS_FIELD}: ${fields.debugPass}\r\n`
+      : "") +
     side.forwardedLines(head, connection, client);
   return new Forward(context, connection, facts, { cuts: fields.cuts, lines });
 }

@@ -24,6 +24,8 @@ export const TAG = {
   SERVER_TIMING: FIRST_FREE_TAG + 11,
   /** Names or continues a trace, but is never read. */
   CONTEXT: FIRST_FREE_TAG + 12,
+  /** A peer's leave to have its requests recorded (passes/debug-pass.ts); on the way out it goes on to whitelisted peers. */
+  DEBUG_PASS: FIRST_FREE_TAG + 13,
   /** From here on: `CONTEXT_FIELDS` by their index; these are read. */
   CONTEXT_READ: FIRST_FREE_TAG + 16,
 } as const;
@@ -36,6 +38,9 @@ const KIND_TAG: Readonly<Record<TraceFieldKind, number>> = {
   context: TAG.CONTEXT,
 };
 
+/** The header that a debug pass comes in. */
+export const DEBUG_PASS_FIELD = "fedtrace-debug-pass";
+
 /** @param removeNames `propagation.remove`: the operator's own names, treated like context headers */
 export function createProxyFields(removeNames: readonly string[]): FieldTable {
   const trace = traceFields(removeNames);
@@ -43,6 +48,7 @@ export function createProxyFields(removeNames: readonly string[]): FieldTable {
     [
       ...trace.exact.map(({ name, kind }) => [name, KIND_TAG[kind]] as const),
       ...CONTEXT_FIELDS.map((name, index) => [name, TAG.CONTEXT_READ + index] as const),
+      [DEBUG_PASS_FIELD, TAG.DEBUG_PASS],
       ...HTTP_FIELDS,
       ["authorization", TAG.AUTHORIZATION],
       ["proxy-authorization", TAG.PROXY_AUTHORIZATION],

@@ -20,6 +20,10 @@ export interface RequestFields {
   /** Context or forcing headers were among them. */
   readonly hasContext: boolean;
   readonly context: ContextLines;
+  /** A header asks to be recorded whatever the sampler says, as Jaeger's debug id does; `0` asks for nothing. */
+  readonly hasForcing: boolean;
+  /** Of the first such line; undefined where there is none. */
+  readonly debugPass: string | undefined;
   readonly authorization: readonly string[];
   readonly proxyAuthorization: readonly string[];
   readonly signature: readonly string[];
@@ -43,7 +47,7 @@ const NO_CONTEXT: ContextLines = new Map();
 
 /** @param rules what the direction adds to the lines that go anyway */
 export function readRequestFields(head: RequestHead, rules: FieldRules): RequestFields {
-  const { text, marks } = head;
+  const { marks } = head;
   const nominated = findNominated(head);
   const values: Values = { upgradeAllowed: isUpgradeAllowed(head) };
   const cuts: Cuts = [];
@@ -56,10 +60,7 @@ export function readRequestFields(head: RequestHead, rules: FieldRules): Request
     const isNominated = nominated !== undefined && nominated.has(start);
     const isTrace = tag >= TAG.TRACE;
     if (isTrace) removed++;
-    if (isTrace && !isNominated && tag !== TAG.BAGGAGE && tag !== TAG.SERVER_TIMING) {
-      hasContext = true;
-      if (tag >= TAG.CONTEXT_READ) noteContext(values, tag, fieldValue(text, marks, index));
-    }
+    if (isTrace && !isNominated) hasContext = noteTrace(values, head, index) || hasContext;
     if (isTrace || isNominated || isLineCut(head, index, rules, values)) {
       cuts.push(start, marks[index + 3] ?? start);
     }
@@ -69,6 +70,8 @@ export function readRequestFields(head: RequestHead, rules: FieldRules): Request
     removed,
     hasContext,
     context: values.context ?? NO_CONTEXT,
+    hasForcing: values.hasForcing ?? false,
+    debugPass: values.debugPass,
     authorization: values.authorization ?? NO_LINES,
     proxyAuthorization: values.proxyAuthorization ?? NO_LINES,
     signature: values.signature ?? NO_LINES,
@@ -77,6 +80,19 @@ export function readRequestFields(head: RequestHead, rules: FieldRules): Request
     upgrade: values.upgrade,
     framing: values.framing ?? "",
   };
+}
+
+/** Reads a line that names a trace. @returns whether it continues one, or asks something of the tracer */
+function noteTrace(values: Values, { text, marks }: RequestHead, index: number): boolean {
+  const tag = marks[index] ?? 0;
+  if (tag === TAG.BAGGAGE || tag === TAG.SERVER_TIMING) return false;
+  if (tag === TAG.DEBUG_PASS) {
+    values.debugPass ??= fieldValue(text, marks, index);
+    return false;
+  }
+  if (tag === TAG.FORCING) values.hasForcing ||= fieldValue(text, marks, index) !== "0";
+  if (tag >= TAG.CONTEXT_READ) noteContext(values, tag, fieldValue(text, marks, index));
+  return true;
 }
 
 /** Whether a line that names no trace must go; notes what it says on the way. */
@@ -126,6 +142,8 @@ function isLineCut(head: RequestHead, index: number, rules: FieldRules, values: 
 /** Filled only by what is there: most requests have two of these. */
 interface Values {
   context?: ReadLines;
+  hasForcing?: boolean;
+  debugPass?: string;
   authorization?: string[];
   proxyAuthorization?: string[];
   signature?: string[];

@@ -106,8 +106,11 @@ export function rewriteFraming(text: string, marks: Marks, index: number): strin
   return `${text.slice(start, colon)}: ${length}\r\n`;
 }
 
+/** Trace headers that no answer may have, whoever it is for. */
+const NEVER_ANSWERED: ReadonlySet<number> = new Set([TAG.BAGGAGE, TAG.FORCING, TAG.DEBUG_PASS]);
+
 function isResponseLineCut(tag: number, rules: ResponseRules): boolean {
-  if (tag >= TAG.TRACE) return !rules.mayNameTrace || tag === TAG.BAGGAGE || tag === TAG.FORCING;
+  if (tag >= TAG.TRACE) return !rules.mayNameTrace || NEVER_ANSWERED.has(tag);
   if (tag === FIELD.TRANSFER_ENCODING) return rules.isUnchunked;
   if (tag === FIELD.UPGRADE) return !rules.isSwitching;
   return tag === FIELD.CONNECTION || tag === FIELD.KEEP_ALIVE || tag === FIELD.HOP;
@@ -141,7 +144,7 @@ export function formatTrailers(section: string, table: FieldTable, mayNameTrace:
   let removed = 0;
   for (let index = 0; index < marks.length; index += MARK_SIZE) {
     const tag = marks[index] ?? 0;
-    const isTraceCut = tag >= TAG.TRACE && (!mayNameTrace || tag === TAG.BAGGAGE || tag === TAG.FORCING);
+    const isTraceCut = tag >= TAG.TRACE && (!mayNameTrace || NEVER_ANSWERED.has(tag));
     if (!isTraceCut && !NEVER_IN_TRAILERS.has(tag)) continue;
     if (isTraceCut) removed++;
     cuts.push(marks[index + 1] ?? 0, marks[index + 3] ?? 0);

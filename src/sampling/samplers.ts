@@ -1,87 +1,182 @@
 /**
- * The local sampling strategies: constant, probabilistic, rate limiting. Names and meaning are Jaeger's
- * (https://www.jaegertracing.io/docs/1.52/sampling/#client-sampling-configuration).
+ * The local sampling strategies: constant, probabilistic, rate limiting, one for each operation, and a lower bound under all of them.
+ * Names and meaning are Jaeger's (https://www.jaegertracing.io/docs/1.76/sampling/).
  *
- * Each is a plain object made by a function; none reads a clock of its own.
- * Not here: what a peer asks for (decision.ts), and OpenTelemetry's `ot=th:…;rv:…` in `tracestate`: a peer could
- * choose its own randomness there.
+ * Each is a plain object made by a function; none reads a clock of its own, and a decision makes no object.
+ * Not here: what a peer asks for, and what holds for the sidecar as a whole (decision.ts).
  */
 
-import type { Clock } from "../core/clock.ts";
-import { createTokenBucket } from "./token-bucket.ts";
+import type { Buckets } from "./buckets.ts";
+import type { OperationRule, SamplerSpec, Strategy } from "./strategy.ts";
+import { ALWAYS, thresholdOf } from "./threshold.ts";
 
 /** What a sampler may look at. */
 export interface Candidate {
   /** 32 lower-case hex digits. */
   readonly traceId: string;
+  /** 14 hex digits (threshold.ts). */
+  readonly randomness: string;
   /** The span's name. */
   readonly operation: string;
+  /** Monotonic. */
+  readonly nowMs: number;
+}
+
+/** What a sampler made of a trace: one of a few objects, the same each time. */
+export interface SamplerVerdict {
+  readonly isSampled: boolean;
+  /** `sampler.type` and `sampler.param` of the trace's first span, as Jaeger's clients have them. */
+  readonly type: SamplerSpec["type"] | "lowerbound";
+  /** const: a boolean; probabilistic and lowerbound: the probability; ratelimiting: traces a second. */
+  readonly param: number | boolean;
+  /** What R was compared with, 14 hex digits; undefined: chance had no part in it, and what is kept can't be scaled up. */
+  readonly threshold: string | undefined;
 }
 
 export interface Sampler {
   /** As it reads in logs and on the admin page: `probabilistic(0.01)`. */
   readonly description: string;
-  isSampled(candidate: Candidate): boolean;
+  /** Whether two requests of one trace may be decided differently, since what was left at the time decides. */
+  readonly isByTurn: boolean;
+  sample(candidate: Candidate): SamplerVerdict;
 }
 
-/** `sampling` of the config, checked: param is 0 or 1 for const, 0 to 1 for probabilistic, > 0 for ratelimiting. */
-export interface SamplerOptions {
-  readonly type: "const" | "probabilistic" | "ratelimiting";
-  readonly param: number;
+/** Operations with a sampler of their own, as many as Jaeger's clients keep; all further ones share the first rule's, without lower bound. */
+const OPERATIONS_MAX = 2000;
+
+/**
+ * One sampler for all operations: each has the first rule's that matches, and its own lower bound.
+ *
+ * @param buckets kept over changes of the strategy, so that a change gives nobody a new first burst
+ */
+export function createSampler(strategy: Strategy, buckets: Buckets): Sampler {
+  const { lowerBound } = strategy;
+  const byDefault = simpleSampler(strategy.sampler, buckets, "sampler");
+  const rules = strategy.operations.map((rule) => compileRule(rule, buckets));
+  if (rules.length === 0 && lowerBound === 0) return byDefault;
+
+  const known = new Map<string, Sampler>();
+  const find = (operation: string): Sampler =>
+    rules.find(({ matches }) => matches(operation))?.sampler ?? byDefault;
+  const learn = (operation: string): Sampler => {
+    const found = find(operation);
+    if (known.size >= OPERATIONS_MAX) return found;
+    const sampler = lowerBound === 0 ? found : guaranteed(found, lowerBound, buckets, operation);
+    known.set(operation, sampler);
+    return sampler;
+  };
+  return {
+    description: describe(strategy, byDefault),
+    isByTurn: lowerBound > 0 || byDefault.isByTurn || rules.some(({ sampler }) => sampler.isByTurn),
+    sample: (candidate) => (known.get(candidate.operation) ?? learn(candidate.operation)).sample(candidate),
+  };
 }
 
-export function createSampler(options: SamplerOptions, clock: Clock): Sampler {
-  switch (options.type) {
+function describe({ operations, lowerBound }: Strategy, { description }: Sampler): string {
+  const rules = operations.length === 0 ? "" : `, ${operations.length} operation rules`;
+  return `${description}${rules}${lowerBound === 0 ? "" : `, at least ${lowerBound}/s each`}`;
+}
+
+/** @param bucketKey names a rate-limiting one's tokens */
+export function simpleSampler(spec: SamplerSpec, buckets: Buckets, bucketKey: string): Sampler {
+  switch (spec.type) {
     case "const":
-      return constSampler(options.param !== 0);
+      return constSampler(spec.param === 1);
     case "probabilistic":
-      return probabilisticSampler(options.param);
+      return probabilisticSampler(spec.param);
     case "ratelimiting":
-      return rateLimitingSampler(options.param, clock);
+      return rateLimitingSampler(spec.param, buckets, bucketKey);
   }
 }
 
 /** Samples all or nothing. */
 function constSampler(isSampled: boolean): Sampler {
-  return { description: `const(${isSampled ? 1 : 0})`, isSampled: () => isSampled };
+  const verdict: SamplerVerdict = {
+    isSampled,
+    type: "const",
+    param: isSampled,
+    threshold: isSampled ? ALWAYS : undefined,
+  };
+  return { description: `const(${isSampled ? 1 : 0})`, isByTurn: false, sample: () => verdict };
 }
 
-/** The right-most 56 bits of a trace id, which W3C level 2 says are the random ones. */
-const RANDOM_DIGITS = 14;
-const RANDOM_VALUES = 2 ** (4 * RANDOM_DIGITS);
-/** Sorts after every hex digit: no id reaches it. */
-const NEVER = "~";
-
-/**
- * Samples a share of all traces, chosen by the trace id, so that all servers with one rate choose the same
- * traces, and one with a lower rate a part of them.
- *
- * OpenTelemetry's consistent probability sampling: sampled where R >= (1 - p) × 2^56, R being the right-most 56
- * bits of the id (https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/). Hex digits of
- * one length sort as their numbers do, so both sides stay text: a double cannot hold 56 bits, a BigInt costs an
- * allocation per request. Rates are kept to 2^-56; one below 2^-57 is 0.
- *
- * @param rate 0 to 1; 0 samples nothing and 1 everything, exactly
- */
+/** Samples a share of all traces, chosen by their R (threshold.ts). @param rate 0 to 1; 0 samples nothing and 1 everything, exactly */
 function probabilisticSampler(rate: number): Sampler {
-  const sampledValues = Math.round(rate * RANDOM_VALUES);
-  const threshold = BigInt(RANDOM_VALUES) - BigInt(sampledValues);
-  const lowest = sampledValues === 0 ? NEVER : threshold.toString(16).padStart(RANDOM_DIGITS, "0");
+  const threshold = thresholdOf(rate);
+  const yes: SamplerVerdict = { isSampled: true, type: "probabilistic", param: rate, threshold };
+  const no: SamplerVerdict = { ...yes, isSampled: false };
   return {
     description: `probabilistic(${rate})`,
-    isSampled: ({ traceId }) => traceId.slice(-RANDOM_DIGITS) >= lowest,
+    isByTurn: false,
+    sample: ({ randomness }) => (randomness >= threshold ? yes : no),
   };
 }
 
 /**
  * Samples at most `perSecond` traces a second, over any window, after a first burst (token-bucket.ts).
  *
- * @param perSecond traces a second, > 0; fractions mean one trace in 1/perSecond seconds
+ * @param perSecond traces a second; fractions mean one trace in 1/perSecond seconds, 0 none
  */
-function rateLimitingSampler(perSecond: number, clock: Clock): Sampler {
-  const bucket = createTokenBucket(perSecond, clock.monotonicMs());
+function rateLimitingSampler(perSecond: number, buckets: Buckets, bucketKey: string): Sampler {
+  const yes: SamplerVerdict = {
+    isSampled: true,
+    type: "ratelimiting",
+    param: perSecond,
+    threshold: undefined,
+  };
+  const no: SamplerVerdict = { ...yes, isSampled: false };
   return {
     description: `ratelimiting(${perSecond}/s)`,
-    isSampled: () => bucket.take(perSecond, clock.monotonicMs()),
+    isByTurn: true,
+    sample: ({ nowMs }) => (perSecond > 0 && buckets.take(bucketKey, perSecond, nowMs) ? yes : no),
   };
+}
+
+/**
+ * What another sampler takes, and of each operation at least so many a second, so that a rare one is seen at all.
+ *
+ * As Jaeger's clients do it: what the sampler takes counts towards the bound too, and what the bound adds says `lowerbound`, with
+ * the probability as its param (https://github.com/jaegertracing/jaeger-client-go/blob/master/sampler.go).
+ */
+function guaranteed(sampler: Sampler, perSecond: number, buckets: Buckets, operation: string): Sampler {
+  const bucketKey = `at least: ${operation}`;
+  const added = new Map<SamplerVerdict, SamplerVerdict>();
+  const addedTo = (refused: SamplerVerdict): SamplerVerdict => {
+    const known = added.get(refused);
+    if (known !== undefined) return known;
+    const param = refused.type === "probabilistic" ? refused.param : 0;
+    const verdict: SamplerVerdict = { isSampled: true, type: "lowerbound", param, threshold: undefined };
+    added.set(refused, verdict);
+    return verdict;
+  };
+  return {
+    description: `${sampler.description}, at least ${perSecond}/s`,
+    isByTurn: true,
+    sample(candidate) {
+      const verdict = sampler.sample(candidate);
+      const hasToken = buckets.take(bucketKey, perSecond, candidate.nowMs);
+      return verdict.isSampled || !hasToken ? verdict : addedTo(verdict);
+    },
+  };
+}
+
+interface CompiledRule {
+  readonly matches: (operation: string) => boolean;
+  readonly sampler: Sampler;
+}
+
+/** A rule's tokens are for all operations that it matches together. */
+function compileRule({ operation, sampler }: OperationRule, buckets: Buckets): CompiledRule {
+  return { matches: matcherOf(operation), sampler: simpleSampler(sampler, buckets, `rule: ${operation}`) };
+}
+
+/** Asked once for each operation, whose name is one of ours. */
+function matcherOf(pattern: string): (operation: string) => boolean {
+  if (!pattern.includes("*")) return (operation) => operation === pattern;
+  const regex = new RegExp(`^${pattern.split("*").map(escaped).join(".*")}$`, "s");
+  return (operation) => regex.test(operation);
+}
+
+function escaped(text: string): string {
+  return text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, String.raw`\$&`);
 }

@@ -31,6 +31,19 @@ export interface BorderFacts {
   readonly headersRemoved: number;
 }
 
+/** Who asked for the span to be recorded, and who decided it. */
+export interface SamplingFacts {
+  /** What a trusted sender asked; undefined where it asked for nothing. `debug` never counts. */
+  readonly asked: "sampled" | "not_sampled" | "debug" | undefined;
+  /** sampling/decision.ts; `tail_…` of one that was held back at first (store/tail-buffer.ts). */
+  readonly decided: "local" | "forced" | "own" | "debug_pass" | "tail_error" | "tail_slow" | "tail_asked";
+  /**
+   * What took it, as Jaeger's clients tell it: of a trace that begins here, and that the local sampler decided about. Jaeger's adaptive
+   * sampling counts by it (https://www.jaegertracing.io/docs/1.76/sampling/#adaptive-sampling).
+   */
+  readonly sampler: { readonly type: string; readonly param: number | boolean } | undefined;
+}
+
 export interface Endpoint {
   readonly address: string;
   /** Undefined on a Unix socket. */
@@ -56,6 +69,7 @@ interface HttpFacts {
   /** Inbound: from Host, the name that the client used. Outbound: the target's name. */
   readonly server: Endpoint | undefined;
   readonly border: BorderFacts;
+  readonly sampling: SamplingFacts;
   /** How often this request was sent, or was to be sent, before; 0 for the first attempt. */
   readonly resendCount: number;
 }
@@ -119,6 +133,7 @@ export function serverAttributes(facts: ServerFacts): Attributes {
     "fedtrace.whitelisted": border.isWhitelisted,
     "fedtrace.context": border.context,
     "fedtrace.headers.removed": border.headersRemoved,
+    "fedtrace.sampling.decided": facts.sampling.decided,
   };
   // What may be absent comes after, always in this order, so that few shapes of object arise.
   if (facts.status !== undefined) attributes["http.response.status_code"] = facts.status;
@@ -133,6 +148,7 @@ export function serverAttributes(facts: ServerFacts): Attributes {
   if (facts.resendCount > 0) attributes["http.request.resend_count"] = facts.resendCount;
   if (facts.bodyContexts > 0) attributes["fedtrace.body.contexts"] = facts.bodyContexts;
   if (facts.proofRefusal !== undefined) attributes["fedtrace.peer.proof_refused"] = facts.proofRefusal;
+  addSampling(attributes, facts.sampling);
   addRare(attributes, facts.method, errorType("server", facts.status, facts.error));
   return attributes;
 }
@@ -156,6 +172,7 @@ export function clientAttributes(facts: ClientFacts): Attributes {
     "fedtrace.whitelisted": border.isWhitelisted,
     "fedtrace.context": border.context,
     "fedtrace.headers.removed": border.headersRemoved,
+    "fedtrace.sampling.decided": facts.sampling.decided,
   };
   if (facts.tunnel === undefined) {
     attributes["url.full"] = copy.slice(0, url.length);
@@ -171,6 +188,7 @@ export function clientAttributes(facts: ClientFacts): Attributes {
   if (facts.resendCount > 0) attributes["http.request.resend_count"] = facts.resendCount;
   if (facts.bodyContexts > 0) attributes["fedtrace.body.contexts"] = facts.bodyContexts;
   if (facts.peerTraceId !== undefined) attributes["fedtrace.peer.trace_id"] = facts.peerTraceId;
+  addSampling(attributes, facts.sampling);
   addRare(attributes, facts.method, errorType("client", facts.status, facts.error));
   return attributes;
 }
@@ -179,6 +197,13 @@ function addPeer(attributes: Attributes, peer: Endpoint | undefined): void {
   if (peer === undefined) return;
   attributes["network.peer.address"] = peer.address;
   if (peer.port !== undefined) attributes["network.peer.port"] = peer.port;
+}
+
+function addSampling(attributes: Attributes, { asked, sampler }: SamplingFacts): void {
+  if (asked !== undefined) attributes["fedtrace.sampling.asked"] = asked;
+  if (sampler === undefined) return;
+  attributes["sampler.type"] = sampler.type;
+  attributes["sampler.param"] = sampler.param;
 }
 
 function addRare(attributes: Attributes, method: string, error: string | undefined): void {

@@ -37,6 +37,8 @@ const OWN_KEYS = [
   "client.address",
   "network.peer.address",
   "network.peer.port",
+  "sampler.type",
+  "sampler.param",
 ] as const;
 type OwnKey = (typeof OWN_KEYS)[number];
 
@@ -61,6 +63,8 @@ export function createSpanEncoder(origin: SpanOrigin): SpanEncoder {
   const { writer } = output;
   const pages = createSpanPages();
   const routes = new Map<string, Map<number, Template>>();
+  /** Encoded, by the sampler's own object: one for each thing that it can decide. */
+  const samplers = new WeakMap<object, Uint8Array>();
   const keys = Object.fromEntries(OWN_KEYS.map((key) => [key, encodeKey(key)])) as Record<OwnKey, Uint8Array>;
 
   function templateFor(draft: SpanDraft, facts: ServerFacts): Template | undefined {
@@ -120,6 +124,20 @@ export function createSpanEncoder(origin: SpanOrigin): SpanEncoder {
     return isAscii;
   }
 
+  function encodeSampler({ type, param }: NonNullable<ServerFacts["sampling"]["sampler"]>): Uint8Array {
+    writer.reset();
+    writeAttributes(output, SPAN.ATTRIBUTES, { "sampler.type": type, "sampler.param": param });
+    return new Uint8Array(writer.finish());
+  }
+
+  /** Before anything is written: what is not known yet is encoded with the same writer. */
+  function samplerBytes({ sampling: { sampler } }: ServerFacts): Uint8Array | undefined {
+    if (sampler === undefined) return undefined;
+    let bytes = samplers.get(sampler);
+    if (bytes === undefined) samplers.set(sampler, (bytes = encodeSampler(sampler)));
+    return bytes;
+  }
+
   /** As conventions.ts has it: a text that is empty is no attribute. */
   function writeText(key: Uint8Array, text: string | undefined): boolean {
     return text === undefined || text === "" || writer.asciiAttribute(SPAN.ATTRIBUTES, key, cutText(text));
@@ -129,6 +147,7 @@ export function createSpanEncoder(origin: SpanOrigin): SpanEncoder {
     const template = templateFor(draft, facts);
     if (template === undefined) return false;
     const { context, parent, startUnixMs } = draft;
+    const sampler = samplerBytes(facts);
     writer.reset();
     writer.hex(SPAN.TRACE_ID, context.traceId);
     writer.hex(SPAN.SPAN_ID, context.spanId);
@@ -138,6 +157,7 @@ export function createSpanEncoder(origin: SpanOrigin): SpanEncoder {
     writeUnixMs(writer, SPAN.START, startUnixMs);
     writeUnixMs(writer, SPAN.END, Math.max(startUnixMs, draft.endUnixMs));
     writer.raw(template.attributes);
+    if (sampler !== undefined) writer.raw(sampler);
     if (!writeOwn(facts)) return false;
     writer.varint(SPAN.FLAGS);
     writer.fixed32(spanFlags(traceFlagsOf(context), parent !== undefined));
@@ -172,12 +192,26 @@ const CONTEXTS: readonly string[] = [
   "refused",
 ] satisfies ServerFacts["border"]["context"][];
 
+const ASKED: readonly unknown[] = [
+  undefined,
+  "sampled",
+  "not_sampled",
+  "debug",
+] satisfies ServerFacts["sampling"]["asked"][];
+const DECIDED: readonly string[] = [
+  "local",
+  "forced",
+  "own",
+  "debug_pass",
+] satisfies ServerFacts["sampling"]["decided"][];
+
 /** What a template depends on besides the route, as one number. @returns undefined for what has no template */
 function signatureOf(facts: ServerFacts): number | undefined {
-  const { status, border } = facts;
+  const { status, border, sampling } = facts;
   const number = methodNumber(facts.method);
   const hasRare = facts.resendCount > 0 || facts.bodyContexts > 0 || facts.proofRefusal !== undefined;
-  if (number === undefined || status === undefined || hasRare) return undefined;
+  const decided = DECIDED.indexOf(sampling.decided);
+  if (number === undefined || status === undefined || hasRare || decided === -1) return undefined;
   return (
     number |
     (facts.scheme === "https" ? 1 << 4 : 0) |
@@ -185,6 +219,8 @@ function signatureOf(facts: ServerFacts): number | undefined {
     (border.isWhitelisted ? 1 << 6 : 0) |
     (PROOFS.indexOf(border.proof) << 7) |
     (CONTEXTS.indexOf(border.context) << 10) |
-    (status << 12)
+    (status << 12) |
+    (ASKED.indexOf(sampling.asked) << 22) |
+    (decided << 24)
   );
 }

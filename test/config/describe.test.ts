@@ -68,7 +68,30 @@ const LARGEST = {
   ],
   whitelist_file: "/peers.txt",
   propagation: { formats: ["b3multi", "w3c"], remove: ["x-request-id"], outbound_ids: "per_peer" },
-  sampling: { type: "ratelimiting", param: 2.5 },
+  sampling: {
+    type: "remote",
+    param: 0.5,
+    operations: [
+      { method: "PUT", template: "/a/{b}", type: "probabilistic", param: 0.25 },
+      { method: "*", template: "/c", type: "const", param: 1 },
+      { method: "GET", type: "ratelimiting", param: 2.5 },
+    ],
+    peers: [
+      { glob: "*.b.example", type: "const", param: 1 },
+      { regex: "a\\.example", type: "probabilistic", param: 0.1 },
+    ],
+    lower_bound: 0.1,
+    max_per_second: 50,
+    remote: {
+      url: "http://127.0.0.1:5778/sampling",
+      poll_interval: "5s",
+      max_probability: 0.5,
+      max_per_second: 10,
+      cache_file: "/sampling.json",
+    },
+    tail: { errors: true, slower_than: "2s", hold: "5s", spans: 100, size: "1MiB", max_per_second: 2 },
+    debug_pass_secret: "s3cret-word-of-16",
+  },
   export: [
     {
       otlp: {
@@ -125,6 +148,7 @@ it("holds what was written, secrets aside", () => {
   expect(described).toEqual({
     ...file,
     outbound: { ...file.outbound, shared_secret: HIDDEN },
+    sampling: { ...file.sampling, debug_pass_secret: HIDDEN + HIDDEN },
     whitelist: [
       { regex: "a\\.example", sampling: "accept", forced_per_second: 1 },
       { glob: "*.b.example", sampling: "trust", forced_per_second: 3, authenticate: "mtls" },
@@ -143,7 +167,7 @@ it("leaves the entries of whitelist_file to the file", () => {
 it("holds no secret", () => {
   const text = JSON.stringify(describedOf(configOf(LARGEST)));
   expect(text).not.toContain("s3cret");
-  expect(text.split(HIDDEN).length - 1).toBe(4); // The shared secret, a query, a header, an option.
+  expect(text.split(HIDDEN).length - 1).toBe(6); // Two of the debug passes, the shared secret, a query, a header, an option.
 });
 
 it("shows what the environment says", () => {

@@ -11,6 +11,7 @@ import { join, resolve } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { formatFault } from "../../src/config/fault.ts";
 import { type LoadedConfig, loadConfig, type ConfigChecks } from "../../src/config/load.ts";
+import { plainSampling } from "../../src/config/schema-sampling.ts";
 
 const GOLDEN = "test/golden/config";
 const ENVIRONMENT = { PORT: "8448", EMPTY: "", FEDTRACE_SECRET: "s3cret" };
@@ -99,7 +100,7 @@ it("reads the contract's example", async () => {
         { kind: "regex", text: "(.+\\.)?friends\\.example", sampling: "trust", forcedPerSecond: 1 },
       ],
       propagation: { formats: ["w3c", "jaeger", "b3"], remove: [], outboundIds: "shared" },
-      sampling: { type: "probabilistic", param: 0.01 },
+      sampling: plainSampling({ type: "probabilistic", param: 0.01 }),
       exports: [
         {
           kind: "otlp",

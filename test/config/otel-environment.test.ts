@@ -107,6 +107,34 @@ describe("what is read", () => {
       read: { sampling: { type: "probabilistic", param: 1 } },
     },
     {
+      why: "Jaeger's remote sampler",
+      environment: { OTEL_TRACES_SAMPLER: "parentbased_jaeger_remote" },
+      read: { sampling: { type: "remote", param: 0.001, remote: { url: "http://127.0.0.1:5778/sampling" } } },
+    },
+    {
+      why: "Jaeger's remote sampler with all of its argument",
+      environment: {
+        OTEL_TRACES_SAMPLER: "jaeger_remote",
+        OTEL_TRACES_SAMPLER_ARG:
+          "endpoint=http://jaeger:5778,pollingIntervalMs=5000,initialSamplingRate=0.25",
+      },
+      read: {
+        sampling: {
+          type: "remote",
+          param: 0.25,
+          remote: { url: "http://jaeger:5778/sampling", pollIntervalMs: 5000 },
+        },
+      },
+    },
+    {
+      why: "a path is kept",
+      environment: {
+        OTEL_TRACES_SAMPLER: "jaeger_remote",
+        OTEL_TRACES_SAMPLER_ARG: "endpoint=http://jaeger:14268/api/sampling",
+      },
+      read: { sampling: { remote: { url: "http://jaeger:14268/api/sampling" } } },
+    },
+    {
       why: "propagators",
       environment: { OTEL_PROPAGATORS: "tracecontext,baggage, b3multi,jaeger,jaeger" },
       read: { formats: ["w3c", "b3multi", "jaeger"] },
@@ -141,7 +169,6 @@ describe("what is warned of and ignored", () => {
     { variable: "OTEL_EXPORTER_OTLP_TIMEOUT", value: "600001" },
     { variable: "OTEL_EXPORTER_OTLP_TIMEOUT", value: "10s" },
     { variable: "OTEL_EXPORTER_OTLP_COMPRESSION", value: "zstd" },
-    { variable: "OTEL_TRACES_SAMPLER", value: "parentbased_jaeger_remote" },
     { variable: "OTEL_TRACES_SAMPLER", value: "sometimes" },
     { variable: "OTEL_PROPAGATORS", value: "xray" },
     { variable: "OTEL_SDK_DISABLED", value: "1" },
@@ -164,7 +191,24 @@ describe("what is warned of and ignored", () => {
       OTEL_TRACES_SAMPLER: "traceidratio",
       OTEL_TRACES_SAMPLER_ARG: argument,
     });
-    expect(sampling).toEqual({ type: "probabilistic", param: 1 });
+    expect(sampling).toMatchObject({ type: "probabilistic", param: 1 });
+  });
+
+  it.each([
+    { why: "gRPC's port", argument: "endpoint=http://jaeger:14250" },
+    { why: "no URL", argument: "endpoint=jaeger:5778" },
+    { why: "an interval that is none", argument: "pollingIntervalMs=soon" },
+    { why: "one that is too short", argument: "pollingIntervalMs=1" },
+    { why: "a rate above 1", argument: "initialSamplingRate=2" },
+    { why: "another key", argument: "nonsense=1" },
+    { why: "no pairs", argument: "0.5" },
+  ])("takes the default of what is wrong with Jaeger's remote sampler: $why", ({ argument }) => {
+    const { sampling, warnings } = readOtelEnvironment({
+      OTEL_TRACES_SAMPLER: "jaeger_remote",
+      OTEL_TRACES_SAMPLER_ARG: argument,
+    });
+    expect(sampling).toEqual(readOtelEnvironment({ OTEL_TRACES_SAMPLER: "jaeger_remote" }).sampling);
+    expect(warnings.map(({ variable }) => variable)).toEqual(["OTEL_TRACES_SAMPLER_ARG"]);
   });
 
   it("keeps the known ones of several propagators", () => {

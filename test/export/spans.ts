@@ -44,6 +44,7 @@ export const EXAMPLE_FACTS: ServerFacts = {
     context: "extracted",
     headersRemoved: 1,
   },
+  sampling: { asked: "sampled", decided: "local", sampler: undefined },
   route: "/_matrix/federation/v1/send/{txnId}",
   clientAddress: "192.0.2.17",
   userAgent: "Synapse/1.163.2",

@@ -48,7 +48,6 @@ async function configFrom(document: object): Promise<{ config: Config; notes: st
 
 /** What the program can't do yet is written as a comment; the rest must come true. */
 const hasAgent = findNotYet({ export: [{ jaeger: { agent: "a:1" } }] }).length === 0;
-const hasRemote = findNotYet({ sampling: { type: "remote" } }).length === 0;
 
 const LISTENER = { type: "http", resources: [{ names: ["client", "federation"] }], x_forwarded: true };
 const listeners = (...items: object[]): object => ({
@@ -396,7 +395,7 @@ describe("the sampler", () => {
     const { config, notes } = await configFrom({
       opentracing: { enabled: true, jaeger_config: { sampler } },
     });
-    expect(config.sampling).toEqual(taken);
+    expect(config.sampling).toMatchObject(taken);
     expect(notes).not.toMatch(/sampler/);
   });
 
@@ -405,23 +404,54 @@ describe("the sampler", () => {
     { sampler: { type: "probabilistic" }, why: "no param" },
     { sampler: { type: "ratelimiting", param: 0 }, why: "no rate" },
     { sampler: { type: "lowerbound", param: 1 }, why: "not a sampler of the client" },
-    { sampler: "const", why: "not a mapping", isRemote: true },
-    { sampler: { type: "remote" }, why: "remote", isRemote: true },
-  ])("$why: $sampler is not taken over, with the reason", async ({ sampler, isRemote = false }) => {
+  ])("$why: $sampler is not taken over, with the reason", async ({ sampler }) => {
     const { config, notes } = await configFrom({ opentracing: { jaeger_config: { sampler } } });
-    if (isRemote && hasRemote) return expect(config.sampling.type).toBe("remote");
-    expect(config.sampling).toEqual({ type: "probabilistic", param: 0.01 });
+    expect(config.sampling).toMatchObject({ type: "probabilistic", param: 0.01 });
     expect(notes).toMatch(
       /jaeger_config\.sampler: .*not taken over.*probabilistic 0\.01 stands in its place/,
     );
   });
 
+  it.each([
+    {
+      why: "named",
+      client: { sampler: { type: "remote", param: 0.5 } },
+      param: 0.5,
+      url: "http://localhost:5778/sampling",
+    },
+    { why: "the client's default", client: {}, param: 0.001, url: "http://localhost:5778/sampling" },
+    {
+      why: "not a mapping, which the client reads as none",
+      client: { sampler: "const" },
+      param: 0.001,
+      url: "http://localhost:5778/sampling",
+    },
+    {
+      why: "from another agent",
+      client: { sampler: { type: "remote" }, local_agent: { reporting_host: "::1", sampling_port: 1 } },
+      param: 0.001,
+      url: "http://127.0.0.1:5778/sampling", // Not an address that a URL can have: the default.
+    },
+    {
+      why: "from another port",
+      client: {
+        sampler: { type: "remote" },
+        local_agent: { reporting_host: "[::1]", sampling_port: "15778" },
+      },
+      param: 0.001,
+      url: "http://[::1]:15778/sampling",
+    },
+  ])("is asked of Jaeger where Synapse asks it: $why", async ({ client, param, url }) => {
+    const { config } = await configFrom({ opentracing: { jaeger_config: client } });
+    expect(config.sampling).toMatchObject({ type: "remote", param, remote: { url } });
+  });
+
   it("is Synapse's own default where it says nothing", async () => {
-    expect((await configFrom({ opentracing: { enabled: true } })).config.sampling).toEqual({
+    expect((await configFrom({ opentracing: { enabled: true } })).config.sampling).toMatchObject({
       type: "const",
       param: 1,
     });
-    expect((await configFrom({})).config.sampling).toEqual({ type: "probabilistic", param: 0.01 });
+    expect((await configFrom({})).config.sampling).toMatchObject({ type: "probabilistic", param: 0.01 });
   });
 });
 

@@ -10,6 +10,7 @@ import {
   createUpstreamMetrics,
 } from "../../src/metrics/proxy-metrics.ts";
 import { createProofMetrics } from "../../src/metrics/proof-metrics.ts";
+import { createPressureMetrics, createStrategyMetrics } from "../../src/metrics/sampling-metrics.ts";
 import { createRegistry } from "../../src/metrics/registry.ts";
 import { createWorkerMetrics } from "../../src/metrics/worker-metrics.ts";
 
@@ -67,6 +68,8 @@ it("documents every family, and no other", () => {
     tunnels: none,
     leafs: () => ({ issued: 0, hits: 0, joined: 0, refused: 0, size: 0 }),
   });
+  createPressureMetrics(registry, none);
+  createStrategyMetrics(registry);
   const noKeys = () => ({ held: 0, size: 0 });
   createProofMetrics(registry, { keys: { server: noKeys, actor: noKeys }, heldBytes: none });
   const families = [...registry.format().matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name);

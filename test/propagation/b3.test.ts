@@ -16,12 +16,25 @@ describe("parseB3", () => {
   it.each([
     { why: "accept", value: VALID, traceId: TRACE, isSampled: true },
     { why: "deny", value: `${TRACE}-${SPAN}-0`, traceId: TRACE, isSampled: false },
-    { why: "debug: it never counts", value: `${TRACE}-${SPAN}-d`, traceId: TRACE, isSampled: false },
-    { why: "defer: nobody's wish", value: `${TRACE}-${SPAN}`, traceId: TRACE, isSampled: false },
+    {
+      why: "debug: it never counts",
+      value: `${TRACE}-${SPAN}-d`,
+      traceId: TRACE,
+      isSampled: false,
+      more: { wish: "debug" },
+    },
+    {
+      why: "defer: nobody's wish",
+      value: `${TRACE}-${SPAN}`,
+      traceId: TRACE,
+      isSampled: false,
+      more: { wish: "none" },
+    },
     { why: "a parent id", value: `${TRACE}-${SPAN}-1-${SPAN}`, traceId: TRACE, isSampled: true },
     { why: "a 64-bit trace id", value: `${SHORT_TRACE}-${SPAN}-1`, traceId: PADDED_TRACE, isSampled: true },
-  ])("reads $why", ({ value, traceId, isSampled }) => {
-    expect(parseB3(value)).toEqual({ traceId, spanId: SPAN, isSampled, isRandom: false, traceState: "" });
+  ])("reads $why", ({ value, traceId, isSampled, more }) => {
+    const context = { traceId, spanId: SPAN, isSampled, isRandom: false, traceState: "", ...more };
+    expect(parseB3(value)).toEqual(context);
   });
 
   it.each(["0", "1", "d"])("finds no context, and no fault, in the state %s alone", (value) => {
@@ -77,15 +90,16 @@ describe("parseB3Multi", () => {
     { sampled: "true", isSampled: true },
     { sampled: "0", isSampled: false },
     { sampled: "false", isSampled: false },
-    { sampled: "d", isSampled: false },
-    { sampled: undefined, isSampled: false },
-  ])("reads the state $sampled", ({ sampled, isSampled }) => {
+    { sampled: "d", isSampled: false, more: { wish: "debug" } },
+    { sampled: undefined, isSampled: false, more: { wish: "none" } },
+  ])("reads the state $sampled", ({ sampled, isSampled, more }) => {
     expect(parseB3Multi({ traceId: SHORT_TRACE, spanId: SPAN, sampled })).toEqual({
       traceId: PADDED_TRACE,
       spanId: SPAN,
       isSampled,
       isRandom: false,
       traceState: "",
+      ...more,
     });
   });
 

@@ -17,17 +17,23 @@ describe("parseUberTraceId", () => {
     { why: "percent-encoded colons", value: `${TRACE}%3A${SPAN}%3a0%3A1`, isSampled: true },
     { why: "upper-case hex", value: `${TRACE.toUpperCase()}:${SPAN.toUpperCase()}:0:01`, isSampled: true },
     { why: "not sampled", value: `${TRACE}:${SPAN}:0:0`, isSampled: false },
-    { why: "debug and sampled", value: `${TRACE}:${SPAN}:0:3`, isSampled: true },
-    { why: "debug without sampled: debug never counts", value: `${TRACE}:${SPAN}:0:2`, isSampled: false },
-    { why: "all flags", value: `${TRACE}:${SPAN}:0:FF`, isSampled: true },
+    { why: "debug and sampled", value: `${TRACE}:${SPAN}:0:3`, isSampled: true, more: { wish: "debug" } },
+    {
+      why: "debug without sampled: debug never counts",
+      value: `${TRACE}:${SPAN}:0:2`,
+      isSampled: false,
+      more: { wish: "debug" },
+    },
+    { why: "all flags", value: `${TRACE}:${SPAN}:0:FF`, isSampled: true, more: { wish: "debug" } },
     { why: "longest: full parent id", value: `${TRACE}%3A${SPAN}%3A${SPAN}%3A01`, isSampled: true },
-  ])("reads $why", ({ value, isSampled }) => {
+  ])("reads $why", ({ value, isSampled, more }) => {
     expect(parseUberTraceId(value)).toEqual({
       traceId: TRACE,
       spanId: SPAN,
       isSampled,
       isRandom: false,
       traceState: "",
+      ...more,
     });
   });
 

@@ -1,28 +1,57 @@
 /**
- * decideSampling: contract, section 3, rule 5, as one table of who wished what, under which sampling, against a
- * local sampler that takes all or nothing.
+ * decideSampling: contract, section 3, rule 5, as one table of who wished what, under which sampling, against a local sampler that
+ * takes all or nothing; then what holds for the sidecar as a whole; and what `tracestate` says afterwards.
  */
 
 import { describe, expect, it } from "vitest";
-import { decideSampling, type WishSource } from "../../src/sampling/decision.ts";
-import { createForcedBudget } from "../../src/sampling/forced.ts";
-import { createSampler } from "../../src/sampling/samplers.ts";
-import { fakeClock } from "../support/clock.ts";
+import type { TraceContext } from "../../src/propagation/context.ts";
+import { createBuckets } from "../../src/sampling/buckets.ts";
+import {
+  decideSampling,
+  type SamplingPolicy,
+  traceStateAfter,
+  type WishSource,
+} from "../../src/sampling/decision.ts";
+import { createPressure } from "../../src/sampling/pressure.ts";
+import type { Candidate, Sampler } from "../../src/sampling/samplers.ts";
+import { randomnessOf } from "../../src/sampling/threshold.ts";
+import { candidate, HIGHEST, LOWEST, policyOf, quietLog, samplerOf, strategyOf } from "./support.ts";
 
 const TRACE = "d4cda95b652f4a1592b449d5929fda1b";
-const candidate = { traceId: TRACE, operation: "PUT /send" };
+const request: Candidate = {
+  traceId: TRACE,
+  randomness: randomnessOf(TRACE, ""),
+  operation: "PUT /send",
+  nowMs: 0,
+};
 
 const own: WishSource = { kind: "own" };
 const accepted: WishSource = { kind: "peer", name: "a.example", sampling: "accept", forcedPerSecond: 1 };
 const trusted: WishSource = { kind: "peer", name: "a.example", sampling: "trust", forcedPerSecond: 1 };
 
-function wish(isSampled: boolean) {
-  return { traceId: TRACE, spanId: "6e0c63257de34c92", isSampled, isRandom: false, traceState: "" };
+function wish(isSampled: boolean, changes: Partial<TraceContext> = {}): TraceContext {
+  return {
+    traceId: TRACE,
+    spanId: "6e0c63257de34c92",
+    isSampled,
+    isRandom: false,
+    traceState: "",
+    ...changes,
+  };
 }
 
-function policy(param: 0 | 1) {
-  const clock = fakeClock();
-  return { sampler: createSampler({ type: "const", param }, clock), forced: createForcedBudget(clock) };
+function takesAll(param: 0 | 1): Sampler {
+  return samplerOf(strategyOf({ type: "const", param }));
+}
+
+function decide(
+  policy: SamplingPolicy,
+  source: WishSource,
+  parent: TraceContext | undefined,
+  of: Candidate = request,
+  changes: { sampler?: Sampler; hasPass?: boolean } = {},
+) {
+  return decideSampling(policy, { source, sampler: undefined, hasPass: false, ...changes }, parent, of);
 }
 
 describe("decideSampling", () => {
@@ -83,6 +112,14 @@ describe("decideSampling", () => {
       isSampled: false,
       by: "local",
     },
+    {
+      why: "trust: debug is no yes",
+      source: trusted,
+      parent: wish(false, { wish: "debug" }),
+      local: 0,
+      isSampled: false,
+      by: "local",
+    },
     { why: "own: yes counts", source: own, parent: wish(true), local: 0, isSampled: true, by: "own" },
     {
       why: "own: no silences nothing",
@@ -94,31 +131,267 @@ describe("decideSampling", () => {
     },
     { why: "own: nothing was sent", source: own, parent: undefined, local: 1, isSampled: true, by: "local" },
   ] as const)("$why", ({ source, parent, local, isSampled, by }) => {
-    expect(decideSampling(policy(local), source, parent, candidate)).toEqual({ isSampled, by });
+    expect(decide(policyOf(takesAll(local)), source, parent)).toMatchObject({
+      isSampled,
+      by,
+      withheld: undefined,
+    });
   });
 
   it.each([
     { why: "the sampler takes nothing", local: 0, isSampled: false },
     { why: "the sampler takes all", local: 1, isSampled: true },
   ] as const)("leaves it to the sampler once the peer's budget is spent: $why", ({ local, isSampled }) => {
-    const spent = policy(local);
-    expect(decideSampling(spent, trusted, wish(true), candidate).by).toBe("forced");
-    const next = { ...candidate, traceId: TRACE.replace("d", "e") };
-    expect(decideSampling(spent, trusted, wish(true), next)).toEqual({ isSampled, by: "local" });
-    expect(decideSampling(spent, trusted, wish(true), candidate).by).toBe("forced"); // Followed within the minute.
+    const spent = policyOf(takesAll(local));
+    expect(decide(spent, trusted, wish(true)).by).toBe("forced");
+    const next = { ...request, traceId: TRACE.replace("d", "e") };
+    expect(decide(spent, trusted, wish(true), next)).toMatchObject({ isSampled, by: "local" });
+    expect(decide(spent, trusted, wish(true)).by).toBe("forced"); // Followed within the minute.
   });
 
   it("spends nothing of a peer's budget under accept", () => {
-    const shared = policy(0);
-    decideSampling(shared, accepted, wish(true), { ...candidate, traceId: "e".repeat(32) });
-    expect(decideSampling(shared, trusted, wish(true), candidate).by).toBe("forced");
+    const shared = policyOf(takesAll(0));
+    decide(shared, accepted, wish(true), { ...request, traceId: "e".repeat(32) });
+    expect(decide(shared, trusted, wish(true)).by).toBe("forced");
   });
 
-  it("does not ask the sampler where a wish was followed", () => {
-    const clock = fakeClock();
+  it("does not ask the sampler where a wish was followed, or a pass is there", () => {
     const asked: string[] = [];
-    const sampler = { description: "asked", isSampled: () => asked.push("asked") > 0 };
-    decideSampling({ sampler, forced: createForcedBudget(clock) }, own, wish(true), candidate);
+    const sampler: Sampler = {
+      ...takesAll(1),
+      sample(of) {
+        asked.push(of.operation);
+        return takesAll(1).sample(of);
+      },
+    };
+    decide(policyOf(sampler), own, wish(true));
+    decide(policyOf(sampler), accepted, undefined, request, { hasPass: true });
     expect(asked).toEqual([]);
+  });
+
+  it("asks the peer's own sampler, where it has one", () => {
+    const policy = policyOf(takesAll(0));
+    expect(decide(policy, accepted, undefined, request, { sampler: takesAll(1) }).isSampled).toBe(true);
+    expect(decide(policy, accepted, undefined).isSampled).toBe(false);
+  });
+});
+
+describe("max_per_second", () => {
+  const bounded = (changes: Partial<SamplingPolicy> = {}): SamplingPolicy =>
+    policyOf(takesAll(1), { maxPerSecond: 2, buckets: createBuckets(), ...changes });
+  const traces = (count: number, nowMs = 0): Candidate[] =>
+    Array.from({ length: count }, (_, index) => candidate(index.toString(16).padStart(14, "0"), { nowMs }));
+
+  it.each([
+    { why: "new traces", source: own, parent: undefined, sampled: 2 },
+    { why: "the own server's yes", source: own, parent: wish(true), sampled: 2 },
+    {
+      why: "a trusted peer's yes",
+      source: { ...trusted, forcedPerSecond: 100 },
+      parent: wish(true),
+      sampled: 2,
+    },
+    { why: "not those with a pass", source: accepted, parent: undefined, hasPass: true, sampled: 10 },
+  ])("bounds $why", ({ source, parent, hasPass = false, sampled }) => {
+    const policy = bounded();
+    const decisions = traces(10).map((of) => decide(policy, source, parent, of, { hasPass }));
+    expect(decisions.filter(({ isSampled }) => isSampled).length).toBe(sampled);
+    const withheld = decisions.filter((decision) => decision.withheld === "max_per_second");
+    expect(withheld.length).toBe(10 - sampled);
+  });
+
+  it("keeps the rest of a trace that it kept, for a minute and without a token", () => {
+    const policy = bounded();
+    const [first = request] = traces(10).filter((of) => decide(policy, own, undefined, of).isSampled);
+    for (const nowMs of [0, 30_000, 59_999]) {
+      const again = decide(policy, accepted, wish(false), { ...first, nowMs });
+      expect(again).toMatchObject({ isSampled: true, by: "local" });
+    }
+    expect(decide(policy, own, undefined, candidate(HIGHEST, { nowMs: 60_000 })).isSampled).toBe(true);
+    expect(decide(policy, own, undefined, candidate("e".repeat(14), { nowMs: 60_000 })).isSampled).toBe(true);
+    expect(decide(policy, accepted, wish(false), { ...first, nowMs: 60_000 }).isSampled).toBe(false);
+  });
+});
+
+describe("a rate limit", () => {
+  it("does not tear a trace: its second request is kept as the first was", () => {
+    const policy = policyOf(samplerOf(strategyOf({ type: "ratelimiting", param: 1 })));
+    expect(decide(policy, accepted, wish(false)).isSampled).toBe(true);
+    expect(decide(policy, accepted, wish(false), { ...request, traceId: "e".repeat(32) }).isSampled).toBe(
+      false,
+    );
+    expect(decide(policy, own, wish(false))).toMatchObject({ isSampled: true, by: "local" });
+  });
+});
+
+describe("a peer that chooses its trace ids", () => {
+  const tenth = samplerOf(strategyOf({ type: "probabilistic", param: 0.1 }));
+  const chosen = (count: number): Candidate[] =>
+    Array.from({ length: count }, (_, index) =>
+      candidate(HIGHEST, { traceId: index.toString(16).padStart(18, "0") + HIGHEST }),
+    );
+
+  it.each([
+    { why: "gets twice its share and twenty", source: accepted, parent: wish(false), kept: 220 },
+    { why: "under trust too", source: trusted, parent: wish(false), kept: 220 },
+    { why: "our own server is believed", source: own, parent: wish(false), kept: 1000 },
+    { why: "our own ids are random", source: accepted, parent: undefined, kept: 1000 },
+  ] as const)("$why", ({ source, parent, kept }) => {
+    const policy = policyOf(tenth);
+    const decisions = chosen(1000).map((of) => decide(policy, source, parent, of));
+    const sampled = decisions.filter(({ isSampled }) => isSampled).length;
+    expect(sampled).toBeGreaterThanOrEqual(kept - 1);
+    expect(sampled).toBeLessThanOrEqual(kept);
+    expect(decisions.filter(({ withheld }) => withheld === "share").length).toBe(1000 - sampled);
+  });
+
+  it("does not get it from our own server's requests within that trace either", () => {
+    const policy = policyOf(tenth);
+    const refused = chosen(1000).filter((of) => !decide(policy, accepted, wish(false), of).isSampled);
+    expect(refused.length).toBeGreaterThan(0);
+    for (const of of refused) expect(decide(policy, own, wish(false), of).isSampled).toBe(false);
+  });
+});
+
+describe("back-pressure", () => {
+  const behind = (steps: number): Partial<SamplingPolicy> => {
+    const pressure = createPressure(() => 1, quietLog);
+    for (let second = 0; second < steps; second++) pressure.step(second * 1000 - 10_000);
+    return { pressure: { step: () => pressure.step(-Infinity) } };
+  };
+
+  it.each([
+    {
+      why: "a half of everything",
+      sampler: takesAll(1),
+      source: own,
+      parent: undefined,
+      step: 1,
+      from: "80000000000000",
+      threshold: "80000000000000",
+    },
+    {
+      why: "a quarter of a half",
+      sampler: samplerOf(strategyOf({ type: "probabilistic", param: 0.5 })),
+      source: own,
+      parent: undefined,
+      step: 2,
+      from: "e0000000000000",
+      threshold: "e0000000000000",
+    },
+    {
+      why: "the own server's yes",
+      sampler: takesAll(0),
+      source: own,
+      parent: wish(true),
+      step: 3,
+      from: "e0000000000000",
+      threshold: undefined,
+    },
+    {
+      why: "a trusted peer's",
+      sampler: takesAll(0),
+      source: { ...trusted, forcedPerSecond: 9 },
+      parent: wish(true),
+      step: 1,
+      from: "80000000000000",
+      threshold: undefined,
+    },
+  ])("thins $why", ({ sampler, source, parent, step, from, threshold }) => {
+    const policy = policyOf(sampler, behind(step));
+    const below = (BigInt(`0x${from}`) - 1n).toString(16).padStart(14, "0");
+    expect(decide(policy, source, parent, candidate(from))).toMatchObject({ isSampled: true, threshold });
+    expect(decide(policy, source, parent, candidate(below))).toMatchObject({
+      isSampled: false,
+      withheld: "pressure",
+    });
+  });
+
+  it("leaves a pass alone, and says nothing of what was not to be sampled", () => {
+    const policy = policyOf(takesAll(0), behind(6));
+    expect(decide(policy, accepted, undefined, candidate(LOWEST), { hasPass: true }).isSampled).toBe(true);
+    expect(decide(policy, accepted, undefined, candidate(LOWEST)).withheld).toBeUndefined();
+  });
+});
+
+describe("traceStateAfter", () => {
+  const R = "6e6d1a75832a2f";
+  const half = samplerOf(strategyOf({ type: "probabilistic", param: 0.5 }));
+  const all = samplerOf(strategyOf({ type: "probabilistic", param: 1 }));
+  const limited = samplerOf(strategyOf({ type: "ratelimiting", param: 1000 }));
+
+  it.each([
+    { why: "a new trace, kept", sampler: half, source: own, r: HIGHEST, parent: undefined, after: "ot=th:8" },
+    { why: "a new trace, not kept", sampler: half, source: own, r: LOWEST, parent: undefined, after: "" },
+    { why: "all of them", sampler: all, source: own, r: LOWEST, parent: undefined, after: "ot=th:0" },
+    { why: "const says nothing", sampler: takesAll(1), source: own, r: LOWEST, parent: undefined, after: "" },
+    {
+      why: "const corrects what is said",
+      sampler: takesAll(1),
+      source: accepted,
+      r: R,
+      parent: wish(true, { traceState: `ot=th:4;rv:${R}` }),
+      after: `ot=th:0;rv:${R}`,
+    },
+    {
+      why: "const leaves others alone",
+      sampler: takesAll(1),
+      source: accepted,
+      r: LOWEST,
+      parent: wish(true, { traceState: "a=1" }),
+      after: "a=1",
+    },
+    {
+      why: "R stays where the trace is not kept",
+      sampler: half,
+      source: accepted,
+      r: R,
+      parent: wish(true, { traceState: `ot=th:4;rv:${R},a=1` }),
+      after: `ot=rv:${R},a=1`,
+    },
+    {
+      why: "ours in the place of the peer's",
+      sampler: half,
+      source: accepted,
+      r: HIGHEST,
+      parent: wish(true, { traceState: "a=1,ot=th:4" }),
+      after: "ot=th:8,a=1",
+    },
+    {
+      why: "a rate limit knows no probability",
+      sampler: limited,
+      source: accepted,
+      r: HIGHEST,
+      parent: wish(true, { traceState: `ot=th:4;rv:${HIGHEST}` }),
+      after: `ot=rv:${HIGHEST}`,
+    },
+    {
+      why: "the peer's, where its yes was followed",
+      sampler: takesAll(0),
+      source: trusted,
+      r: R,
+      parent: wish(true, { traceState: `ot=th:4;rv:${R}` }),
+      after: `ot=th:4;rv:${R}`,
+    },
+    {
+      why: "not one that can't be true",
+      sampler: takesAll(0),
+      source: trusted,
+      r: R,
+      parent: wish(true, { traceState: `ot=th:8;rv:${R}` }),
+      after: `ot=rv:${R}`,
+    },
+    {
+      why: "the own server's",
+      sampler: takesAll(0),
+      source: own,
+      r: R,
+      parent: wish(true, { traceState: `ot=th:4;rv:${R}` }),
+      after: `ot=th:4;rv:${R}`,
+    },
+  ])("$why", ({ sampler, source, r, parent, after }) => {
+    const decision = decide(policyOf(sampler), source, parent, candidate(r));
+    // The context's trace id is not the candidate's here: `rv`, or nothing, says R.
+    expect(traceStateAfter(parent?.traceState ?? "", decision)).toBe(after);
   });
 });

@@ -1,47 +1,79 @@
 /**
- * The local samplers: constant and probabilistic exactly at their ends, probabilistic by the trace id alone, and
- * the bound that the rate-limiting one promises, on a fake clock.
+ * The local samplers, each by a table: constant and probabilistic exactly at their ends, probabilistic by R alone, and on a fake
+ * clock the exact number of traces that a rate limit and a lower bound give.
  */
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createSampler } from "../../src/sampling/samplers.ts";
-import { fakeClock } from "../support/clock.ts";
+import { createBuckets } from "../../src/sampling/buckets.ts";
+import type { Sampler } from "../../src/sampling/samplers.ts";
+import type { SamplerSpec, Strategy } from "../../src/sampling/strategy.ts";
+import { anyRandomness, candidate, evenly, HIGHEST, LOWEST, samplerOf, strategyOf } from "./support.ts";
 
-/** A trace id whose right-most 56 bits are these 14 digits. */
-function candidate(randomDigits: string) {
-  return { traceId: "d4cda95b652f4a1592" + randomDigits, operation: "GET" };
+const NONE: SamplerSpec = { type: "const", param: 0 };
+const ALL: SamplerSpec = { type: "const", param: 1 };
+
+function probabilistic(rate: number): Sampler {
+  return samplerOf(strategyOf({ type: "probabilistic", param: rate }));
 }
 
-const randomDigits = fc.string({
-  unit: fc.constantFrom(..."0123456789abcdef".split("")),
-  minLength: 14,
-  maxLength: 14,
-});
-const LOWEST = "0".repeat(14);
-const HIGHEST = "f".repeat(14);
-
-function sampler(type: "const" | "probabilistic" | "ratelimiting", param: number) {
-  return createSampler({ type, param }, fakeClock());
+function takes(sampler: Sampler, randomness: string): boolean {
+  return sampler.sample(candidate(randomness)).isSampled;
 }
 
-describe("createSampler", () => {
+/** How many of so many requests an operation has taken, one each `everyMs`. */
+function count(
+  sampler: Sampler,
+  { operation = "GET", requests, everyMs }: { operation?: string; requests: number; everyMs: number },
+): number {
+  let taken = 0;
+  for (let index = 0; index < requests; index++) {
+    if (sampler.sample(candidate(LOWEST, { operation, nowMs: index * everyMs })).isSampled) taken++;
+  }
+  return taken;
+}
+
+describe("a sampler describes itself, and each of its decisions as Jaeger's clients do", () => {
   it.each([
-    { type: "const", param: 0, description: "const(0)" },
-    { type: "const", param: 1, description: "const(1)" },
-    { type: "probabilistic", param: 0.01, description: "probabilistic(0.01)" },
-    { type: "ratelimiting", param: 2, description: "ratelimiting(2/s)" },
-  ] as const)("describes itself: $description", ({ type, param, description }) => {
-    expect(sampler(type, param).description).toBe(description);
+    { strategy: strategyOf(NONE), description: "const(0)", type: "const", param: false },
+    { strategy: strategyOf(ALL), description: "const(1)", type: "const", param: true },
+    {
+      strategy: strategyOf({ type: "probabilistic", param: 0.01 }),
+      description: "probabilistic(0.01)",
+      type: "probabilistic",
+      param: 0.01,
+    },
+    {
+      strategy: strategyOf({ type: "ratelimiting", param: 2 }),
+      description: "ratelimiting(2/s)",
+      type: "ratelimiting",
+      param: 2,
+    },
+    {
+      strategy: strategyOf({ type: "probabilistic", param: 0.01 }, { lowerBound: 0.5 }),
+      description: "probabilistic(0.01), at least 0.5/s each",
+      type: "lowerbound",
+      param: 0.01, // The probability, not the bound: jaeger-client-go, sampler.go.
+    },
+    {
+      strategy: strategyOf(NONE, { operations: [{ operation: "GET", sampler: ALL }] }),
+      description: "const(0), 1 operation rules",
+      type: "const",
+      param: true,
+    },
+  ])("$description: $type", ({ strategy, description, type, param }) => {
+    const sampler = samplerOf(strategy);
+    expect(sampler.description).toBe(description);
+    expect(sampler.sample(candidate(LOWEST))).toMatchObject({ type, param });
   });
 });
 
 describe("const", () => {
   it.each([
-    { param: 0, isSampled: false },
-    { param: 1, isSampled: true },
-  ])("samples $isSampled for $param", ({ param, isSampled }) => {
-    expect(sampler("const", param).isSampled(candidate(LOWEST))).toBe(isSampled);
+    { spec: NONE, isSampled: false },
+    { spec: ALL, isSampled: true },
+  ])("samples $isSampled for $spec.param", ({ spec, isSampled }) => {
+    expect(takes(samplerOf(strategyOf(spec)), LOWEST)).toBe(isSampled);
   });
 });
 
@@ -70,17 +102,15 @@ describe("probabilistic", () => {
       isSampled: true,
     },
   ])("$why", ({ rate, digits, isSampled }) => {
-    expect(sampler("probabilistic", rate).isSampled(candidate(digits))).toBe(isSampled);
+    expect(takes(probabilistic(rate), digits)).toBe(isSampled);
   });
 
   it("is OpenTelemetry's rule: R >= (1 - p) × 2^56", () => {
     const rate = fc.nat({ max: 2 ** 20 }).map((numerator) => numerator / 2 ** 20);
     fc.assert(
-      fc.property(rate, randomDigits, (p, digits) => {
+      fc.property(rate, anyRandomness, (p, digits) => {
         const threshold = BigInt((1 - p) * 2 ** 56);
-        expect(sampler("probabilistic", p).isSampled(candidate(digits))).toBe(
-          BigInt(`0x${digits}`) >= threshold,
-        );
+        expect(takes(probabilistic(p), digits)).toBe(BigInt(`0x${digits}`) >= threshold);
       }),
     );
   });
@@ -88,58 +118,170 @@ describe("probabilistic", () => {
   it("samples at a lower rate a part of what it samples at a higher one", () => {
     const rate = fc.double({ min: 0, max: 1, noNaN: true });
     fc.assert(
-      fc.property(rate, rate, randomDigits, (one, other, digits) => {
-        const isInLower = sampler("probabilistic", Math.min(one, other)).isSampled(candidate(digits));
-        const isInHigher = sampler("probabilistic", Math.max(one, other)).isSampled(candidate(digits));
+      fc.property(rate, rate, anyRandomness, (one, other, digits) => {
+        const isInLower = takes(probabilistic(Math.min(one, other)), digits);
+        const isInHigher = takes(probabilistic(Math.max(one, other)), digits);
         expect(isInLower && !isInHigher).toBe(false);
       }),
     );
   });
 
-  it("looks at the right-most 56 bits only, so a padded 64-bit id is as good", () => {
-    const half = sampler("probabilistic", 0.5);
-    fc.assert(
-      fc.property(randomDigits, (digits) => {
-        const traceId = digits.padStart(32, "0");
-        expect(half.isSampled({ traceId, operation: "PUT" })).toBe(half.isSampled(candidate(digits)));
-      }),
-    );
-  });
-
-  it.each([0.01, 0.1, 0.5, 0.9])("takes its share of evenly spread ids: %d", (rate) => {
-    const tenth = sampler("probabilistic", rate);
+  it.each([0.01, 0.1, 0.5, 0.9])("takes its share of evenly spread R: %d", (rate) => {
+    const sampler = probabilistic(rate);
     let taken = 0;
-    for (let index = 0; index < 10_000; index++) {
-      const digits = (BigInt(index) * (2n ** 56n / 10_000n)).toString(16).padStart(14, "0");
-      if (tenth.isSampled(candidate(digits))) taken++;
-    }
+    for (let index = 0; index < 10_000; index++) if (takes(sampler, evenly(index, 10_000))) taken++;
     expect(Math.abs(taken - rate * 10_000)).toBeLessThanOrEqual(1);
   });
 });
 
-describe("ratelimiting", () => {
+describe("ratelimiting takes its burst, then its rate, exactly", () => {
   it.each([
-    { perSecond: 0.5, seconds: 10 },
-    { perSecond: 2, seconds: 10 },
-    { perSecond: 100, seconds: 3 },
-  ])("takes at most burst + rate × time at $perSecond/s", ({ perSecond, seconds }) => {
-    const clock = fakeClock();
-    const limited = createSampler({ type: "ratelimiting", param: perSecond }, clock);
-    let taken = 0;
-    for (let ms = 0; ms < seconds * 1000; ms++) {
-      if (limited.isSampled(candidate(LOWEST))) taken++;
-      clock.advance(1);
-    }
-    const bound = Math.max(1, perSecond) + perSecond * seconds;
-    expect(taken).toBeLessThanOrEqual(bound);
-    expect(taken).toBeGreaterThanOrEqual(Math.floor(bound) - 1);
+    {
+      why: "one at once, then one in two seconds",
+      perSecond: 0.5,
+      requests: 10_000,
+      everyMs: 1,
+      taken: 1 + 4,
+    },
+    { why: "two at once, then two a second", perSecond: 2, requests: 10_000, everyMs: 1, taken: 2 + 19 },
+    { why: "a hundred at once", perSecond: 100, requests: 100, everyMs: 0, taken: 100 },
+    { why: "and no more at once", perSecond: 100, requests: 1000, everyMs: 0, taken: 100 },
+    { why: "slower than its rate: all", perSecond: 5, requests: 50, everyMs: 200, taken: 50 },
+    {
+      why: "after an hour of rest no more than a burst",
+      perSecond: 3,
+      requests: 2,
+      everyMs: 3_600_000,
+      taken: 2,
+    },
+    { why: "0 takes none, not even one at first", perSecond: 0, requests: 100, everyMs: 1000, taken: 0 },
+  ])("$why", ({ perSecond, requests, everyMs, taken }) => {
+    const sampler = samplerOf(strategyOf({ type: "ratelimiting", param: perSecond }));
+    expect(count(sampler, { requests, everyMs })).toBe(taken);
   });
 
-  it("saves up no more than a burst, however long it was idle", () => {
-    const clock = fakeClock();
-    const limited = createSampler({ type: "ratelimiting", param: 3 }, clock);
-    clock.advance(3_600_000);
-    const taken = Array.from({ length: 10 }, () => limited.isSampled(candidate(LOWEST)));
-    expect(taken.filter(Boolean).length).toBe(3);
+  it("gives nobody a new first burst when the strategy changes", () => {
+    const buckets = createBuckets();
+    const before = samplerOf(strategyOf({ type: "ratelimiting", param: 10 }), buckets);
+    expect(count(before, { requests: 100, everyMs: 0 })).toBe(10);
+    const after = samplerOf(strategyOf({ type: "ratelimiting", param: 5 }), buckets);
+    expect(count(after, { requests: 100, everyMs: 0 })).toBe(0);
+  });
+
+  it("takes its share of the rate where several processes share the work", () => {
+    const buckets = createBuckets({ share: 1 / 4 });
+    const sampler = samplerOf(strategyOf({ type: "ratelimiting", param: 8 }), buckets);
+    expect(count(sampler, { requests: 100, everyMs: 0 })).toBe(2);
+    expect(sampler.sample(candidate(LOWEST)).param).toBe(8); // What is configured is what is told.
+  });
+});
+
+describe("operations", () => {
+  const strategy: Strategy = strategyOf(NONE, {
+    operations: [
+      { operation: "PUT /_matrix/federation/v1/send/{txnId}", sampler: ALL },
+      { operation: "GET /_matrix/key/*", sampler: ALL },
+      { operation: "* /users/{name}/inbox", sampler: ALL },
+      { operation: "DELETE*", sampler: ALL },
+      { operation: "GET /_matrix/*", sampler: { type: "probabilistic", param: 0.5 } },
+      { operation: "GET /_matrix/late/*", sampler: ALL },
+    ],
+  });
+
+  it.each([
+    {
+      why: "the whole name",
+      operation: "PUT /_matrix/federation/v1/send/{txnId}",
+      type: "const",
+      param: true,
+    },
+    {
+      why: "another method of that route",
+      operation: "GET /_matrix/federation/v1/send/{txnId}",
+      type: "probabilistic",
+      param: 0.5,
+    },
+    { why: "a route that begins so", operation: "GET /_matrix/key/v2/server", type: "const", param: true },
+    { why: "any method", operation: "POST /users/{name}/inbox", type: "const", param: true },
+    { why: "a method with a route", operation: "DELETE /a", type: "const", param: true },
+    { why: "a method without a route", operation: "DELETE", type: "const", param: true },
+    { why: "none: the default", operation: "POST", type: "const", param: false },
+    {
+      why: "the first that matches, not the closest",
+      operation: "GET /_matrix/late/x",
+      type: "probabilistic",
+      param: 0.5,
+    },
+    {
+      why: "letter case counts, as in names",
+      operation: "get /_matrix/key/v2/server",
+      type: "const",
+      param: false,
+    },
+    {
+      why: "no pattern is a regex",
+      operation: "PUT /_matrix/federation/v1/send/x",
+      type: "const",
+      param: false,
+    },
+  ])("$why: $operation", ({ operation, type, param }) => {
+    const sampler = samplerOf(strategy);
+    for (const _ of [1, 2]) {
+      expect(sampler.sample(candidate(LOWEST, { operation }))).toMatchObject({ type, param });
+    }
+  });
+
+  it("gives a rule's rate to all that it matches together", () => {
+    const sampler = samplerOf(
+      strategyOf(NONE, { operations: [{ operation: "GET *", sampler: { type: "ratelimiting", param: 3 } }] }),
+    );
+    const taken = ["GET /a", "GET /b", "GET /c", "GET /d", "GET /e"].filter(
+      (operation) => sampler.sample(candidate(LOWEST, { operation })).isSampled,
+    );
+    expect(taken).toEqual(["GET /a", "GET /b", "GET /c"]);
+  });
+});
+
+describe("lower bound", () => {
+  const rare = strategyOf({ type: "probabilistic", param: 0.001 }, { lowerBound: 0.5 });
+
+  it.each([
+    { why: "each operation has its own", operation: "GET /a", requests: 10_000, everyMs: 1, taken: 1 + 4 },
+    {
+      why: "one that comes once a minute is seen each time",
+      operation: "GET /rare",
+      requests: 10,
+      everyMs: 60_000,
+      taken: 10,
+    },
+  ])("$why", ({ operation, requests, everyMs, taken }) => {
+    const sampler = samplerOf(rare);
+    expect(count(sampler, { operation: "GET /other", requests: 100, everyMs: 0 })).toBe(1);
+    expect(count(sampler, { operation, requests, everyMs })).toBe(taken);
+  });
+
+  it("counts what the sampler takes towards the bound", () => {
+    const sampler = samplerOf(strategyOf({ type: "probabilistic", param: 0.5 }, { lowerBound: 1 }));
+    expect(sampler.sample(candidate(HIGHEST))).toMatchObject({ isSampled: true, type: "probabilistic" });
+    expect(sampler.sample(candidate(LOWEST))).toMatchObject({ isSampled: false, type: "probabilistic" });
+    expect(sampler.sample(candidate(LOWEST, { nowMs: 1000 }))).toMatchObject({
+      isSampled: true,
+      type: "lowerbound",
+      param: 0.5,
+      threshold: undefined, // Chance had no part in it.
+    });
+  });
+
+  it("holds for operations with a rule too", () => {
+    const sampler = samplerOf({ ...rare, operations: [{ operation: "GET /never", sampler: NONE }] });
+    expect(count(sampler, { operation: "GET /never", requests: 5, everyMs: 2000 })).toBe(5);
+  });
+
+  it("keeps apart so many operations and no more", () => {
+    const sampler = samplerOf(rare);
+    const taken = Array.from({ length: 3000 }, (_, index) =>
+      sampler.sample(candidate(LOWEST, { operation: `GET /${index}` })),
+    ).filter(({ isSampled }) => isSampled);
+    expect(taken.length).toBe(2000);
   });
 });

@@ -33,6 +33,7 @@ const SHARED = {
   peer: { address: "192.0.2.17", port: 51234 },
   server: { address: "hs1.example", port: 8448 },
   border: BORDER,
+  sampling: { asked: undefined, decided: "local", sampler: undefined },
 } as const;
 
 function server(changes: Partial<ServerFacts> = {}): Record<string, unknown> {
@@ -79,6 +80,7 @@ describe("serverAttributes", () => {
       "fedtrace.direction": "inbound",
       "fedtrace.peer.name": "hs2.example:8448",
       "fedtrace.peer.proof": "claimed",
+      "fedtrace.sampling.decided": "local",
       "fedtrace.whitelisted": true,
       "fedtrace.context": "extracted",
       "fedtrace.headers.removed": 2,
@@ -137,6 +139,7 @@ describe("clientAttributes", () => {
       "fedtrace.direction": "outbound",
       "fedtrace.peer.name": "hs2.example:8448",
       "fedtrace.peer.proof": "claimed",
+      "fedtrace.sampling.decided": "local",
       "fedtrace.whitelisted": true,
       "fedtrace.context": "extracted",
       "fedtrace.headers.removed": 2,

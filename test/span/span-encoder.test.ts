@@ -76,6 +76,22 @@ const anyFacts = {
     ),
     headersRemoved: fc.integer({ min: 0, max: 300 }),
   }),
+  sampling: fc.record({
+    asked: fc.constantFrom(undefined, "sampled" as const, "not_sampled" as const, "debug" as const),
+    decided: fc.constantFrom(
+      "local" as const,
+      "forced" as const,
+      "own" as const,
+      "debug_pass" as const,
+      "tail_error" as const,
+    ),
+    sampler: fc.constantFrom(
+      undefined,
+      { type: "const", param: true },
+      { type: "probabilistic", param: 0.01 },
+      { type: "ratelimiting", param: 5 },
+    ),
+  }),
   resendCount: fc.constantFrom(0, 0, 0, 1),
   bodyContexts: fc.constantFrom(0, 0, 0, 2),
 };
@@ -96,7 +112,7 @@ const anyTimes = fc.record({
   startUnixMs: fc.double({ min: 1e12, max: 3e12, noNaN: true }),
   tookMs: fc.double({ min: -5, max: 1e6, noNaN: true }),
   parent: maybe(fc.constant({ ...CONTEXT, spanId: "00f067aa0ba902b7" })),
-  traceState: fc.constantFrom("", "a=1,b=2"),
+  traceState: fc.constantFrom("", "a=1,b=2", "ot=th:8"),
   isRandom: fc.boolean(),
 });
 
