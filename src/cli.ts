@@ -7,6 +7,7 @@
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { checkCommand } from "./commands/check.ts";
+import { debugPassCommand, parseDebugPass } from "./commands/debug-pass.ts";
 import { decideCommand } from "./commands/decide.ts";
 import { demoServerCommand, parseDemoServer } from "./commands/demo-server.ts";
 import { openDialogue, type TerminalDialogue } from "./commands/init-dialogue.ts";
@@ -22,6 +23,8 @@ const USAGE = `usage: fedtrace COMMAND
   run --config FILE                                    runs the sidecar
   check --config FILE                                  tells everything that is wrong or doubtful in a config
   decide --config FILE --direction in|out --host NAME  says whether a host is whitelisted, and why
+  debug-pass --peer NAME [--ttl 10m] [--count 20] [--config FILE]
+                                                       prints a token: that peer's requests are traced, so many traces
   init [--from-synapse homeserver.yaml]                prints a commented config; on a terminal it asks first
   ca init [--out DIR] [--permit NAME]... [--name TEXT] [--days N]
                                                        makes an authority for looking into tunnels: ca.pem and ca.key
@@ -35,6 +38,9 @@ const OPTIONS = {
   config: { type: "string" },
   direction: { type: "string" },
   host: { type: "string" },
+  peer: { type: "string" },
+  ttl: { type: "string" },
+  count: { type: "string" },
   "from-synapse": { type: "string" },
   requests: { type: "string" },
   name: { type: "string" },
@@ -48,6 +54,9 @@ const OPTIONS = {
   version: { type: "boolean" },
   help: { type: "boolean", short: "h" },
 } as const;
+
+/** Where `debug-pass` finds the config unless told: what it is given for is an operator in a hurry. */
+const CONFIG_DEFAULT = "fedtrace.yaml";
 
 type Values = { readonly [K in keyof typeof OPTIONS]?: string | boolean | string[] | undefined };
 
@@ -130,6 +139,15 @@ const COMMANDS: Readonly<Record<string, (values: Values) => Promise<ExitStatus>>
     if (direction !== "in" && direction !== "out") throw new UsageError("--direction is in or out");
     const asked = { path: textOf(values, "config"), direction, host: textOf(values, "host") } as const;
     return decideCommand(asked, output);
+  },
+  "debug-pass"(values) {
+    const parsed = parseDebugPass({
+      peer: wordOf(values, "peer"),
+      ttl: wordOf(values, "ttl"),
+      count: wordOf(values, "count"),
+    });
+    if ("refused" in parsed) throw new UsageError(parsed.refused.join("\n"));
+    return debugPassCommand(textIfGiven(values, "config") ?? CONFIG_DEFAULT, parsed.value, output);
   },
   init(values) {
     const fromSynapse = textIfGiven(values, "from-synapse");

@@ -14,6 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   authority: ["core"],
   config: ["core"],
+  passes: ["core"],
   peer: ["core"],
   metrics: ["core"],
   http1: ["core"],

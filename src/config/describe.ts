@@ -9,7 +9,10 @@ import { formatUpstream, type Listen } from "./addresses.ts";
 import type { Config } from "./merge.ts";
 import { formatDuration, formatSize } from "./quantities.ts";
 
-/** Stands in the place of every value that may be a secret. Visible ASCII, so that it could stand in a file. */
+/**
+ * Stands in the place of every value that may be a secret. Visible ASCII, so that it could stand in a file, but too short for a key
+ * that signs: who copies it into one is told.
+ */
 export const HIDDEN = "(hidden)";
 
 type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
@@ -74,8 +77,7 @@ function describeSampling(sampling: Config["sampling"]): Json {
       size: formatSize(tail.bytesMax),
       max_per_second: tail.maxPerSecond,
     },
-    // Twice: as long as such a secret must be.
-    debug_pass_secret: sampling.debugPassSecret && HIDDEN + HIDDEN,
+    debug_pass_secret: sampling.debugPassSecret && HIDDEN,
   };
 }
 

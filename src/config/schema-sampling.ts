@@ -19,7 +19,8 @@ const TRACES_PER_SECOND_MAX = 1_000_000;
 /** As many operations as Jaeger's clients keep apart. */
 const OPERATIONS_MAX = 2000;
 const PEERS_MAX = 1000;
-const SECRET_LENGTH_MIN = 16;
+/** Against guessing: who has a pass can try secrets on it without asking anybody. */
+const DEBUG_PASS_SECRET_MIN = 16;
 
 /** Names and meaning of Jaeger's samplers: https://www.jaegertracing.io/docs/1.76/sampling/ */
 export interface SamplerWords {
@@ -295,8 +296,6 @@ const tail = section(
   },
 );
 
-const passSecret = secret();
-
 /** The whole section. */
 export const sampling = section(
   {
@@ -338,19 +337,17 @@ export const sampling = section(
       reload: "restart",
       doc: "What is recorded although the sampler did not take it, once it is known how it ended. Each unsampled request costs about as much then as a sampled one.",
     }),
-    debug_pass_secret: optional(passSecret, {
+    debug_pass_secret: optional(secret(DEBUG_PASS_SECRET_MIN), {
       reload: "live",
-      doc: "What debug passes are signed with (`fedtrace debug-pass`): a peer that has one may have its requests recorded for a while. At least 16 characters. Without it there are none.",
-      example: "'${FEDTRACE_DEBUG_PASS_SECRET}'",
+      doc: "What debug passes are signed with: `fedtrace debug-pass` gives a whitelisted peer's operator a token, and requests of that peer that carry it in `fedtrace-debug-pass` are traced whatever the sampler says, as many traces as the token says until it expires. `openssl rand -hex 32` makes one; another one makes all passes void. **Danger:** whoever has it can give passes. Take it from the environment rather than write it here.",
+      byDefault: "none: no pass is given or taken",
+      example: "${FEDTRACE_DEBUG_PASS_SECRET}",
     }),
   },
   (file, refuse): Sampling => {
-    const { type, remote: source, debug_pass_secret: debugPassSecret } = file;
+    const { type, remote: source } = file;
     if (source !== undefined && type !== "remote") {
       refuse("remote", `is given for type ${type}; allowed: leave it out, or type: remote`);
-    }
-    if (debugPassSecret !== undefined && debugPassSecret.length < SECRET_LENGTH_MIN) {
-      refuse("debug_pass_secret", `is too short; allowed: at least ${SECRET_LENGTH_MIN} characters`);
     }
     return {
       type,
@@ -361,7 +358,7 @@ export const sampling = section(
       maxPerSecond: file.max_per_second,
       remote: type === "remote" ? (source ?? REMOTE) : undefined,
       tail: file.tail,
-      debugPassSecret,
+      debugPassSecret: file.debug_pass_secret,
     };
   },
 );

@@ -227,11 +227,13 @@ export function filePath(): Option<string> {
   );
 }
 
-/** What goes into a header as a secret. */
-export function secret(): Option<string> {
-  return text("visible ASCII characters without spaces", (written) =>
-    VISIBLE.test(written) ? { value: written } : { refused: "has a space or a character that is not ASCII" },
-  );
+/** What goes into a header as a secret. @param lengthMin in characters, where it is a key that must not be guessed */
+export function secret(lengthMin = 1): Option<string> {
+  const least = lengthMin > 1 ? `, ${lengthMin} at least` : "";
+  return text(`visible ASCII characters without spaces${least}`, (written) => {
+    if (!VISIBLE.test(written)) return { refused: "has a space or a character that is not ASCII" };
+    return written.length < lengthMin ? { refused: `has under ${lengthMin} characters` } : { value: written };
+  });
 }
 
 /** A header's name, in lower case. */

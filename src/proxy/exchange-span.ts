@@ -216,7 +216,9 @@ function borderFacts(crossing: Crossing, headersRemoved: number): BorderFacts {
 }
 
 function samplingFacts({ asked, decision, parent }: Crossing): SamplingFacts {
-  return { asked, decided: decision.by, sampler: parent === undefined ? decision.verdict : undefined };
+  // One that is kept later (store/tail-buffer.ts) was not taken by the sampler, and is not to be counted as such.
+  const isTaken = parent === undefined && decision.isSampled;
+  return { asked, decided: decision.by, sampler: isTaken ? decision.verdict : undefined };
 }
 
 /** As it was dialled: a socket that has failed no longer knows. */

@@ -20,7 +20,7 @@ import {
   writeSpan,
   writeUnixMs,
 } from "./otlp-span.ts";
-import { SPAN_KIND_SERVER, type SpanOrigin, traceFlagsOf } from "./record.ts";
+import { SPAN_KIND_SERVER, type SpanOrigin, type SpanRecord, traceFlagsOf } from "./record.ts";
 import { redactQuery } from "./redact.ts";
 import { draftToRecord, type SpanDraft } from "./span-draft.ts";
 import { methodNumber } from "./span-name.ts";
@@ -55,6 +55,8 @@ interface Template {
 
 export interface SpanEncoder {
   encode(draft: SpanDraft): EncodedSpan;
+  /** The general way, for a record that was read out of an encoded span and changed. It keeps its own origin. */
+  encodeRecord(record: SpanRecord): EncodedSpan;
 }
 
 /** With pages of its own. @param origin shared by all its spans */
@@ -164,16 +166,20 @@ export function createSpanEncoder(origin: SpanOrigin): SpanEncoder {
     return true;
   }
 
-  function writeWhole(draft: SpanDraft): void {
+  function writeWhole(record: SpanRecord): void {
     writer.reset();
-    writeSpan(output, draftToRecord(origin, draft));
+    writeSpan(output, record);
   }
 
   return {
     encode(draft) {
       const { server } = draft;
-      if (server === undefined || !writeFast(draft, server)) writeWhole(draft);
+      if (server === undefined || !writeFast(draft, server)) writeWhole(draftToRecord(origin, draft));
       return pages.keep(origin, draft.context.traceId, writer);
+    },
+    encodeRecord(record) {
+      writeWhole(record);
+      return pages.keep(record.origin, record.traceId, writer);
     },
   };
 }

@@ -131,13 +131,24 @@ const LARGEST = {
   log: { level: "debug" },
 };
 
+/** In the place of the hidden one, which is too short to be taken for a key that nobody knows. */
+function withPassSecret(described: object): unknown {
+  const text = JSON.stringify(described);
+  return JSON.parse(
+    text.replace(
+      `"debug_pass_secret":"${HIDDEN}"`,
+      `"debug_pass_secret":"${LARGEST.sampling.debug_pass_secret}"`,
+    ),
+  );
+}
+
 it.each([
   { document: SMALLEST, why: "all defaults" },
   { document: LARGEST, why: "no default" },
 ])("means the same when it is read back: $why", ({ document }) => {
   const config = configOf(document);
   const { resource: _, ...described } = describedOf(config);
-  const again = describedOf(configOf(described));
+  const again = describedOf(configOf(withPassSecret(described)));
   expect(again).toEqual(describedOf(config));
   expect(Object.keys(described).sort()).toEqual(expect.arrayContaining(Object.keys(document).sort()));
 });
@@ -148,7 +159,7 @@ it("holds what was written, secrets aside", () => {
   expect(described).toEqual({
     ...file,
     outbound: { ...file.outbound, shared_secret: HIDDEN },
-    sampling: { ...file.sampling, debug_pass_secret: HIDDEN + HIDDEN },
+    sampling: { ...file.sampling, debug_pass_secret: HIDDEN },
     whitelist: [
       { regex: "a\\.example", sampling: "accept", forced_per_second: 1 },
       { glob: "*.b.example", sampling: "trust", forced_per_second: 3, authenticate: "mtls" },
@@ -167,7 +178,7 @@ it("leaves the entries of whitelist_file to the file", () => {
 it("holds no secret", () => {
   const text = JSON.stringify(describedOf(configOf(LARGEST)));
   expect(text).not.toContain("s3cret");
-  expect(text.split(HIDDEN).length - 1).toBe(6); // Two of the debug passes, the shared secret, a query, a header, an option.
+  expect(text.split(HIDDEN).length - 1).toBe(5); // Both secrets, a query, a header, an option.
 });
 
 it("shows what the environment says", () => {

@@ -135,12 +135,6 @@ const ROWS: readonly {
     outside: ["99ms", "6m"],
   },
   {
-    key: "sampling.debug_pass_secret",
-    of: (secret) => ({ sampling: { type: "const", debug_pass_secret: secret } }),
-    inside: ["x".repeat(16)],
-    outside: ["x".repeat(15), "with a space in it"],
-  },
-  {
     key: "sampling.param",
     of: (sampling) => ({ sampling }),
     inside: [],
@@ -330,6 +324,12 @@ const ROWS: readonly {
     of: (secret) => ({ outbound: { listen: "a:1", shared_secret: secret } }),
     inside: ["x"],
     outside: ["", "a b", 7],
+  },
+  {
+    key: "sampling.debug_pass_secret",
+    of: (secret) => ({ sampling: { type: "const", debug_pass_secret: secret } }),
+    inside: ["x".repeat(16)],
+    outside: ["", "x".repeat(15), "sixteen letters, spaces", 7],
   },
   {
     key: "metrics.enabled",
