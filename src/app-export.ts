@@ -17,18 +17,20 @@ import type { BatchExporter } from "./export/delivery.ts";
 import { createFileExporter } from "./export/file.ts";
 import type { ExporterModule } from "./export/foreign-message.ts";
 import { createForeignExporter } from "./export/foreign-exporter.ts";
-import { createIntake } from "./export/intake.ts";
+import { createIntake, type Intake } from "./export/intake.ts";
 import { createJaegerAgentExporter } from "./export/jaeger-agent.ts";
 import { createJaegerCollectorExporter } from "./export/jaeger-collector.ts";
 import { createLazyExporter } from "./export/lazy-exporter.ts";
 import type { OtlpExporter } from "./export/otlp-encode.ts";
 import { createOtlpGrpcExporter } from "./export/otlp-grpc.ts";
 import { createOtlpHttpExporter } from "./export/otlp-http.ts";
+import { createTail } from "./app-tail.ts";
 import { createExportMetrics } from "./metrics/export-metrics.ts";
 import type { Registry } from "./metrics/registry.ts";
 import type { EncodedSpan } from "./span/encoded-span.ts";
 import type { SpanOrigin, SpanSink } from "./span/record.ts";
 import type { SpanIntake } from "./span/span-draft.ts";
+import type { TailBuffer } from "./store/tail-buffer.ts";
 
 /** JSON takes twice the time of protobuf; a smaller batch keeps the pause for requests below a millisecond. */
 const FILE_BATCH_SPANS = 128;
@@ -38,6 +40,8 @@ const JAEGER_TIMEOUT_MS = 10_000;
 
 export interface Exporters {
   readonly intake: SpanIntake;
+  /** Of the requests that were not sampled; undefined: they are not held. */
+  readonly tail: TailBuffer | undefined;
   /**
    * Resolves once the code of every exporter is loaded. Rejects with FedtraceError CONFIG_INVALID, one line a fault, where a
    * module can't be; nothing is left running then. Spans may come before.
@@ -59,6 +63,9 @@ interface ExportTools {
   readonly store: SpanSink<EncodedSpan> | undefined;
   /** Whoever embeds the sidecar. */
   readonly observer: SpanSink | undefined;
+  readonly tail: Config["sampling"]["tail"];
+  /** Processes that share what the tail may take. */
+  readonly workers: number;
 }
 
 type ExportConfig = Config["exports"][number];
@@ -104,13 +111,20 @@ export function startExporters(exports: readonly ExportConfig[], tools: ExportTo
   }
   const ready = untilLoaded(loads, queues);
   ready.catch(() => undefined); // Who doesn't wait for it is told by the log, with the first batch.
-  const intake = createIntake(tools.origin, { records, encoded });
+  const tail = tools.tail && createTail(tools.tail, tools, (record) => intake.keep(record));
+  const intake: Intake = createIntake(tools.origin, {
+    records,
+    encoded,
+    unsampled: tail && ((span, facts) => tail.hold(span, facts)),
+  });
   return {
     intake,
+    tail,
     ready,
     fullness: (nowMs) => fullnessOf(queues, nowMs),
     stop(timeoutMs) {
       intake.flush();
+      tail?.stop();
       return stopAll(queues, timeoutMs);
     },
   };

@@ -53,7 +53,6 @@ export async function createLive(config: Config, fixed: Fixed): Promise<Live> {
           ? undefined
           : await createOutboundIds(fixed.outboundIdKey, fixed.tools.random),
       ...(await fixed.sampling.use(config)),
-      passes: undefined,
     },
     prover: fixed.proofs.use(config),
     fields: createProxyFields(config.propagation.remove),

@@ -1,45 +1,73 @@
 /**
- * From `sampling` to what decides about traces: samplers, budgets, back-pressure. A part of the composition root (app.ts).
+ * From `sampling` to what decides about traces: samplers, where their strategy comes from, budgets, back-pressure, debug passes. A part of
+ * the composition root (app.ts).
  *
- * What counts (tokens, traces that were kept, a peer's share) outlives a reload; samplers are made anew by each.
+ * What counts (tokens, traces that were kept, a peer's share, a pass's uses) outlives a reload, and so does a source whose options stay as
+ * they are; samplers are made anew by each.
  */
 
+import type { Exporters } from "./app-export.ts";
 import type { Config } from "./config/merge.ts";
+import { watchFile } from "./config/watch.ts";
 import type { Clock } from "./core/clock.ts";
 import type { Log } from "./core/log.ts";
-import { createPressureMetrics } from "./metrics/sampling-metrics.ts";
+import type { Random } from "./core/random.ts";
+import {
+  createPassMetrics,
+  createPressureMetrics,
+  createStrategyMetrics,
+} from "./metrics/sampling-metrics.ts";
 import type { Registry } from "./metrics/registry.ts";
+import { createPassBook, type PassBook } from "./passes/debug-pass.ts";
 import { createWhitelist } from "./peer/whitelist.ts";
 import type { BorderPolicy } from "./proxy/border.ts";
 import { type Buckets, createBuckets } from "./sampling/buckets.ts";
 import { createForcedBudget } from "./sampling/forced.ts";
 import { createKeptTraces } from "./sampling/kept-traces.ts";
 import { createPressure } from "./sampling/pressure.ts";
-import { createSampler, simpleSampler } from "./sampling/samplers.ts";
+import { createSampler, type Sampler, simpleSampler } from "./sampling/samplers.ts";
 import { createPeerShare } from "./sampling/share.ts";
 import type { SamplerSpec, Strategy } from "./sampling/strategy.ts";
+import { startFileStrategy } from "./strategies/file-strategy.ts";
+import { startRemoteStrategy } from "./strategies/remote-strategy.ts";
+import type { StrategySource, StrategyTools } from "./strategies/strategy-source.ts";
 
 interface SamplingTools {
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
   readonly registry: Registry;
-  /** Of the exporters' queues, 0 to 1. */
-  readonly fullness: (nowMs: number) => number;
+  readonly exporters: Pick<Exporters, "fullness" | "tail">;
   /** Processes that share every rate. */
   readonly workers: number;
+  /** For the other workers. */
+  readonly onPassUsed: ((passId: string, expiresUnixMs: number) => void) | undefined;
 }
 
 export interface Sampling {
-  /** What a config decides by. */
-  use(config: Config): Promise<Pick<BorderPolicy, "sampling" | "samplerOf">>;
+  /**
+   * What a config decides by. A new source of strategies is waited for half a second at most.
+   *
+   * @throws FedtraceError CONFIG_INVALID where a strategy file can't be used; nothing is changed then
+   */
+  use(config: Config): Promise<Pick<BorderPolicy, "sampling" | "samplerOf" | "passes">>;
+  /** Of a worker: another one let a pass in. */
+  notePassUsed(passId: string, expiresUnixMs: number): void;
+  stop(): void;
 }
 
 const NOTHING: Strategy = { sampler: { type: "const", param: 0 }, operations: [], lowerBound: 0 };
 
-export function createSampling({ clock, log, registry, fullness, workers }: SamplingTools): Sampling {
+/** How long a start waits for a strategy: one that is there comes in some milliseconds. */
+const SOURCE_WAIT_MS = 500;
+
+export function createSampling(tools: SamplingTools): Sampling {
+  const { clock, log, registry, exporters, workers } = tools;
   const buckets = createBuckets({ share: 1 / workers });
-  const pressure = createPressure(fullness, log);
+  const pressure = createPressure((nowMs) => exporters.fullness(nowMs), log);
   createPressureMetrics(registry, () => pressure.step(clock.monotonicMs()));
+  const followed = createFollowed(tools, buckets);
+  const passes = createPasses(tools);
   const parts = {
     forced: createForcedBudget(clock),
     share: createPeerShare(),
@@ -48,22 +76,27 @@ export function createSampling({ clock, log, registry, fullness, workers }: Samp
     buckets,
   };
   return {
-    async use({ sampling, isSdkDisabled }) {
-      const strategy = isSdkDisabled ? NOTHING : localStrategy(sampling);
+    async use({ sampling, isSdkDisabled, serverName, resource }) {
+      const local = isSdkDisabled ? NOTHING : localStrategy(sampling);
+      const remote = isSdkDisabled ? undefined : sampling.remote;
+      await followed.follow(remote, resource.serviceName, local);
       return {
         sampling: {
           ...parts,
-          sampler: createSampler(strategy, buckets),
+          sampler: remote === undefined ? createSampler(local, buckets) : followed.sampler,
           maxPerSecond: sampling.maxPerSecond,
         },
         samplerOf: isSdkDisabled ? undefined : await createSamplerOf(sampling.peers, buckets),
+        passes: isSdkDisabled ? undefined : await passes.use(sampling.debugPassSecret, serverName),
       };
     },
+    notePassUsed: (passId, expiresUnixMs) => passes.noteUsed(passId, expiresUnixMs),
+    stop: () => followed.stop(),
   };
 }
 
 function localStrategy({ type, param, operations, lowerBound }: Config["sampling"]): Strategy {
-  const words = { type: type === "remote" ? "probabilistic" : type, param };
+  const words = { type: type === "remote" ? ("probabilistic" as const) : type, param };
   return {
     sampler: specOf(words),
     operations: operations.map(({ operation, sampler }) => ({ operation, sampler: specOf(sampler) })),
@@ -76,6 +109,96 @@ function specOf({ type, param }: Pick<SamplerSpec, "type"> & { readonly param: n
   return type === "const" ? { type, param: param === 1 ? 1 : 0 } : { type, param };
 }
 
+interface Followed {
+  /** Samples by what the source says; until it says something, by the local strategy. */
+  readonly sampler: Sampler;
+  follow(remote: Config["sampling"]["remote"], service: string, local: Strategy): Promise<void>;
+  stop(): void;
+}
+
+function createFollowed(tools: SamplingTools, buckets: Buckets): Followed {
+  const counted = createStrategyMetrics(tools.registry);
+  let running: { readonly key: string; readonly source: StrategySource } | undefined;
+  let local = NOTHING;
+  let said: Strategy | undefined;
+  let current = createSampler(NOTHING, buckets);
+
+  function renew(): void {
+    current = createSampler(said === undefined ? local : beneath(local, said), buckets);
+  }
+
+  return {
+    sampler: {
+      get description() {
+        return `remote: ${current.description}`;
+      },
+      get isByTurn() {
+        return current.isByTurn;
+      },
+      sample: (candidate) => current.sample(candidate),
+    },
+    async follow(remote, service, localStrategy) {
+      const key = JSON.stringify([remote, service]);
+      if (key !== running?.key) {
+        let fresh: Strategy | undefined;
+        const source =
+          remote &&
+          startSource(remote, service, {
+            ...tools,
+            counters: { polled: counted },
+            onStrategy(strategy) {
+              fresh = strategy;
+              if (running?.key !== key) return; // Not in force yet.
+              said = strategy;
+              renew();
+            },
+          });
+        await untilReady(source);
+        running?.source.stop();
+        running = source && { key, source };
+        said = fresh;
+      }
+      local = localStrategy;
+      renew();
+    },
+    stop: () => running?.source.stop(),
+  };
+}
+
+/** The operator's own rules go first; the rest is the strategy's. */
+function beneath(local: Strategy, said: Strategy): Strategy {
+  return {
+    sampler: said.sampler,
+    operations: [...local.operations, ...said.operations],
+    lowerBound: Math.max(local.lowerBound, said.lowerBound),
+  };
+}
+
+function startSource(
+  remote: NonNullable<Config["sampling"]["remote"]>,
+  service: string,
+  tools: StrategyTools,
+): StrategySource {
+  const { url, file } = remote;
+  if (url === undefined) {
+    return startFileStrategy({ ...remote, path: file ?? "", service }, { ...tools, watch: watchFile });
+  }
+  return startRemoteStrategy({ ...remote, url, service }, tools);
+}
+
+async function untilReady(source: StrategySource | undefined): Promise<void> {
+  if (source === undefined) return;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, SOURCE_WAIT_MS);
+  });
+  try {
+    await Promise.race([source.ready, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 async function createSamplerOf(
   peers: Config["sampling"]["peers"],
   buckets: Buckets,
@@ -86,4 +209,37 @@ async function createSamplerOf(
     peers.map(({ kind, text }) => ({ kind, text, sampling: "accept", forcedPerSecond: 0 })),
   );
   return (peer) => samplers[list.decide(peer).entry?.index ?? -1];
+}
+
+interface Passes {
+  use(secret: string | undefined, audience: string): Promise<BorderPolicy["passes"]>;
+  noteUsed(passId: string, expiresUnixMs: number): void;
+}
+
+/** One book while the secret stays: a new one would count every pass from the beginning. */
+function createPasses({ clock, registry, exporters, onPassUsed = () => undefined }: SamplingTools): Passes {
+  const presented = createPassMetrics(registry);
+  let known: { readonly secret: string; readonly book: PassBook } | undefined;
+  return {
+    async use(secret, audience) {
+      if (secret === undefined) {
+        known = undefined;
+        return undefined;
+      }
+      if (known?.secret !== secret) {
+        const tools = { clock, counters: { presented }, onUsed: onPassUsed };
+        known = { secret, book: await createPassBook({ secret, audience }, tools) };
+      }
+      const { book } = known;
+      return {
+        admits(token, peer, traceId) {
+          const isAdmitted = book.admits(token, peer, traceId);
+          // What was held of this trace before is part of what was asked for.
+          if (isAdmitted) exporters.tail?.promote(traceId, "asked");
+          return isAdmitted;
+        },
+      };
+    },
+    noteUsed: (passId, expiresUnixMs) => known?.book.noteUsed(passId, expiresUnixMs),
+  };
 }

@@ -71,6 +71,8 @@ export interface SidecarTools {
     readonly outboundIdKey: Uint8Array;
     /** For the other workers' `learnAttempt`. */
     readonly onAttempt: (transaction: string, attempt: Attempt | undefined) => void;
+    /** For the other workers' `notePassUsed`. */
+    readonly onPassUsed: (passId: string, expiresUnixMs: number) => void;
   };
   /** Told of each listener once it accepts. */
   readonly onListening?: (name: "inbound" | "outbound" | "admin", address: string) => void;
@@ -93,6 +95,8 @@ export interface Sidecar {
   setTicketKeys(ticketKeys: Uint8Array): void;
   /** Of a worker: what another one told of a transaction. */
   learnAttempt(transaction: string, attempt: Attempt | undefined): void;
+  /** Of a worker: a debug pass was used with another one. */
+  notePassUsed(passId: string, expiresUnixMs: number): void;
   /** Drains, flushes and resolves; never rejects. */
   stop(): Promise<void>;
 }
@@ -129,7 +133,13 @@ export interface Fixed {
 export async function startSidecar(config: Config, tools: SidecarTools): Promise<Sidecar> {
   let live: Live;
   const fixed = createFixed(config, tools, () => live);
-  live = await createLive(config, fixed);
+  try {
+    live = await createLive(config, fixed);
+  } catch (error) {
+    fixed.deadlines.stop();
+    await fixed.exporters.stop(0);
+    throw error;
+  }
   fixed.upstreams.use(config);
   const state = { isReady: false };
 
@@ -172,6 +182,7 @@ export async function startSidecar(config: Config, tools: SidecarTools): Promise
     );
     fixed.upstreams.close();
     fixed.deadlines.stop();
+    fixed.sampling.stop();
     await fixed.exporters.stop(FLUSH_MS);
     await admin?.stop();
   }
@@ -212,12 +223,14 @@ export async function startSidecar(config: Config, tools: SidecarTools): Promise
     setTicketKeys(ticketKeys) {
       for (const { listener } of running) listener.setTicketKeys(ticketKeys);
     },
+    notePassUsed: (passId, expiresUnixMs) => fixed.sampling.notePassUsed(passId, expiresUnixMs),
     learnAttempt: (transaction, attempt) => fixed.resends.learn(transaction, attempt),
     stop: () => stop(live.config.limits.drainMs),
   };
 }
 
 function createFixed(config: Config, tools: SidecarTools, live: () => Live): Fixed {
+  const workers = tools.worker?.workers ?? 1;
   const registry = createRegistry();
   const resource = createResource({
     "service.name": config.resource.serviceName,
@@ -239,6 +252,8 @@ function createFixed(config: Config, tools: SidecarTools, live: () => Live): Fix
     origin: { resource, scope: { name: "fedtrace", version: VERSION } },
     store: config.store.spansMax === 0 ? undefined : store,
     observer: tools.spans,
+    tail: config.sampling.tail,
+    workers,
   });
   const fixed: Fixed = {
     tools,
@@ -249,8 +264,9 @@ function createFixed(config: Config, tools: SidecarTools, live: () => Live): Fix
     sampling: createSampling({
       ...tools,
       registry,
-      fullness: (nowMs) => exporters.fullness(nowMs),
-      workers: tools.worker?.workers ?? 1,
+      exporters,
+      workers,
+      onPassUsed: tools.worker?.onPassUsed,
     }),
     deadlines,
     upstreams: createUpstreams({ live, resolve: tools.resolve, deadlines, registry, log: throttledLog }),
@@ -276,7 +292,7 @@ function createFixed(config: Config, tools: SidecarTools, live: () => Live): Fix
     }),
     resends: createResends(() => tools.clock.monotonicMs(), tools.worker?.onAttempt),
     foreignTraces: createForeignTraces(() => tools.clock.monotonicMs(), {
-      spansMax: foreignSpansMax(tools.worker?.workers ?? 1),
+      spansMax: foreignSpansMax(workers),
       onForgotten: () => metrics.foreignTraceForgotten(),
     }),
     outboundIdKey: tools.worker?.outboundIdKey ?? createOutboundIdKey(),

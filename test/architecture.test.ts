@@ -23,6 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   propagation: ["core"],
   sampling: ["core", "propagation"],
   span: ["core", "propagation"],
+  strategies: ["core", "sampling"],
   export: ["core", "propagation", "span"],
   store: ["core", "propagation", "span"],
   proxy: ["core", "discovery", "http1", "metrics", "peer", "proof", "propagation", "sampling", "span"],

@@ -8,12 +8,14 @@ import { findEverybody } from "../peer/pattern-everybody.ts";
 import { lintPattern } from "../peer/pattern-lint.ts";
 import { findShadowed } from "../peer/pattern-shadow.ts";
 import { checkPattern, checkUnion } from "../peer/pattern.ts";
+import { checkStrategyFile } from "../strategies/file-strategy.ts";
 
-/** For a reload and `decide`: what makes a pattern unusable, and the one mistake that admits every server. The authority of a running sidecar can't be changed. */
+/** For a reload and `decide`: what makes a pattern or a strategy file unusable, and the one mistake that admits every server. The authority of a running sidecar can't be changed. */
 export const RELOAD_CHECKS: ConfigChecks = {
   check: checkPattern,
   checkAll: checkUnion,
   lintAll: findEverybody,
+  checkStrategyFile,
   nowMs: () => createSystemClock().unixMs(),
 };
 

@@ -57,6 +57,7 @@ export async function workerCommand(channel: PrimaryChannel, pageDirectory: stri
         ticketKeys: start.ticketKeys,
         outboundIdKey: start.outboundIdKey,
         onAttempt: (transaction, attempt) => void send({ say: "attempt", transaction, attempt }),
+        onPassUsed: (passId, expiresUnixMs) => void send({ say: "pass-used", passId, expiresUnixMs }),
       },
     });
   } catch (error) {
@@ -149,6 +150,9 @@ function createObey(sidecar: Sidecar, clock: Clock, send: Send): Obey {
         break;
       case "attempt":
         sidecar.learnAttempt(order.transaction, order.attempt as Attempt | undefined);
+        break;
+      case "pass-used":
+        sidecar.notePassUsed(order.passId, order.expiresUnixMs);
         break;
       case "ask":
         void answering.answer(order);

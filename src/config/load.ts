@@ -265,7 +265,8 @@ function checkStrategies(
 ): readonly Finding[] {
   const { file } = sampling.remote ?? {};
   const message = file === undefined ? undefined : checkStrategyFile?.(file, resource.serviceName);
-  return message === undefined ? [] : [{ path: ["sampling", "remote", "file"], message }];
+  if (message === undefined) return [];
+  return [{ path: ["sampling", "remote", "file"], message: `names a file that can't be used: ${message}` }];
 }
 
 async function lintPatterns(

@@ -10,16 +10,22 @@
  */
 
 import type { EncodedSpan } from "../span/encoded-span.ts";
-import type { SpanOrigin, SpanSink } from "../span/record.ts";
+import type { SpanOrigin, SpanRecord, SpanSink } from "../span/record.ts";
 import { draftToRecord, type SpanDraft, type SpanIntake } from "../span/span-draft.ts";
 import { createSpanEncoder } from "../span/span-encoder.ts";
 
 export interface Sinks {
   readonly records: readonly SpanSink[];
   readonly encoded: readonly SpanSink<EncodedSpan>[];
+  /** Where spans of requests go that were not sampled; undefined: nowhere, and none are made. */
+  readonly unsampled?:
+    | ((span: EncodedSpan, facts: { readonly isError: boolean; readonly durationMs: number }) => void)
+    | undefined;
 }
 
 export interface Intake extends SpanIntake {
+  /** One that was not sampled at first goes where all go. */
+  keep(record: SpanRecord): void;
   /** Hands over what waits for the end of this turn. */
   flush(): void;
 }
@@ -28,11 +34,19 @@ export interface Intake extends SpanIntake {
 const TURN_SPANS_MAX = 128;
 
 /** @param sinks each keeps the promise of SpanSink, so one can't keep a span from the next */
-export function createIntake(origin: SpanOrigin, { records, encoded }: Sinks): Intake {
+export function createIntake(origin: SpanOrigin, { records, encoded, unsampled }: Sinks): Intake {
   const encoder = createSpanEncoder(origin);
   let waiting: SpanDraft[] = [];
 
   function hand(draft: SpanDraft): void {
+    if (!draft.context.isSampled) {
+      const { error, startUnixMs, endUnixMs } = draft;
+      unsampled?.(encoder.encode(draft), {
+        isError: error !== undefined,
+        durationMs: endUnixMs - startUnixMs,
+      });
+      return;
+    }
     if (encoded.length > 0) {
       const span = encoder.encode(draft);
       for (const sink of encoded) sink.onEnd(span);
@@ -50,6 +64,14 @@ export function createIntake(origin: SpanOrigin, { records, encoded }: Sinks): I
   }
 
   return {
+    takesUnsampled: unsampled !== undefined,
+    keep(record) {
+      if (encoded.length > 0) {
+        const span = encoder.encodeRecord(record);
+        for (const sink of encoded) sink.onEnd(span);
+      }
+      for (const sink of records) sink.onEnd(record);
+    },
     take(draft) {
       const count = waiting.push(draft);
       if (count === 1) setImmediate(flush);

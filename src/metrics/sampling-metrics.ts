@@ -54,3 +54,41 @@ export function createStrategyMetrics(registry: Registry): (outcome: string) => 
   );
   return (outcome) => polls.with(outcome).add(1);
 }
+
+interface TailMetrics {
+  kept(reason: string, spans: number): void;
+  dropped(reason: string, spans: number): void;
+}
+
+/** @param read asked at each scrape (store/tail-buffer.ts) */
+export function createTailMetrics(
+  registry: Registry,
+  read: { readonly spans: () => number; readonly bytes: () => number },
+): TailMetrics {
+  registry.gauge("fedtrace_tail_spans", "Spans of unsampled requests that are held.", read.spans);
+  registry.gauge("fedtrace_tail_bytes", "Memory that they take, about.", read.bytes);
+  const kept = registry.counter(
+    "fedtrace_tail_kept_spans_total",
+    "Spans of unsampled requests that were recorded all the same, by why their trace was.",
+    ["reason"],
+  );
+  const dropped = registry.counter(
+    "fedtrace_tail_dropped_spans_total",
+    "Spans of unsampled requests that went: their time was over (expired), there was no room (evicted), or their trace was one too many in its second (rate).",
+    ["reason"],
+  );
+  return {
+    kept: (reason, spans) => kept.with(reason).add(spans),
+    dropped: (reason, spans) => dropped.with(reason).add(spans),
+  };
+}
+
+/** @returns counts one pass that was presented, by what came of it (passes/debug-pass.ts) */
+export function createPassMetrics(registry: Registry): (outcome: string) => void {
+  const passes = registry.counter(
+    "fedtrace_debug_passes_total",
+    "Debug passes that whitelisted peers presented, by what came of it.",
+    ["outcome"],
+  );
+  return (outcome) => passes.with(outcome).add(1);
+}

@@ -41,7 +41,7 @@ export interface PassOrder {
   readonly count: number;
 }
 
-export interface IssueTools {
+interface IssueTools {
   readonly clock: Clock;
   /** core/random.ts, `createSecret`. */
   readonly secretBytes: (bytes: number) => Uint8Array;

@@ -63,7 +63,7 @@ export function noteAttempt(
 /** One attempt's span. @returns when it ended, in Unix milliseconds */
 export function endAttempt({ clock, spans }: EndContext, facts: ExchangeFacts): number {
   const endUnixMs = facts.startUnixMs + clock.monotonicMs() - facts.startMs;
-  if (facts.crossing.context.isSampled) spans.take(toSpanDraft(facts, endUnixMs));
+  if (facts.crossing.context.isSampled || spans.takesUnsampled) spans.take(toSpanDraft(facts, endUnixMs));
   return endUnixMs;
 }
 

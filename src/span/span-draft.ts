@@ -27,8 +27,10 @@ export interface SpanDraft {
   readonly events: readonly SpanEvent[];
 }
 
-/** What a proxy hands the spans of sampled requests to. Never throws, never blocks, sheds on its own. */
+/** What a proxy hands the spans of requests to. Never throws, never blocks, sheds on its own. */
 export interface SpanIntake {
+  /** Whether those of requests that were not sampled are wanted too. */
+  readonly takesUnsampled: boolean;
   take(draft: SpanDraft): void;
 }
 

@@ -24,7 +24,7 @@ import { createHeldSpans, type HeldDropReason } from "./held-spans.ts";
 const PROMOTED_MAX = 10_000;
 
 /** Why a trace was let out. `asked`: somebody who may ask did, whatever its spans are like. */
-export type TailReason = "error" | "slow" | "asked";
+type TailReason = "error" | "slow" | "asked";
 
 export interface TailBufferOptions {
   /** How long a span is held, and how long after a promotion later spans of the trace are let out at once; > 0. */
@@ -38,7 +38,7 @@ export interface TailBufferOptions {
   readonly slowerThanMs: number | undefined;
 }
 
-export interface TailCounters {
+interface TailCounters {
   /** Spans that were let out. */
   kept(reason: TailReason, spans: number): void;
   /** Spans that were held, or were to be, and went. */

@@ -129,20 +129,23 @@ function launch<S>(state: State<S>, place: Place<S>): void {
     if (message.say === "took") options.onTook(running, message.connections);
     if (message.say === "ready") becameReady(options, place, running);
     if (message.say === "failed") couldNotStart(options, place, message);
-    if (message.say === "attempt") passOn(state, running, message);
+    if (message.say === "attempt") {
+      const { transaction, attempt } = message;
+      passOn(state, running, { tell: "attempt", transaction, attempt });
+    }
+    if (message.say === "pass-used") {
+      const { passId, expiresUnixMs } = message;
+      passOn(state, running, { tell: "pass-used", passId, expiresUnixMs });
+    }
   });
   running.process.onEnd((end) => ended(state, place, { running, ...end }));
   running.process.send({ tell: "start", start: options.start(place.number) });
 }
 
 /** To all but the one that said it. */
-function passOn<S>(
-  state: State<S>,
-  teller: Running<S>,
-  { transaction, attempt }: Extract<FromWorker, { say: "attempt" }>,
-): void {
+function passOn<S>(state: State<S>, teller: Running<S>, message: ToWorker): void {
   for (const worker of runningIn(state)) {
-    if (worker !== teller) worker.process.send({ tell: "attempt", transaction, attempt });
+    if (worker !== teller) worker.process.send(message);
   }
 }
 

@@ -77,6 +77,12 @@ interface NotedAttempt {
   readonly attempt: unknown;
 }
 
+/** A debug pass was used: its count is one for all workers (passes/debug-pass.ts). */
+interface UsedPass {
+  readonly passId: string;
+  readonly expiresUnixMs: number;
+}
+
 export type ToWorker =
   | { readonly tell: "start"; readonly start: WorkerStart }
   /** A socket comes with it. */
@@ -85,6 +91,8 @@ export type ToWorker =
   | { readonly tell: "ask"; readonly id: number; readonly kind: Kind; readonly asked: unknown }
   /** What another worker noted (proxy/resends.ts). */
   | ({ readonly tell: "attempt" } & NotedAttempt)
+  /** What another worker let in. */
+  | ({ readonly tell: "pass-used" } & UsedPass)
   /** Nobody waits for this answer any more. */
   | { readonly tell: "forget"; readonly id: number }
   /** Drain, flush, end. */
@@ -98,6 +106,8 @@ export type FromWorker =
   | { readonly say: "took"; readonly connections: number }
   /** For all other workers. */
   | ({ readonly say: "attempt" } & NotedAttempt)
+  /** The same. */
+  | ({ readonly say: "pass-used" } & UsedPass)
   | { readonly say: "part"; readonly id: number; readonly part: unknown }
   | { readonly say: "done"; readonly id: number }
   | { readonly say: "refused"; readonly id: number; readonly reason: string };

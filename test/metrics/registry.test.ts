@@ -10,7 +10,12 @@ import {
   createUpstreamMetrics,
 } from "../../src/metrics/proxy-metrics.ts";
 import { createProofMetrics } from "../../src/metrics/proof-metrics.ts";
-import { createPressureMetrics, createStrategyMetrics } from "../../src/metrics/sampling-metrics.ts";
+import {
+  createPassMetrics,
+  createPressureMetrics,
+  createStrategyMetrics,
+  createTailMetrics,
+} from "../../src/metrics/sampling-metrics.ts";
 import { createRegistry } from "../../src/metrics/registry.ts";
 import { createWorkerMetrics } from "../../src/metrics/worker-metrics.ts";
 
@@ -70,6 +75,8 @@ it("documents every family, and no other", () => {
   });
   createPressureMetrics(registry, none);
   createStrategyMetrics(registry);
+  createTailMetrics(registry, { spans: none, bytes: none });
+  createPassMetrics(registry);
   const noKeys = () => ({ held: 0, size: 0 });
   createProofMetrics(registry, { keys: { server: noKeys, actor: noKeys }, heldBytes: none });
   const families = [...registry.format().matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name);

@@ -63,18 +63,34 @@ const TRACES_MAX = 10_000;
 /** Of free ports, which differ at each start: receivers beside OTLP over HTTP, by name, as Jaeger's config has them. */
 export type MoreReceivers = (ports: readonly number[]) => Readonly<Record<string, object>>;
 
+/** Parts beside those that every Jaeger has here, by name, as its config has them. */
+export interface MoreParts {
+  readonly extensions?: Readonly<Record<string, object>>;
+  /** In the pipeline, after the batch. */
+  readonly processors?: Readonly<Record<string, object>>;
+  /** Of jaeger_storage. */
+  readonly backends?: Readonly<Record<string, object>>;
+}
+
+/** Of a free port that no receiver has. */
+export type ToMoreParts = (port: number) => MoreParts;
+
 /** More than any test asks for. */
 const MORE_PORTS = 4;
 
 /**
  * @param program its path (jaeger-binary.ts)
- * @param more called at each start; what it was given last counts
+ * @param more called at each start, as `parts` is; what it was given last counts
  * @throws Error with what it said, where it does not get healthy; nothing is left running
  */
-export async function startJaeger(program: string, more: MoreReceivers = () => ({})): Promise<Jaeger> {
+export async function startJaeger(
+  program: string,
+  more: MoreReceivers = () => ({}),
+  parts: ToMoreParts = () => ({}),
+): Promise<Jaeger> {
   let output = "";
   for (let start = 1; start <= STARTS_MAX; start++) {
-    const attempt = await startOnce(program, more);
+    const attempt = await startOnce(program, more, parts);
     if ("otlpUrl" in attempt) return attempt;
     ({ output } = attempt);
   }
@@ -84,11 +100,13 @@ export async function startJaeger(program: string, more: MoreReceivers = () => (
 async function startOnce(
   program: string,
   more: MoreReceivers,
+  parts: ToMoreParts,
 ): Promise<Jaeger | { readonly output: string }> {
-  const [otlp = 0, query = 0, grpc = 0, health = 0, ...others] = await freePorts(4 + MORE_PORTS);
+  const [otlp = 0, query = 0, grpc = 0, health = 0, part = 0, ...others] = await freePorts(5 + MORE_PORTS);
   const directory = mkdtempSync(join(tmpdir(), "fedtrace-jaeger-"));
   const configPath = join(directory, "jaeger.json"); // JSON is YAML.
-  writeFileSync(configPath, JSON.stringify(jaegerConfig({ otlp, query, grpc, health }, more(others))));
+  const config = jaegerConfig({ otlp, query, grpc, health }, more(others), parts(part));
+  writeFileSync(configPath, JSON.stringify(config));
 
   const child = spawn(program, [`--config=file:${configPath}`], { stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
@@ -167,15 +185,16 @@ async function freePorts(count: number): Promise<readonly number[]> {
 function jaegerConfig(
   port: Readonly<Record<"otlp" | "query" | "grpc" | "health", number>>,
   more: Readonly<Record<string, object>>,
+  { extensions = {}, processors = {}, backends = {} }: MoreParts,
 ): object {
   const at = (number: number): { readonly endpoint: string } => ({ endpoint: `127.0.0.1:${number}` });
   return {
     service: {
-      extensions: ["jaeger_storage", "jaeger_query", "healthcheckv2"],
+      extensions: ["jaeger_storage", "jaeger_query", "healthcheckv2", ...Object.keys(extensions)],
       pipelines: {
         traces: {
           receivers: ["otlp", ...Object.keys(more)],
-          processors: ["batch"],
+          processors: ["batch", ...Object.keys(processors)],
           exporters: ["jaeger_storage_exporter"],
         },
       },
@@ -186,7 +205,7 @@ function jaegerConfig(
       },
     },
     extensions: {
-      jaeger_storage: { backends: { memory: { memory: { max_traces: TRACES_MAX } } } },
+      jaeger_storage: { backends: { memory: { memory: { max_traces: TRACES_MAX } }, ...backends } },
       jaeger_query: {
         storage: { traces: "memory" },
         enable_tracing: false,
@@ -194,9 +213,10 @@ function jaegerConfig(
         grpc: at(port.grpc),
       },
       healthcheckv2: { use_v2: true, http: at(port.health) },
+      ...extensions,
     },
     receivers: { otlp: { protocols: { http: at(port.otlp) } }, ...more },
-    processors: { batch: { timeout: "100ms" } },
+    processors: { batch: { timeout: "100ms" }, ...processors },
     exporters: { jaeger_storage_exporter: { trace_storage: "memory" } },
   };
 }
