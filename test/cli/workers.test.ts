@@ -6,6 +6,9 @@ import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { createSystemClock } from "../../src/core/clock.ts";
+import { createSecret } from "../../src/core/random.ts";
+import { createPassIssuer } from "../../src/passes/debug-pass.ts";
 import { runCli, temporaryDirectory } from "../support/cli.ts";
 import { readSpans } from "../support/otlp-file.ts";
 import {
@@ -153,6 +156,36 @@ describe("a transaction that is sent again", () => {
     expect(new Set(spans.map(({ resource }) => resource["service.instance.id"])).size).toBe(2);
     expect(spans[1]?.attributes["http.request.resend_count"]).toBe(1);
     expect(spans[1]?.links).toEqual([spans[0]?.spanId]);
+  });
+});
+
+describe("a debug pass", () => {
+  it("is spent for one worker when another one has had its last trace", async () => {
+    const upstream = await upstreamOf();
+    const path = join(temporaryDirectory(), "spans.jsonl");
+    const secret = "a-secret-of-sixteen";
+    const sidecar = await startTwo({
+      inbound: { ...inboundTo(upstream.port), authenticate: "claimed" },
+      whitelist: ["friend\\.test"],
+      sampling: { type: "const", param: 0, debug_pass_secret: secret },
+      export: [{ file: { path } }],
+    });
+    const issued = (await createPassIssuer(secret)).issue(
+      { peer: "friend.test", audience: "own.test", ttlMs: 60_000, count: 1 },
+      { clock: createSystemClock(), secretBytes: createSecret },
+    );
+    if ("refused" in issued) throw new Error(issued.refused);
+    const get =
+      "GET /x HTTP/1.1\r\nHost: own.test\r\n" +
+      'Authorization: X-Matrix origin="friend.test",key="ed25519:a",sig="AA"\r\n' +
+      `fedtrace-debug-pass: ${issued.value.token}\r\n\r\n`;
+    const [one, two] = await clients(sidecar.port.inbound, 2);
+    if (one === undefined || two === undefined) throw new Error("no clients");
+    await ask(one, get);
+    await expect.poll(() => readSpans(path).length, WRITTEN).toBe(1);
+    await ask(two, get);
+    expect(upstream.received().match(/traceparent: \S+-03/g)).toHaveLength(1);
+    expect(upstream.received().match(/traceparent: \S+-02/g)).toHaveLength(1);
   });
 });
 

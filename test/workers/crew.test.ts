@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { logFrom } from "../../src/core/log.ts";
 import { type Crew, startCrew } from "../../src/workers/crew.ts";
-import type { WorkerStart } from "../../src/workers/messages.ts";
+import type { FromWorker, WorkerStart } from "../../src/workers/messages.ts";
 import { fakeClock } from "../support/clock.ts";
 import { type FakeProcess, fakeProcess } from "./fake-process.ts";
 
@@ -130,12 +130,14 @@ describe("the first start", () => {
   });
 });
 
-it("passes on what one notes of a transaction, to all others", () => {
+it.each([
+  { what: "a transaction", kind: "attempt", facts: { transaction: "a.test 1", attempt: { count: 1 } } },
+  { what: "a debug pass", kind: "pass-used", facts: { passId: "a", expiresUnixMs: 1 } },
+] as const)("passes on what one notes of $what, to all others", ({ kind, facts }) => {
   const { processes } = play(3);
-  const attempt = { count: 1 };
-  processes[1]?.say({ say: "attempt", transaction: "a.test 1", attempt });
-  const heard = processes.map(({ told }) => told.filter(({ tell }) => tell === "attempt"));
-  const message = { tell: "attempt", transaction: "a.test 1", attempt };
+  processes[1]?.say({ say: kind, ...facts } as FromWorker);
+  const heard = processes.map(({ told }) => told.filter(({ tell }) => tell === kind));
+  const message = { tell: kind, ...facts };
   expect(heard).toEqual([[message], [], [message]]);
 });
 

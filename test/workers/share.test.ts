@@ -63,16 +63,10 @@ it.each<{
     share: 16 * 1024 ** 2,
   },
   {
-    why: "a rate, with its fraction",
+    why: "a sampler as it is: what it allows is divided where it is counted",
     document: { sampling: { type: "ratelimiting", param: 1 } },
     read: (c) => c.sampling.param,
-    share: 1 / 3,
-  },
-  {
-    why: "a probability is no budget",
-    document: { sampling: { type: "probabilistic", param: 0.3 } },
-    read: (c) => c.sampling.param,
-    share: 0.3,
+    share: 1,
   },
   {
     why: "forced traces",
