@@ -9,6 +9,7 @@ import { Icon } from "./icon.tsx";
 import { type Attribute, attributeOf, type Span, type Trace } from "./jaeger-model.ts";
 import { KnownAs } from "./peer-trace.tsx";
 import { peerTraceIdOf } from "./peer-traces.ts";
+import { samplingStory } from "./sampling-story.ts";
 import { StoryLine } from "./story-line.tsx";
 import { Text } from "./text.tsx";
 
@@ -21,6 +22,7 @@ interface SpanDetailProps {
 
 export function SpanDetail({ trace, span, color, onClose }: SpanDetailProps): JSX.Element {
   const story = borderStory(span);
+  const sampling = samplingStory(span);
   const border = span.attributes.filter(isBorder);
   const others = span.attributes.filter((attribute) => !isBorder(attribute));
   const error = attributeOf(span, "error.type");
@@ -47,6 +49,7 @@ export function SpanDetail({ trace, span, color, onClose }: SpanDetailProps): JS
         trace’s start
       </p>
       {story !== undefined && <StoryLine story={story} />}
+      {sampling !== undefined && <p class="detail-time">{sampling}</p>}
       {span.isError && (
         <p class="story tone-error">
           <Icon name="error" />

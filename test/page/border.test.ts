@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { borderStory } from "../../src/page/border-story.ts";
+import { samplingStory } from "../../src/page/sampling-story.ts";
 import { attributeOf, parseNames, parseTraces } from "../../src/page/jaeger-model.ts";
 import { serviceColors } from "../../src/page/service-colors.ts";
 import { mergeTraces, shortService, summarize } from "../../src/page/trace-summary.ts";
@@ -283,4 +284,44 @@ it("names a sidecar by its server, and colours services apart as long as there a
   expect(new Set(serviceColors(names).values()).size).toBe(8);
   expect(serviceColors([...names, "ninth"]).get("ninth")).toMatch(/^service-[0-7]$/);
   expect(serviceColors(["b", "a"])).toEqual(serviceColors(["a", "b", "a"]));
+});
+
+describe("samplingStory", () => {
+  const told = (more: Readonly<Record<string, string | number | boolean>>): string | undefined =>
+    samplingStory(createSpan("1", { attributes: attributes(more) }));
+
+  it.each([
+    { why: "another program's span", more: {}, story: undefined },
+    {
+      why: "the sampler, of a trace that begins here",
+      more: { "fedtrace.sampling.decided": "local", "sampler.type": "probabilistic", "sampler.param": 0.01 },
+      story: "Recorded by the own sampler: probabilistic 0.01.",
+    },
+    {
+      why: "const has no number",
+      more: { "fedtrace.sampling.decided": "local", "sampler.type": "const", "sampler.param": true },
+      story: "Recorded by the own sampler: const.",
+    },
+    {
+      why: "a yes that is no order",
+      more: { "fedtrace.sampling.decided": "local", "fedtrace.sampling.asked": "sampled" },
+      story: "Recorded by the own sampler. It was asked to be recorded, which is no order.",
+    },
+    {
+      why: "a debug flag",
+      more: { "fedtrace.sampling.decided": "local", "fedtrace.sampling.asked": "debug" },
+      story: "Recorded by the own sampler. A debug flag asked for it, which never counts.",
+    },
+    {
+      why: "a budget",
+      more: { "fedtrace.sampling.decided": "forced", "fedtrace.sampling.asked": "sampled" },
+      story: "Recorded because it asked to be, within its budget.",
+    },
+  ])("$why", ({ more, story }) => {
+    expect(told(more)).toBe(story);
+  });
+
+  it.each(["own", "debug_pass", "tail_error", "tail_slow", "tail_asked"])("has words for %s", (decided) => {
+    expect(told({ "fedtrace.sampling.decided": decided })).toMatch(/^Recorded because /);
+  });
 });
