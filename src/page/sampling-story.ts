@@ -13,8 +13,8 @@ const DECIDED: Readonly<Record<string, string>> = {
 };
 
 const ASKED: Readonly<Record<string, string>> = {
-  sampled: " It was asked to be recorded, which is no order.",
-  not_sampled: " It was asked not to be, which silences nothing.",
+  sampled: " Its sender asked for it, which is no order.",
+  not_sampled: " Its sender asked that it not be, which silences nothing.",
   debug: " A debug flag asked for it, which never counts.",
 };
 

@@ -305,7 +305,7 @@ describe("samplingStory", () => {
     {
       why: "a yes that is no order",
       more: { "fedtrace.sampling.decided": "local", "fedtrace.sampling.asked": "sampled" },
-      story: "Recorded by the own sampler. It was asked to be recorded, which is no order.",
+      story: "Recorded by the own sampler. Its sender asked for it, which is no order.",
     },
     {
       why: "a debug flag",
