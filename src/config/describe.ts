@@ -57,7 +57,7 @@ function describeSampling(sampling: Config["sampling"]): Json {
   return {
     type: sampling.type,
     param: sampling.param,
-    operations: sampling.operations.map(describeOperation),
+    operations: sampling.operations.map(({ operation, sampler }) => ({ operation, ...sampler })),
     peers: sampling.peers.map(({ kind, text, sampler }) => ({ [kind]: text, ...sampler })),
     lower_bound: sampling.lowerBound,
     max_per_second: sampling.maxPerSecond,
@@ -79,14 +79,6 @@ function describeSampling(sampling: Config["sampling"]): Json {
     },
     debug_pass_secret: sampling.debugPassSecret && HIDDEN,
   };
-}
-
-/** Back from a pattern of span names: `PUT /path`, `* /path` or `PUT*`. */
-function describeOperation({ operation, sampler }: Config["sampling"]["operations"][number]): Json {
-  const [method = "", template] = operation.split(" ");
-  return template === undefined
-    ? { method: method.slice(0, -1), ...sampler }
-    : { method, template, ...sampler };
 }
 
 function describeEntry(entry: Config["whitelist"][number]): Json {

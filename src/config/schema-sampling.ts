@@ -129,8 +129,15 @@ const template = text("a route template that begins with `/` or `*`", (written) 
   /^[/*]/.test(written) ? { value: written } : { refused: "is not a route template" },
 );
 
+const spanName = text("a span's name, with `*` for any characters", (value) => ({ value }));
+
 const operation = section(
   {
+    operation: optional(spanName, {
+      reload: "live",
+      doc: "The whole name of its spans, as the trace page and Jaeger show it, in the place of `method` and `template`; `*` stands for any characters.",
+      example: "'GET /_matrix/key/*'",
+    }),
     method: optional(method, {
       reload: "live",
       doc: "The method that it counts for; `*` is every one.",
@@ -150,11 +157,16 @@ const operation = section(
     }),
     param,
   },
-  (file, refuse) => ({
-    operation: operationOf(file),
-    sampler: { type: file.type, param: checkParam({ type: file.type, param: file.param }, refuse) },
-  }),
-  { anyOf: ["method", "template"] },
+  (file, refuse) => {
+    if (file.operation !== undefined && (file.method !== undefined || file.template !== undefined)) {
+      refuse("operation", "is given beside method or template; allowed: the whole name, or its parts");
+    }
+    return {
+      operation: file.operation ?? operationOf(file),
+      sampler: { type: file.type, param: checkParam({ type: file.type, param: file.param }, refuse) },
+    };
+  },
+  { anyOf: ["operation", "method", "template"] },
 );
 
 /** Span names are `{method} {template}`, or the method alone where no route is known. */

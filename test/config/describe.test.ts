@@ -72,9 +72,9 @@ const LARGEST = {
     type: "remote",
     param: 0.5,
     operations: [
-      { method: "PUT", template: "/a/{b}", type: "probabilistic", param: 0.25 },
-      { method: "*", template: "/c", type: "const", param: 1 },
-      { method: "GET", type: "ratelimiting", param: 2.5 },
+      { operation: "PUT /a/{b}", type: "probabilistic", param: 0.25 },
+      { operation: "* /c", type: "const", param: 1 },
+      { operation: "GET*", type: "ratelimiting", param: 2.5 },
     ],
     peers: [
       { glob: "*.b.example", type: "const", param: 1 },

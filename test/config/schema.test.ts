@@ -107,8 +107,19 @@ const ROWS: readonly {
   {
     key: "sampling.operations.0",
     of: (operation) => ({ sampling: { type: "const", operations: [operation] } }),
-    inside: [{ method: "*", type: "const" }],
+    inside: [
+      { method: "*", type: "const" },
+      { operation: "GET /_matrix/*", type: "const" },
+    ],
     outside: [{ type: "const" }, { method: "PUT", type: "probabilistic" }],
+  },
+  {
+    key: "sampling.operations.0.operation",
+    of: (operation) => ({
+      sampling: { type: "const", operations: [{ operation, method: "PUT", type: "const" }] },
+    }),
+    inside: [],
+    outside: ["PUT /a", ""],
   },
   {
     key: "sampling.operations.0.template",

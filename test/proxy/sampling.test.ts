@@ -252,8 +252,13 @@ describe("what a span says about its sampling", () => {
 describe("samplers of operations and peers", () => {
   const operations = [{ method: "GET", template: "/_matrix/key/*", ...ALL }];
 
-  it("takes what its rule takes, and nothing else", async () => {
-    const { sidecar, passIn } = await stage({ ...NONE, operations });
+  it.each([
+    { why: "by its parts", operations },
+    { why: "by its template alone", operations: [{ template: "/_matrix/key/v2/server", ...ALL }] },
+    { why: "by its whole name", operations: [{ operation: "GET /_matrix/key/*", ...ALL }] },
+    { why: "the first that matches", operations: [...operations, { method: "GET", ...NONE }] },
+  ])("takes what its rule takes, and nothing else: $why", async ({ operations: rules }) => {
+    const { sidecar, passIn } = await stage({ ...NONE, operations: rules });
     await passIn([STRANGER], "/_matrix/federation/v1/version");
     await passIn([STRANGER], "/_matrix/key/v2/server");
     expect(sidecar.spans.map(({ name }) => name)).toEqual(["GET /_matrix/key/v2/server"]);
