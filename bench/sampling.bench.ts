@@ -17,13 +17,14 @@ import {
   type SamplingPolicy,
   traceStateAfter,
 } from "../src/sampling/decision.ts";
+import { createCeiling } from "../src/sampling/ceiling.ts";
 import { createForcedBudget } from "../src/sampling/forced.ts";
 import { createKeptTraces } from "../src/sampling/kept-traces.ts";
 import { createPressure } from "../src/sampling/pressure.ts";
 import { createSampler } from "../src/sampling/samplers.ts";
 import { createPeerShare } from "../src/sampling/share.ts";
 import type { Strategy } from "../src/sampling/strategy.ts";
-import { randomnessOf } from "../src/sampling/threshold.ts";
+import { randomnessOf, readOtState } from "../src/sampling/threshold.ts";
 
 const TRACES = 1000;
 const OPERATIONS = 200;
@@ -47,12 +48,19 @@ function policyOf(strategy: Strategy, maxPerSecond?: number): SamplingPolicy {
     share: createPeerShare(),
     pressure: createPressure(() => 0, { debug: quiet, info: quiet, warn: quiet, error: quiet }),
     kept: createKeptTraces(),
-    buckets,
-    maxPerSecond,
+    isOff: false,
+    ceiling: maxPerSecond === undefined ? undefined : createCeiling(maxPerSecond, buckets),
   };
 }
 
-const own: DecisionFacts = { source: { kind: "own" }, sampler: undefined, hasPass: false };
+const NO_STATE = readOtState("");
+const own: DecisionFacts = {
+  source: { kind: "own" },
+  isKnown: true,
+  sampler: undefined,
+  hasPass: false,
+  state: NO_STATE,
+};
 const accepted: DecisionFacts = {
   ...own,
   source: { kind: "peer", name: "a.example", sampling: "accept", forcedPerSecond: 0 },
@@ -62,6 +70,7 @@ const perOperation: Strategy = {
   ...plain,
   operations: operations.map((operation, index) => ({
     operation,
+    isLiteral: true,
     sampler: { type: "probabilistic", param: index / OPERATIONS },
   })),
 };
@@ -85,11 +94,11 @@ describe("decide 1,000 times", () => {
         const { traceId } = context;
         const decision = decideSampling(policy, facts, hasParent ? context : undefined, {
           traceId,
-          randomness: randomnessOf(traceId, ""),
+          randomness: randomnessOf(traceId, NO_STATE),
           operation: operations[index % OPERATIONS] ?? "",
           nowMs: 0,
         });
-        sink.length += traceStateAfter("", decision).length;
+        sink.length += traceStateAfter("", NO_STATE, decision).length;
       }
     });
   }

@@ -35,8 +35,8 @@ can't be read is warned of and ignored.
   to none where the protocol is \`grpc\`.
   Without \`export\` in the file, an endpoint makes one \`otlp\` exporter; with it, the other variables complete the items.
   \`OTEL_EXPORTER_OTLP_CERTIFICATE\` counts from the working directory.
-- \`OTEL_TRACES_SAMPLER\`, \`OTEL_TRACES_SAMPLER_ARG\`: \`always_on\`, \`always_off\`, \`traceidratio\`, and \`parentbased_\` with
-  one of them, which is the same here: what a parent says counts by the whitelist's rules alone.
+- \`OTEL_TRACES_SAMPLER\`, \`OTEL_TRACES_SAMPLER_ARG\`: \`always_on\`, \`always_off\`, \`traceidratio\`, \`jaeger_remote\`, and
+  \`parentbased_\` with one of them, which is the same here: what a parent says counts by the whitelist's rules alone.
 - \`OTEL_PROPAGATORS\`: \`tracecontext\`, \`b3\`, \`b3multi\`, \`jaeger\`, \`none\`. \`baggage\` is known and never let across.
 - \`OTEL_SDK_DISABLED\`: nothing is recorded or exported; what crosses the border stays the same.
 

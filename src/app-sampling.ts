@@ -22,6 +22,7 @@ import { createPassBook, type PassBook } from "./passes/debug-pass.ts";
 import { createWhitelist } from "./peer/whitelist.ts";
 import type { BorderPolicy } from "./proxy/border.ts";
 import { type Buckets, createBuckets } from "./sampling/buckets.ts";
+import { createCeiling } from "./sampling/ceiling.ts";
 import { createForcedBudget } from "./sampling/forced.ts";
 import { createKeptTraces } from "./sampling/kept-traces.ts";
 import { createPressure } from "./sampling/pressure.ts";
@@ -73,7 +74,6 @@ export function createSampling(tools: SamplingTools): Sampling {
     share: createPeerShare(),
     kept: createKeptTraces(),
     pressure,
-    buckets,
   };
   return {
     async use({ sampling, isSdkDisabled, serverName, resource }) {
@@ -83,8 +83,10 @@ export function createSampling(tools: SamplingTools): Sampling {
       return {
         sampling: {
           ...parts,
+          isOff: isSdkDisabled,
           sampler: remote === undefined ? createSampler(local, buckets) : followed.sampler,
-          maxPerSecond: sampling.maxPerSecond,
+          ceiling:
+            sampling.maxPerSecond === undefined ? undefined : createCeiling(sampling.maxPerSecond, buckets),
         },
         samplerOf: isSdkDisabled ? undefined : await createSamplerOf(sampling.peers, buckets),
         passes: isSdkDisabled ? undefined : await passes.use(sampling.debugPassSecret, serverName),
@@ -99,7 +101,11 @@ function localStrategy({ type, param, operations, lowerBound }: Config["sampling
   const words = { type: type === "remote" ? ("probabilistic" as const) : type, param };
   return {
     sampler: specOf(words),
-    operations: operations.map(({ operation, sampler }) => ({ operation, sampler: specOf(sampler) })),
+    operations: operations.map(({ operation, sampler }) => ({
+      operation,
+      isLiteral: false,
+      sampler: specOf(sampler),
+    })),
     lowerBound,
   };
 }
@@ -122,6 +128,7 @@ function createFollowed(tools: SamplingTools, buckets: Buckets): Followed {
   let local = NOTHING;
   let said: Strategy | undefined;
   let current = createSampler(NOTHING, buckets);
+  let isStopped = false;
 
   function renew(): void {
     current = createSampler(said === undefined ? local : beneath(local, said), buckets);
@@ -135,6 +142,10 @@ function createFollowed(tools: SamplingTools, buckets: Buckets): Followed {
       get isByTurn() {
         return current.isByTurn;
       },
+      get guarantee() {
+        return current.guarantee;
+      },
+      isRated: (operation) => current.isRated(operation),
       sample: (candidate) => current.sample(candidate),
     },
     async follow(remote, service, localStrategy) {
@@ -154,6 +165,7 @@ function createFollowed(tools: SamplingTools, buckets: Buckets): Followed {
             },
           });
         await untilReady(source);
+        if (isStopped) return source?.stop(); // While it was waited for.
         running?.source.stop();
         running = source && { key, source };
         said = fresh;
@@ -161,7 +173,10 @@ function createFollowed(tools: SamplingTools, buckets: Buckets): Followed {
       local = localStrategy;
       renew();
     },
-    stop: () => running?.source.stop(),
+    stop() {
+      isStopped = true;
+      running?.source.stop();
+    },
   };
 }
 
@@ -216,21 +231,22 @@ interface Passes {
   noteUsed(passId: string, expiresUnixMs: number): void;
 }
 
-/** One book while the secret stays: a new one would count every pass from the beginning. */
+/** Secrets that one process has had; an operator changes one now and then. */
+const BOOKS_MAX = 8;
+
+/** One book for each secret, for as long as the process: a new one would count every pass from the beginning. */
 function createPasses({ clock, registry, exporters, onPassUsed = () => undefined }: SamplingTools): Passes {
   const presented = createPassMetrics(registry);
-  let known: { readonly secret: string; readonly book: PassBook } | undefined;
+  /** By their secret; the one in use last. */
+  const books = new Map<string, PassBook>();
   return {
     async use(secret, audience) {
-      if (secret === undefined) {
-        known = undefined;
-        return undefined;
-      }
-      if (known?.secret !== secret) {
-        const tools = { clock, counters: { presented }, onUsed: onPassUsed };
-        known = { secret, book: await createPassBook({ secret, audience }, tools) };
-      }
-      const { book } = known;
+      if (secret === undefined) return undefined;
+      const tools = { clock, counters: { presented }, onUsed: onPassUsed };
+      const book = books.get(secret) ?? (await createPassBook({ secret, audience }, tools));
+      books.delete(secret);
+      books.set(secret, book);
+      for (const oldest of books.keys()) if (books.size > BOOKS_MAX) books.delete(oldest);
       return {
         admits(token, peer, traceId) {
           const isAdmitted = book.admits(token, peer, traceId);
@@ -240,6 +256,8 @@ function createPasses({ clock, registry, exporters, onPassUsed = () => undefined
         },
       };
     },
-    noteUsed: (passId, expiresUnixMs) => known?.book.noteUsed(passId, expiresUnixMs),
+    noteUsed(passId, expiresUnixMs) {
+      for (const book of [...books.values()].slice(-1)) book.noteUsed(passId, expiresUnixMs);
+    },
   };
 }

@@ -4,8 +4,9 @@ import type { Config } from "./config/merge.ts";
 import type { Clock } from "./core/clock.ts";
 import { createTailMetrics } from "./metrics/sampling-metrics.ts";
 import type { Registry } from "./metrics/registry.ts";
-import { withThreshold } from "./sampling/threshold.ts";
-import { createTokenBucket } from "./sampling/token-bucket.ts";
+import { createBuckets } from "./sampling/buckets.ts";
+import { createCeiling } from "./sampling/ceiling.ts";
+import { readOtState, withThreshold } from "./sampling/threshold.ts";
 import { keptRecord } from "./span/kept-span.ts";
 import type { SpanRecord } from "./span/record.ts";
 import { createTailBuffer, type TailBuffer } from "./store/tail-buffer.ts";
@@ -23,8 +24,7 @@ export function createTail(
   { clock, registry, workers }: TailTools,
   onKept: (record: SpanRecord) => void,
 ): TailBuffer {
-  const perSecond = tail.maxPerSecond / workers;
-  const bucket = createTokenBucket(perSecond, clock.monotonicMs());
+  const ceiling = createCeiling(tail.maxPerSecond, createBuckets({ share: 1 / workers }));
   const buffer: TailBuffer = createTailBuffer(
     {
       ...tail,
@@ -35,12 +35,12 @@ export function createTail(
       clock,
       counters: createTailMetrics(registry, { spans: () => buffer.spans(), bytes: () => buffer.bytes() }),
       onKept: (span, reason) => onKept(keptRecord(span, `tail_${reason}`, withoutThreshold)),
-      takeToken: (nowMs) => bucket.take(perSecond, nowMs),
+      takeToken: (nowMs, isKnown) => ceiling.take(isKnown, nowMs),
     },
   );
   return buffer;
 }
 
 function withoutThreshold(traceState: string): string {
-  return withThreshold(traceState, undefined);
+  return withThreshold(traceState, readOtState(traceState), undefined);
 }

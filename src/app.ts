@@ -137,6 +137,7 @@ export async function startSidecar(config: Config, tools: SidecarTools): Promise
     live = await createLive(config, fixed);
   } catch (error) {
     fixed.deadlines.stop();
+    fixed.sampling.stop();
     await fixed.exporters.stop(0);
     throw error;
   }
@@ -252,7 +253,7 @@ function createFixed(config: Config, tools: SidecarTools, live: () => Live): Fix
     origin: { resource, scope: { name: "fedtrace", version: VERSION } },
     store: config.store.spansMax === 0 ? undefined : store,
     observer: tools.spans,
-    tail: config.sampling.tail,
+    tail: config.isSdkDisabled ? undefined : config.sampling.tail,
     workers,
   });
   const fixed: Fixed = {

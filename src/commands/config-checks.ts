@@ -9,6 +9,7 @@ import { lintPattern } from "../peer/pattern-lint.ts";
 import { findShadowed } from "../peer/pattern-shadow.ts";
 import { checkPattern, checkUnion } from "../peer/pattern.ts";
 import { checkStrategyFile } from "../strategies/file-strategy.ts";
+import { lintOperations } from "./sampling-lint.ts";
 
 /** For a reload and `decide`: what makes a pattern or a strategy file unusable, and the one mistake that admits every server. The authority of a running sidecar can't be changed. */
 export const RELOAD_CHECKS: ConfigChecks = {
@@ -31,5 +32,6 @@ export const ALL_CHECKS: ConfigChecks = {
   ...START_CHECKS,
   lint: lintPattern,
   lintAll: findShadowed,
+  lintOperations,
   checkModule: tryExporterModule,
 };

@@ -105,6 +105,23 @@ export function checkFiles(document: unknown): Finding[] {
   return findings;
 }
 
+/** A file that is replaced again and again must not be one that is read, or that something else is written to. @param configPath of the document */
+export function checkWritten(document: unknown, configPath: string): Finding[] {
+  const others = FILES.filter(({ key }) => key !== CACHE_FILE).flatMap(({ key }) =>
+    textsAt(document, key).map(({ path, value }) => ({ name: formatKeyPath(path), value })),
+  );
+  const taken = [{ name: "this config", value: resolve(configPath) }, ...others];
+  return textsAt(document, CACHE_FILE).flatMap(({ path, value }) => {
+    const other = taken.find((each) => each.value === value);
+    if (other === undefined) return [];
+    return [
+      { path, message: `names the file of ${other.name}; allowed: a file of its own, which is replaced` },
+    ];
+  });
+}
+
+const CACHE_FILE = "sampling.remote.cache_file";
+
 function lastStep(pattern: string): string {
   return pattern.slice(pattern.lastIndexOf(".") + 1);
 }

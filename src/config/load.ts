@@ -9,7 +9,7 @@
 
 import { dirname, resolve } from "node:path";
 import { type Fault, type Finding, locateFindings } from "./fault.ts";
-import { checkFiles, readConfigText, resolveFiles } from "./files.ts";
+import { checkFiles, checkWritten, readConfigText, resolveFiles } from "./files.ts";
 import { findValues, formatKeyPath, isMapping, type KeyPath } from "./key-path.ts";
 import { type Config, mergeConfig } from "./merge.ts";
 import { findNotYet } from "./not-yet.ts";
@@ -32,6 +32,10 @@ export interface ConfigChecks {
   readonly checkAll: (patterns: readonly Pattern[]) => Promise<string | undefined>;
   /** What is doubtful about a pattern that check() passes. It takes time: only `fedtrace check` asks. */
   readonly lint?: (pattern: Pattern) => Promise<readonly string[]>;
+  /** Sampling rules that never count, by their index. */
+  readonly lintOperations?: (
+    config: Config,
+  ) => readonly { readonly index: number; readonly message: string }[];
   /** What is doubtful about the list as a whole, or about one entry beside others. */
   readonly lintAll?: (whitelist: readonly WhitelistEntry[]) => Promise<readonly EntryDoubt[]>;
   /** What is wrong, and what is doubtful, with the authority of `outbound.intercept`, whose files can be read. */
@@ -100,6 +104,7 @@ export async function loadConfig(
     ...("findings" in checked ? checked.findings : []),
     ...findNotYet(document),
     ...checkFiles(document),
+    ...checkWritten(document, path),
     ...checkPatterns(document, checks),
   ]);
   if (findings.length + list.faults.length > 0 || "findings" in checked) {
@@ -126,6 +131,11 @@ export async function loadConfig(
     ...findWarnings(config),
     ...findCertificateWarnings(config.inbound?.tls, "inbound", checks.nowMs?.()),
     ...findCertificateWarnings(config.outbound?.tls, "outbound", checks.nowMs?.()),
+    ...(checks.lintOperations?.(config) ?? []).map(({ index, message }) => ({
+      path: ["sampling", "operations", index],
+      message,
+    })),
+    ...(await lintPeers(config, checks)),
     ...(authority?.doubt === undefined
       ? []
       : [{ path: [...INTERCEPT, "ca_certificate"], message: authority.doubt }]),
@@ -267,6 +277,18 @@ function checkStrategies(
   const message = file === undefined ? undefined : checkStrategyFile?.(file, resource.serviceName);
   if (message === undefined) return [];
   return [{ path: ["sampling", "remote", "file"], message: `names a file that can't be used: ${message}` }];
+}
+
+/** Patterns of `sampling.peers` are made as those of the whitelist are, and with the same mistakes. */
+async function lintPeers({ sampling }: Config, { lint }: ConfigChecks): Promise<readonly Finding[]> {
+  const doubts: Finding[] = [];
+  if (lint === undefined) return doubts;
+  for (const [index, pattern] of sampling.peers.entries()) {
+    for (const message of await lint(pattern)) {
+      doubts.push({ path: ["sampling", "peers", index, pattern.kind], message });
+    }
+  }
+  return doubts;
 }
 
 async function lintPatterns(

@@ -185,7 +185,8 @@ function choiceFault(
     return `${wrong}; allowed: exactly one of ${oneOf.join(", ")}`;
   }
   if (anyOf.length === 0 || anyOf.some((key) => Object.hasOwn(mapping, key))) return undefined;
-  return `has neither ${anyOf.join(" nor ")}; allowed: one of them, or both`;
+  const some = anyOf.length > 2 ? "at least one of them" : "one of them, or both";
+  return `has neither ${anyOf.join(" nor ")}; allowed: ${some}`;
 }
 
 /** A section that may be written as one scalar. */

@@ -202,7 +202,7 @@ const peer = section(
 const SAMPLING_URL = "http://127.0.0.1:5778/sampling";
 const POLL_INTERVAL = "60s";
 const POLL_INTERVAL_MS = 60_000;
-const REMOTE_MAX_PER_SECOND = 1000;
+const REMOTE_MAX_PER_SECOND = 100;
 
 const REMOTE: Remote = {
   url: SAMPLING_URL,
@@ -237,7 +237,7 @@ const remote = section(
     }),
     max_per_second: defaulted(decimal(0, TRACES_PER_SECOND_MAX), REMOTE_MAX_PER_SECOND, {
       reload: "live",
-      doc: "The most traces a second that a strategy may set a rate limit or a lower bound to.",
+      doc: "The most traces a second that a strategy may set a rate limit, or the lower bound of an operation, to. `max_probability` does not bound these.",
     }),
     cache_file: optional(filePath(), {
       reload: "live",
@@ -265,7 +265,7 @@ const tail = section(
   {
     errors: defaulted(flag(), true, {
       reload: "restart",
-      doc: "Requests that ended in an error (a server's 5xx, or none at all; on the way out 4xx too) are recorded, whatever the sampler said.",
+      doc: "Requests that ended in an error (a server's 5xx, or no answer, also because the client went away; on the way out 4xx too) are recorded, whatever the sampler said.",
     }),
     slower_than: optional(duration("1ms", "1h"), {
       reload: "restart",
@@ -287,7 +287,7 @@ const tail = section(
     }),
     max_per_second: defaulted(decimal(0.01, 10_000), 10, {
       reload: "restart",
-      doc: "Traces a second that are let out for an error or for being slow: when everything fails, some of it is enough.",
+      doc: "Traces a second that are let out for an error or for being slow, each with all of its spans: when everything fails, some of it is enough. Strangers get half of it at most.",
     }),
   },
   (file, refuse): Tail => {
@@ -335,12 +335,12 @@ export const sampling = section(
     }),
     lower_bound: defaulted(decimal(0, 1000), 0, {
       reload: "live",
-      doc: "Traces a second that each operation gets at least, whatever its sampler says, so that rare ones are seen at all; 0.1 is one in ten seconds.",
+      doc: "Traces a second that each operation gets at least, though its sampler says less, so that rare ones are seen at all; 0.1 is one in ten seconds. `max_per_second` and exporters that fall behind go before it; samplers of `peers` have none.",
       example: "0.1",
     }),
     max_per_second: optional(decimal(0.01, TRACES_PER_SECOND_MAX), {
       reload: "live",
-      doc: "New traces a second of the whole sidecar, whoever asks for them; debug passes alone go beyond it.",
+      doc: "New traces a second of the whole sidecar, whoever asks for them; half of it at least is for the own server and whitelisted peers. Debug passes and `tail` go beyond it. A trace that is kept is kept for a minute, with all of its requests.",
       byDefault: "no bound",
       example: "100",
     }),

@@ -18,6 +18,7 @@ export function findWarnings(config: Config): Finding[] {
     trustedNobody(config),
     loopbackNetworks(config),
     ...doubtfulExports(config),
+    ...doubtfulSampling(config),
   ].filter((finding) => finding !== undefined);
 }
 
@@ -94,6 +95,32 @@ function loopbackNetworks({ inbound }: Config): Finding | undefined {
       "is used behind a listener that only this machine reaches, while inbound.trusted_proxies is empty: every client has the address of what stands in front",
   };
 }
+
+function doubtfulSampling({ sampling }: Config): Finding[] {
+  const { type, param, operations, peers, lowerBound, maxPerSecond, remote, tail } = sampling;
+  const findings: Finding[] = [];
+  const doubt = (key: string, message: string): void =>
+    void findings.push({ path: ["sampling", key], message });
+  if (tail !== undefined && type === "const" && param === 1 && operations.length + peers.length === 0) {
+    doubt("tail", "holds next to nothing: const 1 records all");
+  }
+  if (maxPerSecond !== undefined && lowerBound > maxPerSecond) {
+    doubt(
+      "lower_bound",
+      `is more for one operation than max_per_second, ${maxPerSecond}, is for all of them`,
+    );
+  }
+  if (type === "probabilistic" && param > 0 && param < PROBABILITY_MIN) {
+    doubt("param", "is so small that nothing is sampled");
+  }
+  if (remote !== undefined && remote.maxProbability === 0 && remote.maxPerSecond === 0) {
+    doubt("remote", "lets no strategy sample anything: max_probability and max_per_second are 0");
+  }
+  return findings;
+}
+
+/** Half of what 56 bits can tell (sampling/threshold.ts). */
+const PROBABILITY_MIN = 2 ** -57;
 
 /** Something about one entry of the whitelist, wherever it stands. */
 export interface EntryDoubt {

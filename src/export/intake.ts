@@ -18,9 +18,14 @@ export interface Sinks {
   readonly records: readonly SpanSink[];
   readonly encoded: readonly SpanSink<EncodedSpan>[];
   /** Where spans of requests go that were not sampled; undefined: nowhere, and none are made. */
-  readonly unsampled?:
-    | ((span: EncodedSpan, facts: { readonly isError: boolean; readonly durationMs: number }) => void)
-    | undefined;
+  readonly unsampled?: ((span: EncodedSpan, facts: UnsampledFacts) => void) | undefined;
+}
+
+/** As store/tail-buffer.ts has them. */
+interface UnsampledFacts {
+  readonly isError: boolean;
+  readonly durationMs: number;
+  readonly isKnown: boolean;
 }
 
 export interface Intake extends SpanIntake {
@@ -40,10 +45,11 @@ export function createIntake(origin: SpanOrigin, { records, encoded, unsampled }
 
   function hand(draft: SpanDraft): void {
     if (!draft.context.isSampled) {
-      const { error, startUnixMs, endUnixMs } = draft;
+      const { error, startUnixMs, endUnixMs, server } = draft;
       unsampled?.(encoder.encode(draft), {
         isError: error !== undefined,
         durationMs: endUnixMs - startUnixMs,
+        isKnown: server === undefined || server.border.isWhitelisted,
       });
       return;
     }

@@ -27,7 +27,7 @@ import {
   type WishSource,
 } from "../sampling/decision.ts";
 import type { Sampler } from "../sampling/samplers.ts";
-import { randomnessOf } from "../sampling/threshold.ts";
+import { randomnessOf, readOtState } from "../sampling/threshold.ts";
 import { type ForeignTraces, withinTrace } from "./foreign-traces.ts";
 import type { OutboundIds } from "./outbound-ids.ts";
 import type { RequestFields } from "./request-fields.ts";
@@ -114,16 +114,19 @@ export function crossBorder(
   const parent = taken.context;
   const traceId = parent?.traceId ?? random.traceId();
   const traceState = parent?.traceState ?? "";
+  const state = readOtState(traceState);
   const decision = decideSampling(
     policy.sampling,
     {
       // A peer is looked at only where it sent a context, and its name costs a little.
       source: isInbound ? (parent === undefined ? NO_WISH : peerWish(peer, verdict)) : OWN_SERVER,
       sampler: isInbound && !verdict.isWhitelisted ? undefined : policy.samplerOf?.(peer.name ?? ""),
+      isKnown: !isInbound || verdict.isWhitelisted,
+      state,
       hasPass: isInbound && verdict.isWhitelisted && hasPass(policy, sent, traceId),
     },
     parent,
-    { traceId, randomness: randomnessOf(traceId, traceState), operation, nowMs: sent.startMs },
+    { traceId, randomness: randomnessOf(traceId, state), operation, nowMs: sent.startMs },
   );
   metrics.samplingDecided(decision.by, decision.isSampled);
   if (decision.withheld !== undefined) metrics.samplingWithheld(decision.withheld);
@@ -139,7 +142,7 @@ export function crossBorder(
       spanId: random.spanId(),
       isSampled: decision.isSampled,
       isRandom: parent?.isRandom ?? true,
-      traceState: traceStateAfter(traceState, decision),
+      traceState: traceStateAfter(traceState, state, decision),
     },
     asked: isSenderTrusted ? askedBy(parent, fields) : undefined,
     decision,

@@ -5,6 +5,8 @@ import { createTokenBucket, type TokenBucket } from "./token-bucket.ts";
 export interface Buckets {
   /** Takes a token of this name's bucket if there is one. `nowMs` never goes back; `perSecond`, above 0, may change. */
   take(name: string, perSecond: number, nowMs: number): boolean;
+  /** The same of one name, found once: the same bucket each time. */
+  of(name: string): (perSecond: number, nowMs: number) => boolean;
 }
 
 /** Two for each of the operations that a sampler keeps apart, and their rules; names beyond that share one bucket. */
@@ -17,16 +19,22 @@ const OTHER = "";
  */
 export function createBuckets({ share = 1, bucketsMax = BUCKETS_MAX } = {}): Buckets {
   const buckets = new Map<string, TokenBucket>();
-  const make = (name: string, perSecond: number, nowMs: number): TokenBucket => {
+  const find = (name: string, perSecond: number, nowMs: number): TokenBucket => {
+    const known = buckets.get(name);
+    if (known !== undefined) return known;
     const kept = buckets.size < bucketsMax ? name : OTHER;
     const bucket = buckets.get(kept) ?? createTokenBucket(perSecond, nowMs);
     buckets.set(kept, bucket);
     return bucket;
   };
   return {
-    take(name, perSecond, nowMs) {
-      const own = perSecond * share;
-      return (buckets.get(name) ?? make(name, own, nowMs)).take(own, nowMs);
+    take: (name, perSecond, nowMs) => find(name, perSecond * share, nowMs).take(perSecond * share, nowMs),
+    of(name) {
+      let bucket: TokenBucket | undefined;
+      return (perSecond, nowMs) => {
+        bucket ??= find(name, perSecond * share, nowMs);
+        return bucket.take(perSecond * share, nowMs);
+      };
     },
   };
 }

@@ -2,22 +2,23 @@
  * Whether a request's span is recorded: the sender's wish, what it is worth, the local sampler, and what holds for the sidecar as a whole.
  *
  * ```
- *   a debug pass ───────────────────────────────────────────────────────────────────────────────► yes
- *   own server's yes, a trusted peer's within its budget ─┐
- *   the peer's sampler, or the operation's ─► yes ────────┴─► back-pressure ─► max_per_second ───► yes
+ *   a debug pass, or a trace that was kept by one ────────────────────────────────────────────────────────► yes
+ *   own server's yes, a trusted peer's within its budget ─► back-pressure ─────────────┐
+ *   the peer's sampler, or the operation's ─► back-pressure ─► the peer's share ───────┼─► max_per_second ─► yes
+ *                                                    no └─► the operation's lower bound ┘
  * ```
  * Rule: docs contract, section 3, rule 5. A wish can add a trace, never take one away: "not sampled" is not
  * followed from anybody. Not here: metrics, which do not ask.
  */
 
 import type { TraceContext } from "../propagation/context.ts";
-import type { Buckets } from "./buckets.ts";
+import type { Ceiling } from "./ceiling.ts";
 import type { ForcedBudget } from "./forced.ts";
-import type { KeptTraces } from "./kept-traces.ts";
-import { type Pressure, thinnedThreshold } from "./pressure.ts";
+import type { KeptBy, KeptTraces } from "./kept-traces.ts";
+import { type Pressure, stepThreshold, thinnedThreshold } from "./pressure.ts";
 import type { Candidate, Sampler, SamplerVerdict } from "./samplers.ts";
 import type { PeerShare } from "./share.ts";
-import { ALWAYS, hasState, saidThreshold, withThreshold } from "./threshold.ts";
+import { ALWAYS, type OtState, saidThreshold, withThreshold } from "./threshold.ts";
 
 /** Who sent the request, and so what its "sampled" is worth. */
 export type WishSource =
@@ -53,25 +54,30 @@ export interface SamplingDecision {
 }
 
 export interface SamplingPolicy {
+  /** Nothing is sampled, whoever asks. */
+  readonly isOff: boolean;
   readonly sampler: Sampler;
   readonly forced: ForcedBudget;
   readonly share: PeerShare;
   readonly pressure: Pressure;
   readonly kept: KeptTraces;
-  readonly buckets: Buckets;
-  /** New traces a second of the whole sidecar; undefined: no bound. */
-  readonly maxPerSecond: number | undefined;
+  /** Undefined: no bound for the sidecar as a whole. */
+  readonly ceiling: Ceiling | undefined;
 }
 
-/** What is known of a request besides its context. */
+/** What is known of a request besides its ids. */
 export interface DecisionFacts {
   readonly source: WishSource;
+  /** Whether it comes from the own server, or from a peer that is whitelisted. */
+  readonly isKnown: boolean;
   /** Of the peer, where it has a sampler of its own; undefined: the policy's. */
   readonly sampler: Sampler | undefined;
   readonly hasPass: boolean;
+  /** Of the parent. */
+  readonly state: OtState;
 }
 
-const ALL = "all";
+const OFF: SamplingDecision = decided("local", false, undefined, undefined);
 
 /**
  * Decides once for a request. A wish that counts settles it, and the local sampler is not asked: a rate-limiting
@@ -82,83 +88,140 @@ const ALL = "all";
  */
 export function decideSampling(
   policy: SamplingPolicy,
-  { source, sampler = policy.sampler, hasPass }: DecisionFacts,
+  facts: DecisionFacts,
   parent: TraceContext | undefined,
   candidate: Candidate,
 ): SamplingDecision {
-  if (hasPass) return decided("debug_pass", true, undefined, undefined);
-  const { kept, maxPerSecond } = policy;
-  const isByTurn = sampler.isByTurn || maxPerSecond !== undefined;
-  if (isByTurn && parent !== undefined) {
-    const known = kept.find(candidate.traceId, candidate.nowMs);
-    if (known !== undefined) return known;
+  const { kept, ceiling } = policy;
+  const { traceId, nowMs } = candidate;
+  if (policy.isOff) return OFF;
+  if (facts.hasPass) {
+    kept.keep(traceId, "debug_pass", nowMs);
+    return decided("debug_pass", true, undefined, undefined);
   }
-  const decision = withinPressure(
-    policy,
-    followWish(policy, source, parent, candidate) ??
-      askSampler(policy, { source, sampler }, parent, candidate),
-    candidate,
-  );
-  if (!decision.isSampled || !isByTurn) return decision;
-  if (maxPerSecond !== undefined && !policy.buckets.take(ALL, maxPerSecond, candidate.nowMs)) {
+  const known = parent === undefined ? undefined : kept.find(traceId, nowMs);
+  if (known !== undefined) return goneOn(known, facts, parent);
+
+  const sampler = facts.sampler ?? policy.sampler;
+  const isByTurn = sampler.isByTurn || ceiling !== undefined;
+  const key = isByTurn ? refusalKey(facts.source, parent, traceId) : "";
+  if (isByTurn && parent !== undefined && kept.isRefused(CEILING + key, nowMs)) return OFF;
+  const decision =
+    followWish(policy, facts, parent, candidate) ??
+    askOnce(policy, { source: facts.source, sampler, key }, parent, candidate);
+  if (!isByTurn || !decision.isSampled) return decision;
+  if (ceiling !== undefined && !ceiling.take(facts.isKnown, nowMs)) {
+    kept.refuse(CEILING + key, nowMs);
     return withheld(decision, "max_per_second");
   }
-  kept.keep(candidate.traceId, decision, candidate.nowMs);
-  return decision;
+  kept.keep(traceId, "turn", nowMs);
+  // While some are refused that R would have, what is kept stands for more than R says.
+  return ceiling?.isBiting(nowMs) === true ? { ...decision, threshold: undefined } : decision;
+}
+
+/** Before the key of what was refused for want of room: not even a wish gets it back. */
+const CEILING = "ceiling ";
+
+/** A trace that began here, or at the own server, is refused as such; of a peer's only what that peer sends. */
+function refusalKey(source: WishSource, parent: TraceContext | undefined, traceId: string): string {
+  return source.kind === "own" || parent === undefined ? traceId : `${traceId} ${source.name}`;
+}
+
+/** The next request of a trace that was kept. */
+function goneOn(
+  known: KeptBy,
+  { source }: DecisionFacts,
+  parent: TraceContext | undefined,
+): SamplingDecision {
+  const isOwnWish = source.kind === "own" && parent?.isSampled === true;
+  return decided(known === "debug_pass" ? known : isOwnWish ? "own" : "local", true, undefined, undefined);
 }
 
 /** @returns undefined where there is no wish, or none that counts */
 function followWish(
-  { forced }: SamplingPolicy,
-  source: WishSource,
+  { forced, share, pressure }: SamplingPolicy,
+  { source, state }: DecisionFacts,
   parent: TraceContext | undefined,
-  { traceId }: Candidate,
+  { traceId, randomness, nowMs }: Candidate,
 ): SamplingDecision | undefined {
+  if (source.kind === "own" && parent !== undefined) share.noteOwn(traceId);
   if (parent?.isSampled !== true) return undefined;
   const isFollowed =
     source.kind === "own" ||
     (source.sampling === "trust" && forced.allows(source.name, traceId, source.forcedPerSecond));
   if (!isFollowed) return undefined;
-  const by = source.kind === "own" ? "own" : "forced";
-  return decided(by, true, undefined, saidThreshold(traceId, parent.traceState));
+  // What a peer says of its probability is its own: it would weigh in our counts.
+  const said = source.kind === "own" ? saidThreshold(state, randomness) : undefined;
+  const decision = decided(source.kind === "own" ? "own" : "forced", true, undefined, said);
+  const least = stepThreshold(pressure.step(nowMs));
+  if (randomness < least) return withheld(decision, "pressure");
+  return said === undefined || said >= least ? decision : { ...decision, threshold: least };
+}
+
+/** A rate limit says once what becomes of a trace; else its rest would be kept as soon as there is a token. */
+function askOnce(
+  policy: SamplingPolicy,
+  {
+    source,
+    sampler,
+    key,
+  }: Pick<DecisionFacts, "source"> & { readonly sampler: Sampler; readonly key: string },
+  parent: TraceContext | undefined,
+  candidate: Candidate,
+): SamplingDecision {
+  const isRated = key !== "" && sampler.isRated(candidate.operation);
+  if (isRated && parent !== undefined && policy.kept.isRefused(key, candidate.nowMs)) return OFF;
+  const decision = askSampler(policy, { source, sampler }, parent, candidate);
+  if (isRated && !decision.isSampled) policy.kept.refuse(key, candidate.nowMs);
+  return decision;
 }
 
 function askSampler(
-  { share }: SamplingPolicy,
-  { source, sampler }: { readonly source: WishSource; readonly sampler: Sampler },
+  policy: SamplingPolicy,
+  { source, sampler }: Pick<DecisionFacts, "source"> & { readonly sampler: Sampler },
   parent: TraceContext | undefined,
   candidate: Candidate,
 ): SamplingDecision {
   const verdict = sampler.sample(candidate);
-  const { isSampled, type, param, threshold } = verdict;
-  const decision = decided("local", isSampled, verdict, isSampled ? threshold : undefined);
-  // Who began the trace has chosen R: ids of our own are random.
-  if (parent === undefined || type !== "probabilistic" || typeof param !== "number") return decision;
-  if (param === 0 || param === 1) return decision;
-  const isWithinShare =
-    source.kind === "own"
-      ? !share.hasRefused(candidate.traceId)
-      : share.allows(source.name, candidate.traceId, param, isSampled);
-  return isSampled && !isWithinShare ? withheld(decision, "share") : decision;
+  const step = policy.pressure.step(candidate.nowMs);
+  const decision = sampledWithin(policy, { source, verdict, step }, parent, candidate);
+  if (sampler.guarantee === undefined || candidate.randomness < stepThreshold(step)) return decision;
+  const added = sampler.guarantee(candidate, verdict);
+  return decision.isSampled || added === undefined ? decision : decided("local", true, added, undefined);
 }
 
-function withinPressure(
-  { pressure }: SamplingPolicy,
-  decision: SamplingDecision,
-  { randomness, nowMs }: Candidate,
+/** What a sampler says, as far as back-pressure and the peer's share let it. */
+function sampledWithin(
+  { share }: SamplingPolicy,
+  {
+    source,
+    verdict,
+    step,
+  }: Pick<DecisionFacts, "source"> & { readonly verdict: SamplerVerdict; readonly step: number },
+  parent: TraceContext | undefined,
+  { traceId, randomness, nowMs }: Candidate,
 ): SamplingDecision {
-  const step = pressure.step(nowMs);
-  if (step === 0 || !decision.isSampled) return decision;
-  const threshold = thinnedThreshold(decision.verdict, step);
-  if (randomness < threshold) return withheld(decision, "pressure");
-  return decision.threshold === undefined
-    ? decision
-    : { ...decision, threshold: later(decision.threshold, threshold) };
+  const threshold = step === 0 ? verdict.threshold : thinnedThreshold(verdict, step);
+  const isWithinPressure = step === 0 || threshold === undefined || randomness >= threshold;
+  const isSampled = verdict.isSampled && isWithinPressure;
+  // Who began the trace has chosen R: ids of our own are random.
+  const probability = parent === undefined ? 1 : probabilityOf(verdict) / 2 ** step;
+  const isWithinShare =
+    probability === 0 ||
+    probability === 1 ||
+    (source.kind === "own"
+      ? share.allowsOwn(traceId)
+      : share.allows({ peer: source.name, traceId, probability, isSampled, nowMs }));
+  if (isSampled && isWithinShare) {
+    return decided("local", true, verdict, verdict.threshold === undefined ? undefined : threshold);
+  }
+  const no = decided("local", false, verdict, undefined);
+  return verdict.isSampled ? withheld(no, isWithinPressure ? "share" : "pressure") : no;
 }
 
-/** The one that fewer R reach. */
-function later(one: string, other: string): string {
-  return one > other ? one : other;
+/** As far as R decides: const and what goes by turn is 1, or 0. */
+function probabilityOf({ type, param, isSampled }: SamplerVerdict): number {
+  return type === "probabilistic" && typeof param === "number" ? param : Number(isSampled);
 }
 
 function decided(
@@ -181,12 +244,14 @@ function withheld(decision: SamplingDecision, why: Withheld): SamplingDecision {
  * more in every request would tell nobody anything.
  *
  * @param traceState the parent's; "" where there is none
+ * @param state what it says
  */
 export function traceStateAfter(
   traceState: string,
+  state: OtState,
   { isSampled, verdict, threshold }: SamplingDecision,
 ): string {
-  if (!isSampled) return withThreshold(traceState, undefined);
+  if (!isSampled) return withThreshold(traceState, state, undefined);
   const isPlain = threshold === ALWAYS && verdict?.type === "const";
-  return isPlain && !hasState(traceState) ? traceState : withThreshold(traceState, threshold);
+  return isPlain && !state.isThere ? traceState : withThreshold(traceState, state, threshold);
 }

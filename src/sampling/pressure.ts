@@ -78,15 +78,19 @@ const thinned = new WeakMap<SamplerVerdict, string[]>();
 /**
  * What R is compared with at a step, for a trace that the sampler takes.
  *
- * @param verdict whose threshold is one of a probability or of const; undefined: of a sampler that R has no part in
+ * @param verdict a yes; R may have had a part in it or not
  * @param step from 1
  */
-export function thinnedThreshold(verdict: SamplerVerdict | undefined, step: number): string {
-  if (typeof verdict?.param !== "number" || verdict.threshold === undefined)
-    return STEP_THRESHOLDS[step] ?? ALWAYS;
+export function thinnedThreshold(verdict: SamplerVerdict, step: number): string {
+  if (typeof verdict.param !== "number" || verdict.threshold === undefined) return stepThreshold(step);
   let thresholds = thinned.get(verdict);
   if (thresholds === undefined) thinned.set(verdict, (thresholds = []));
   return (thresholds[step] ??= thresholdOf(verdict.param / 2 ** step));
+}
+
+/** The same for what is wanted whatever R is; at step 0 all of it. */
+export function stepThreshold(step: number): string {
+  return STEP_THRESHOLDS[step] ?? ALWAYS;
 }
 
 const STEP_THRESHOLDS = Array.from({ length: STEPS_MAX + 1 }, (_, step) => thresholdOf(2 ** -step));

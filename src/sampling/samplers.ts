@@ -38,7 +38,17 @@ export interface Sampler {
   readonly description: string;
   /** Whether two requests of one trace may be decided differently, since what was left at the time decides. */
   readonly isByTurn: boolean;
+  /** Whether this operation's is a rate limit: a trace that it refused is not to be asked for again with its next request. */
+  isRated(operation: string): boolean;
   sample(candidate: Candidate): SamplerVerdict;
+  /**
+   * The lower bound's word about a trace, where there is one: takes a token of its operation. To be asked once it is known what becomes of
+   * what `sample` said: what is kept anyway counts towards the bound, and what is not gets another chance.
+   *
+   * @param verdict what `sample` said @returns what keeps the trace; undefined: no token is left
+   */
+  readonly guarantee?:
+    ((candidate: Candidate, verdict: SamplerVerdict) => SamplerVerdict | undefined) | undefined;
 }
 
 /** Operations with a sampler of their own, as many as Jaeger's clients keep; all further ones share the first rule's, without lower bound. */
@@ -59,16 +69,16 @@ export function createSampler(strategy: Strategy, buckets: Buckets): Sampler {
   const find = (operation: string): Sampler =>
     rules.find(({ matches }) => matches(operation))?.sampler ?? byDefault;
   const learn = (operation: string): Sampler => {
-    const found = find(operation);
-    if (known.size >= OPERATIONS_MAX) return found;
-    const sampler = lowerBound === 0 ? found : guaranteed(found, lowerBound, buckets, operation);
-    known.set(operation, sampler);
+    const sampler = find(operation);
+    if (known.size < OPERATIONS_MAX) known.set(operation, sampler);
     return sampler;
   };
   return {
     description: describe(strategy, byDefault),
     isByTurn: lowerBound > 0 || byDefault.isByTurn || rules.some(({ sampler }) => sampler.isByTurn),
+    isRated: (operation) => (known.get(operation) ?? learn(operation)).isByTurn,
     sample: (candidate) => (known.get(candidate.operation) ?? learn(candidate.operation)).sample(candidate),
+    guarantee: lowerBound === 0 ? undefined : guaranteeOf(lowerBound, buckets),
   };
 }
 
@@ -97,7 +107,12 @@ function constSampler(isSampled: boolean): Sampler {
     param: isSampled,
     threshold: isSampled ? ALWAYS : undefined,
   };
-  return { description: `const(${isSampled ? 1 : 0})`, isByTurn: false, sample: () => verdict };
+  return {
+    description: `const(${isSampled ? 1 : 0})`,
+    isByTurn: false,
+    isRated: () => false,
+    sample: () => verdict,
+  };
 }
 
 /** Samples a share of all traces, chosen by their R (threshold.ts). @param rate 0 to 1; 0 samples nothing and 1 everything, exactly */
@@ -108,6 +123,7 @@ function probabilisticSampler(rate: number): Sampler {
   return {
     description: `probabilistic(${rate})`,
     isByTurn: false,
+    isRated: () => false,
     sample: ({ randomness }) => (randomness >= threshold ? yes : no),
   };
 }
@@ -125,38 +141,37 @@ function rateLimitingSampler(perSecond: number, buckets: Buckets, bucketKey: str
     threshold: undefined,
   };
   const no: SamplerVerdict = { ...yes, isSampled: false };
+  const take = buckets.of(bucketKey);
   return {
     description: `ratelimiting(${perSecond}/s)`,
     isByTurn: true,
-    sample: ({ nowMs }) => (perSecond > 0 && buckets.take(bucketKey, perSecond, nowMs) ? yes : no),
+    isRated: () => true,
+    sample: ({ nowMs }) => (perSecond > 0 && take(perSecond, nowMs) ? yes : no),
   };
 }
 
 /**
- * What another sampler takes, and of each operation at least so many a second, so that a rare one is seen at all.
+ * Of each operation at least so many traces a second, so that a rare one is seen at all.
  *
  * As Jaeger's clients do it: what the sampler takes counts towards the bound too, and what the bound adds says `lowerbound`, with
  * the probability as its param (https://github.com/jaegertracing/jaeger-client-go/blob/master/sampler.go).
  */
-function guaranteed(sampler: Sampler, perSecond: number, buckets: Buckets, operation: string): Sampler {
-  const bucketKey = `at least: ${operation}`;
-  const added = new Map<SamplerVerdict, SamplerVerdict>();
-  const addedTo = (refused: SamplerVerdict): SamplerVerdict => {
-    const known = added.get(refused);
+function guaranteeOf(perSecond: number, buckets: Buckets): NonNullable<Sampler["guarantee"]> {
+  const added = new Map<SamplerVerdict["param"], SamplerVerdict>();
+  const taking = new Map<string, ReturnType<Buckets["of"]>>();
+  return ({ operation, nowMs }, { type, param: rate }) => {
+    let take = taking.get(operation);
+    if (take === undefined) {
+      if (taking.size >= OPERATIONS_MAX) return undefined;
+      taking.set(operation, (take = buckets.of(`at least: ${operation}`)));
+    }
+    if (!take(perSecond, nowMs)) return undefined;
+    const param = type === "probabilistic" ? rate : 0;
+    const known = added.get(param);
     if (known !== undefined) return known;
-    const param = refused.type === "probabilistic" ? refused.param : 0;
     const verdict: SamplerVerdict = { isSampled: true, type: "lowerbound", param, threshold: undefined };
-    added.set(refused, verdict);
+    added.set(param, verdict);
     return verdict;
-  };
-  return {
-    description: `${sampler.description}, at least ${perSecond}/s`,
-    isByTurn: true,
-    sample(candidate) {
-      const verdict = sampler.sample(candidate);
-      const hasToken = buckets.take(bucketKey, perSecond, candidate.nowMs);
-      return verdict.isSampled || !hasToken ? verdict : addedTo(verdict);
-    },
   };
 }
 
@@ -166,17 +181,36 @@ interface CompiledRule {
 }
 
 /** A rule's tokens are for all operations that it matches together. */
-function compileRule({ operation, sampler }: OperationRule, buckets: Buckets): CompiledRule {
-  return { matches: matcherOf(operation), sampler: simpleSampler(sampler, buckets, `rule: ${operation}`) };
+function compileRule({ operation, isLiteral, sampler }: OperationRule, buckets: Buckets): CompiledRule {
+  return {
+    matches: isLiteral ? (name) => name === operation : (name) => matchesPattern(name, operation),
+    sampler: simpleSampler(sampler, buckets, `rule: ${operation}`),
+  };
 }
 
-/** Asked once for each operation, whose name is one of ours. */
-function matcherOf(pattern: string): (operation: string) => boolean {
-  if (!pattern.includes("*")) return (operation) => operation === pattern;
-  const regex = new RegExp(`^${pattern.split("*").map(escaped).join(".*")}$`, "s");
-  return (operation) => regex.test(operation);
-}
-
-function escaped(text: string): string {
-  return text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, String.raw`\$&`);
+/**
+ * Whether a name is one of a pattern's, where `*` stands for any characters. Goes back to the last `*` alone, so it takes at most the
+ * length of one times that of the other, whatever they are.
+ */
+export function matchesPattern(name: string, pattern: string): boolean {
+  let at = 0;
+  let place = 0;
+  let star = -1;
+  let resume = 0;
+  while (at < name.length) {
+    if (pattern[place] === "*") {
+      star = place++;
+      resume = at;
+    } else if (pattern[place] === name[at]) {
+      at++;
+      place++;
+    } else if (star >= 0) {
+      place = star + 1;
+      at = ++resume;
+    } else {
+      return false;
+    }
+  }
+  while (pattern[place] === "*") place++;
+  return place === pattern.length;
 }

@@ -1,98 +1,157 @@
 /**
- * What a peer may take of a probabilistic sampler: about its share, whatever trace ids it makes up.
+ * What a peer may take of a sampler that decides by R: about its share, whatever trace ids it makes up.
  *
- * Which traces are kept is decided by R, and R is in the trace id, or in `rv`, of who began the trace (threshold.ts). A friend that only
- * sends traces with the highest R would have all of them kept: a "sampled" flag in other clothes. So each new trace of a peer earns it
- * twice what an honest one costs on average, and a kept one costs a whole:
+ * R is in the trace id, or in `rv`, of who began the trace (threshold.ts). A friend that only sends traces with the highest R would have
+ * all of them kept: a "sampled" flag in other clothes. So each of a peer's requests earns it twice what an honest one costs on average:
  *
  * ```
- *   credit  ≤ 20, at first 20      + 2p for each new trace      − 1 for each kept one; without credit it isn't kept
+ *   credit  at first 20, at most 1,000      + 2p for each request      − 1 for each that is kept
+ *           below 1: no other trace is kept, but those that are go on, down to −200
  * ```
- * An honest peer takes p of its traces, so its credit drifts up, and it is without one less than once in 10^10 traces (the ruin of a
- * random walk whose steps are 2p up and 1 down with chance p). One that chooses its ids gets twice its share and 20, for ever.
- * Not here: contexts of the own server, and samplers that R has no part in.
+ * An honest peer takes p of its traces, so its credit drifts up, and it runs out less than once in 10^10 traces of one request (the ruin
+ * of a random walk whose steps are 2p up and 1 down with chance p); of traces of some dozens more often, but rarely. One that chooses its ids
+ * gets twice the share of all that it sends, and 220 requests. Names that are new get their first 20 five times a second, all together:
+ * a pattern may take any number of them.
+ *
+ * What one peer is refused is nobody else's: notes are each peer's own, and a trace that the own server began is never asked about.
+ * Not here: contexts of the own server, but for the traces that peers brought it.
  */
 
-/** Kept traces that chance may be ahead by. */
-const CREDIT_MAX = 20;
+import { createTokenBucket } from "./token-bucket.ts";
+
 const EARNED = 2;
-/** Traces whose decision is remembered: some 2 MB. */
-const TRACES_MAX = 16_384;
-/** Peers that sent a context; one that is forgotten has all its credit again. */
+const FIRST_CREDIT = 20;
+/** As many requests as a trace of a peer's may have (proxy/foreign-traces.ts). */
+const CREDIT_MAX = 1000;
+const DEBT_MAX = 200;
+const NEW_NAMES_PER_SECOND = 5;
+/** A whitelist of federation servers that trace is a few hundred. One that is forgotten is new again. */
 const PEERS_MAX = 1000;
+/** So that most requests change no table. */
+const MOVE_EVERY_MS = 1000;
+/** Of one peer, and of all: some 5 MB. */
+const TRACES_PER_PEER_MAX = 1024;
+const TRACES_MAX = 32_768;
+/** Of the own server, in each of two generations. */
+const OWN_TRACES_MAX = 8192;
+
+interface Asked {
+  /** Its name, as the whitelist knows it: lower case, without a port. */
+  readonly peer: string;
+  readonly traceId: string;
+  /** With which a trace is kept, all considered: above 0 and below 1. */
+  readonly probability: number;
+  /** Whether R says that it is kept. */
+  readonly isSampled: boolean;
+  /** Monotonic. */
+  readonly nowMs: number;
+}
 
 export interface PeerShare {
-  /**
-   * Whether a trace is kept that the sampler has decided about. Each trace earns and costs once, however many requests it has.
-   *
-   * @param peer its name, as the whitelist knows it: lower case, without a port
-   * @param probability of the sampler, 0 to 1
-   * @param isSampled what the sampler says
-   */
-  allows(peer: string, traceId: string, probability: number, isSampled: boolean): boolean;
-  /** Whether this trace was not kept for want of credit: then it is kept nowhere here. */
-  hasRefused(traceId: string): boolean;
+  /** Whether this request is kept. */
+  allows(asked: Asked): boolean;
+  /** A trace that the own server sends a request in: from now on it is its own, unless a peer brought it first. */
+  noteOwn(traceId: string): void;
+  /** Whether the own server's requests of this trace may be kept: not if peers alone brought it, and none had it kept. */
+  allowsOwn(traceId: string): boolean;
 }
 
+interface PeerNote {
+  credit: number;
+  /** When it was last put to the end of the peers. */
+  movedAtMs: number;
+  /** Trace id → whether it was kept; the oldest first. */
+  readonly traces: Map<string, boolean>;
+}
+
+/** How many peers had a trace kept, and how many were refused it. */
 interface TraceNote {
-  /** The greatest probability that it earned for. */
-  earned: number;
-  /** Whether it was kept; undefined: the sampler has not wanted it yet. */
-  isKept: boolean | undefined;
+  kept: number;
+  refused: number;
 }
 
-export function createPeerShare(limits = { tracesMax: TRACES_MAX, peersMax: PEERS_MAX }): PeerShare {
-  /** The oldest first. */
+export function createPeerShare(
+  limits = { peersMax: PEERS_MAX, tracesPerPeerMax: TRACES_PER_PEER_MAX, tracesMax: TRACES_MAX },
+): PeerShare {
+  /** The least recently used first, give or take a second. */
+  const peers = new Map<string, PeerNote>();
+  /** Of all peers: exactly those that stand in one's `traces`. */
   const traces = new Map<string, TraceNote>();
-  /** The least recently used first. */
-  const credits = new Map<string, number>();
-  let refused = 0;
+  const newNames = createTokenBucket(NEW_NAMES_PER_SECOND, 0);
+  let own = new Set<string>();
+  let ownBefore = new Set<string>();
+  let notes = 0;
 
-  function noteOf(traceId: string): TraceNote {
-    const known = traces.get(traceId);
-    if (known !== undefined) return known;
-    if (traces.size >= limits.tracesMax) forgetOldestTrace();
-    const note: TraceNote = { earned: 0, isKept: undefined };
-    traces.set(traceId, note);
+  function use(peer: string, nowMs: number): PeerNote {
+    const known = peers.get(peer);
+    if (known !== undefined && nowMs - known.movedAtMs < MOVE_EVERY_MS) return known;
+    const note = known ?? {
+      credit: newNames.take(NEW_NAMES_PER_SECOND, nowMs) ? FIRST_CREDIT : 0,
+      movedAtMs: nowMs,
+      traces: new Map<string, boolean>(),
+    };
+    note.movedAtMs = nowMs;
+    peers.delete(peer); // And set again: a Map keeps the order in which its keys were set.
+    peers.set(peer, note);
+    if (peers.size > limits.peersMax) forgetOldestPeer();
     return note;
   }
 
-  function forgetOldestTrace(): void {
-    for (const [traceId, { isKept }] of traces) {
-      traces.delete(traceId);
-      if (isKept === false) refused--;
+  function forgetOldestPeer(): void {
+    for (const [peer, note] of peers) {
+      peers.delete(peer);
+      for (const [traceId, isKept] of note.traces) forget(traceId, isKept);
       return;
     }
   }
 
-  function change(peer: string, by: number): boolean {
-    const credit = Math.min(CREDIT_MAX, (credits.get(peer) ?? CREDIT_MAX) + by);
-    if (credit < 0) return false;
-    credits.delete(peer); // And set again: a Map keeps the order in which its keys were set.
-    credits.set(peer, credit);
-    if (credits.size > limits.peersMax) {
-      for (const oldest of credits.keys()) {
-        credits.delete(oldest);
-        break;
-      }
-    }
-    return true;
+  function forget(traceId: string, isKept: boolean): void {
+    notes--;
+    const note = traces.get(traceId);
+    if (note === undefined) return;
+    note[isKept ? "kept" : "refused"]--;
+    if (note.kept + note.refused === 0) traces.delete(traceId);
   }
 
+  function remember(note: PeerNote, traceId: string, isKept: boolean): void {
+    for (const [oldest, wasKept] of note.traces) {
+      if (note.traces.size < limits.tracesPerPeerMax) break;
+      note.traces.delete(oldest);
+      forget(oldest, wasKept);
+    }
+    note.traces.set(traceId, isKept);
+    const known = traces.get(traceId) ?? { kept: 0, refused: 0 };
+    known[isKept ? "kept" : "refused"]++;
+    traces.set(traceId, known);
+    notes++;
+    while (notes > limits.tracesMax) forgetOldestPeer();
+  }
+
+  const isOwn = (traceId: string): boolean => own.has(traceId) || ownBefore.has(traceId);
+
   return {
-    allows(peer, traceId, probability, isSampled) {
-      const note = noteOf(traceId);
-      if (probability > note.earned) {
-        change(peer, EARNED * (probability - note.earned));
-        note.earned = probability;
-      }
+    allows({ peer, traceId, probability, isSampled, nowMs }) {
+      if (isOwn(traceId)) return isSampled;
+      const note = use(peer, nowMs);
+      note.credit = Math.min(CREDIT_MAX, note.credit + EARNED * probability);
       if (!isSampled) return false;
-      if (note.isKept === undefined) {
-        note.isKept = change(peer, -1);
-        if (!note.isKept) refused++;
-      }
-      return note.isKept;
+      const isKnownKept = note.traces.get(traceId);
+      if (isKnownKept === false) return false;
+      const isKept = isKnownKept === true ? note.credit > -DEBT_MAX : note.credit >= 1;
+      if (isKept) note.credit -= 1;
+      if (isKnownKept === undefined) remember(note, traceId, isKept);
+      return isKept;
     },
-    hasRefused: (traceId) => refused > 0 && traces.get(traceId)?.isKept === false,
+    noteOwn(traceId) {
+      if (isOwn(traceId) || traces.has(traceId)) return;
+      own.add(traceId);
+      if (own.size < OWN_TRACES_MAX) return;
+      ownBefore = own;
+      own = new Set();
+    },
+    allowsOwn(traceId) {
+      const note = traces.get(traceId);
+      return note === undefined || note.kept > 0 || isOwn(traceId);
+    },
   };
 }

@@ -16,8 +16,10 @@ export type SamplerSpec =
 
 /** What one operation is sampled with. */
 export interface OperationRule {
-  /** A span's name, `{method} {route template}`; `*` stands for any characters. The first rule that matches counts. */
+  /** A span's name, `{method} {route template}`. The first rule that matches counts. */
   readonly operation: string;
+  /** Whether `*` is a letter like any other, as it is to Jaeger; otherwise it stands for any characters. */
+  readonly isLiteral: boolean;
   readonly sampler: SamplerSpec;
 }
 

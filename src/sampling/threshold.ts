@@ -29,6 +29,8 @@ const VALUE_LENGTH_MAX = 256;
 
 const THRESHOLD = /^[0-9a-f]{1,14}$/;
 const RANDOMNESS = /^[0-9a-f]{14}$/;
+/** Sub-members that are not read here; nobody has defined any. */
+const OTHERS_MAX = 8;
 /** A sub-key that is somebody else's, with its value. */
 const SUB_MEMBER = /^[a-z][a-z0-9]*:[A-Za-z0-9._-]*$/;
 
@@ -42,35 +44,64 @@ export function thresholdOf(probability: number): string {
   return (BigInt(VALUES) - BigInt(kept)).toString(16).padStart(DIGITS, "0");
 }
 
-/** @param traceState as `TraceContext` has it @returns R, 14 hex digits */
-export function randomnessOf(traceId: string, traceState: string): string {
-  const rv = traceState === "" ? undefined : readState(traceState).rv;
+/** What `tracestate` says of OpenTelemetry's; read once for each request. */
+export interface OtState {
+  /** Whether there is a member `ot`. */
+  readonly isThere: boolean;
+  /** As written: 1 to 14 hex digits. */
+  readonly th: string | undefined;
+  /** 14 hex digits. */
+  readonly rv: string | undefined;
+  /** Sub-members that are somebody else's, as they stand there; 8 at most. */
+  readonly others: readonly string[];
+}
+
+const NO_STATE: OtState = { isThere: false, th: undefined, rv: undefined, others: [] };
+
+/**
+ * What is malformed counts as absent; of two sub-members with one key the first counts.
+ *
+ * @param traceState as `TraceContext` has it
+ */
+export function readOtState(traceState: string): OtState {
+  const member = traceState === "" ? undefined : findMember(traceState);
+  if (member === undefined) return NO_STATE;
+  let th: string | undefined;
+  let rv: string | undefined;
+  const others: string[] = [];
+  for (let start = 0; start <= member.length;) {
+    const end = member.indexOf(";", start);
+    const part = member.slice(start, end === -1 ? undefined : end);
+    start = end === -1 ? member.length + 1 : end + 1;
+    if (part.startsWith("th:")) th ??= THRESHOLD.test(part.slice(3)) ? part.slice(3) : undefined;
+    else if (part.startsWith("rv:")) rv ??= RANDOMNESS.test(part.slice(3)) ? part.slice(3) : undefined;
+    else if (others.length < OTHERS_MAX && SUB_MEMBER.test(part)) others.push(part);
+  }
+  return { isThere: true, th, rv, others };
+}
+
+/** @returns R, 14 hex digits */
+export function randomnessOf(traceId: string, { rv }: OtState): string {
   return rv ?? traceId.slice(-DIGITS);
 }
 
 /** @returns T that the sender says it kept the trace with, 14 hex digits; undefined where it says none that can be true */
-export function saidThreshold(traceId: string, traceState: string): string | undefined {
-  if (traceState === "") return undefined;
-  const { th, rv } = readState(traceState);
+export function saidThreshold({ th }: OtState, randomness: string): string | undefined {
   const threshold = th?.padEnd(DIGITS, "0");
   // One above R was not kept with it: it is wrong, and the specification says to drop it.
-  return threshold !== undefined && (rv ?? traceId.slice(-DIGITS)) >= threshold ? threshold : undefined;
-}
-
-/** Whether the list says something of OpenTelemetry's. */
-export function hasState(traceState: string): boolean {
-  return traceState !== "" && findMember(traceState) !== undefined;
+  return threshold !== undefined && randomness >= threshold ? threshold : undefined;
 }
 
 /**
  * The list with this threshold in the place of the one that it has. R and what else stands in `ot` stays; a member that was changed
  * goes to the front, as W3C asks, and where the list gets too long the right-most members go.
  *
+ * @param state what `traceState` says
  * @param threshold 14 hex digits; undefined: none is known, or the span is not kept
  */
-export function withThreshold(traceState: string, threshold: string | undefined): string {
+export function withThreshold(traceState: string, state: OtState, threshold: string | undefined): string {
   if (traceState === "") return threshold === undefined ? "" : `ot=th:${trimmed(threshold)}`;
-  const { th, rv, others } = readState(traceState);
+  const { th, rv, others } = state;
   const written = threshold === undefined ? undefined : trimmed(threshold);
   if (written === th) return traceState;
   const known = [
@@ -99,28 +130,6 @@ function fitted(members: string[]): string {
     text = members.join(",");
   }
   return text;
-}
-
-interface State {
-  /** As written: 1 to 14 hex digits. */
-  readonly th: string | undefined;
-  readonly rv: string | undefined;
-  /** Sub-members that are not read here. */
-  readonly others: readonly string[];
-}
-
-/** What is malformed counts as absent; of two sub-members with one key the first counts. */
-function readState(traceState: string): State {
-  let th: string | undefined;
-  let rv: string | undefined;
-  const others: string[] = [];
-  for (const part of (findMember(traceState) ?? "").split(";")) {
-    const value = part.slice(3);
-    if (part.startsWith("th:")) th ??= THRESHOLD.test(value) ? value : undefined;
-    else if (part.startsWith("rv:")) rv ??= RANDOMNESS.test(value) ? value : undefined;
-    else if (SUB_MEMBER.test(part)) others.push(part);
-  }
-  return { th, rv, others };
 }
 
 /** The value of `ot`. Of one key there is one member: the list was checked. */

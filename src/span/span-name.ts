@@ -7,7 +7,7 @@
  */
 
 /** RFC 9110, RFC 5789 and httpbis-safe-method-w-body, as the conventions list them. Letter case counts. */
-const KNOWN_METHODS: ReadonlySet<string> = new Set([
+export const KNOWN_METHODS: ReadonlySet<string> = new Set([
   "CONNECT",
   "DELETE",
   "GET",

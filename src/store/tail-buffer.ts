@@ -51,7 +51,7 @@ export interface TailTools {
   /** Is given each span that is let out, once, in the order they ended within a trace. Keeps the promise of SpanSink. */
   onKept(span: EndedSpan, reason: TailReason): void;
   /** Whether one more trace may be promoted for an error or for being slow; takes the token. */
-  takeToken(nowMs: number): boolean;
+  takeToken(nowMs: number, isKnown: boolean): boolean;
   /** Runs `run` once, later, unless it is cancelled; must not keep the process alive. Another one in tests only. */
   readonly startTimer?: (run: () => void, delayMs: number) => CancelTimer;
 }
@@ -62,6 +62,8 @@ type CancelTimer = () => void;
 export interface TailFacts {
   readonly isError: boolean;
   readonly durationMs: number;
+  /** Whether the request is the own server's, or a whitelisted peer's. */
+  readonly isKnown: boolean;
 }
 
 export interface TailBuffer {
@@ -127,7 +129,7 @@ export function createTailBuffer(options: TailBufferOptions, tools: TailTools): 
       const known = promoted.reasonFor(traceId);
       if (known !== undefined) return letOut([span], known);
       const reason = reasonToKeep(facts);
-      if (reason !== undefined && tools.takeToken(nowMs)) {
+      if (reason !== undefined && tools.takeToken(nowMs, facts.isKnown)) {
         return letOut([...promoteAt(traceId, reason, nowMs), span], reason);
       }
       held.keep(span, nowMs, reason !== undefined);

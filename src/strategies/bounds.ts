@@ -29,7 +29,7 @@ export function boundStrategy(strategy: Strategy, limits: StrategyLimits): Bound
   }
   const operations = strategy.operations.map((rule): OperationRule => {
     const own = boundSampler(rule.sampler, limits);
-    return own === rule.sampler ? rule : { operation: rule.operation, sampler: own };
+    return own === rule.sampler ? rule : { ...rule, sampler: own };
   });
   const cut = operations.filter((rule, index) => rule !== strategy.operations[index]);
   for (const to of new Set(cut.map((rule) => describeSampler(rule.sampler)))) {

@@ -22,6 +22,8 @@ export type Parsed = { readonly strategy: Strategy } | { readonly refused: strin
 /** The most that Jaeger's clients keep samplers for (`DEFAULT_MAX_OPERATIONS`); here more are a fault, not cut off. */
 export const OPERATIONS_MAX = 2000;
 
+/** Of a name, in characters; a span's is far shorter. */
+const OPERATION_LENGTH_MAX = 500;
 /** Two thousand operations with long names are 300 kB. */
 export const RESPONSE_LENGTH_MAX = 1024 * 1024;
 
@@ -36,8 +38,7 @@ const TYPES = new Map<unknown, SamplerSpec["type"]>([
 ]);
 
 /**
- * Never throws. Names of operations are literal in Jaeger; in our matcher `*` stands for any characters, so a name with one in it
- * matches more here than it does there.
+ * Never throws. Names of operations are literal, as in Jaeger: `*` is a letter like any other.
  *
  * @param text refused where it has more than 1 Mi characters, more than 2000 operations, or a number out of its range
  */
@@ -102,7 +103,8 @@ function readOperationSampling(message: JsonObject, reader: JsonReader): Strateg
     const place = at(`perOperationStrategies[${index}]`);
     const rule = reader.object(each, place) ?? {};
     return {
-      operation: reader.text(rule["operation"], `${place}.operation`),
+      operation: reader.text(rule["operation"], `${place}.operation`, OPERATION_LENGTH_MAX),
+      isLiteral: true,
       sampler: probabilistic(
         readParam(rule, "probabilisticSampling", reader, `${place}.probabilisticSampling`),
       ),

@@ -14,7 +14,8 @@ export interface JsonReader {
   /** @returns undefined where it is absent or null */
   object(value: unknown, place: string): JsonObject | undefined;
   list(value: unknown, place: string): readonly unknown[];
-  text(value: unknown, place: string): string;
+  /** @param lengthMax in characters */
+  text(value: unknown, place: string, lengthMax?: number): string;
   /** A finite one. @param range ends included; without it any finite number will do */
   number(value: unknown, place: string, range?: Range): number;
 }
@@ -47,7 +48,12 @@ export function createJsonReader(): JsonReader {
     object: (value, place) =>
       value == null || isOther(value, place, "object") ? undefined : (value as JsonObject),
     list: (value, place) => (value == null || isOther(value, place, "list") ? [] : (value as unknown[])),
-    text: (value, place) => (value == null || isOther(value, place, "string") ? "" : (value as string)),
+    text(value, place, lengthMax = Infinity) {
+      if (value == null || isOther(value, place, "string")) return "";
+      const text = value as string;
+      if (text.length > lengthMax) refuse(`${place} has ${text.length} characters, more than ${lengthMax}`);
+      return text;
+    },
     number(value, place, range) {
       if (value == null || isOther(value, place, "number")) return 0;
       const number = value as number;

@@ -51,6 +51,7 @@ export function createStrategyCache(
 
   async function replace(text: string): Promise<void> {
     const saved: Saved = { service, url, savedUnixMs: Math.round(clock.unixMs()), text };
+    if (isForeign(path)) throw new Error("what is there is no cache of this program");
     const draft = `${path}.${process.pid}-${random.spanId()}.tmp`;
     try {
       await writeFile(draft, JSON.stringify(saved), { mode: MODE, flag: "wx" });
@@ -111,6 +112,11 @@ function readSaved(path: string): Saved | string | undefined {
     const code = codeOf(error);
     return code === "ENOENT" ? undefined : code;
   }
+}
+
+/** Whatever else somebody named by mistake: a config, a key. An empty file is what a full disk leaves of a cache. */
+function isForeign(path: string): boolean {
+  return typeof readSaved(path) === "string" && statSync(path).size > 0;
 }
 
 function isSaved(value: unknown): value is Saved {

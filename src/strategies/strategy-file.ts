@@ -55,7 +55,7 @@ interface Answer {
 type Warn = (warning: string) => void;
 
 /**
- * Never throws. As in an answer of Jaeger's, names of operations are literal there and may have `*` for any characters here.
+ * Never throws. Names of operations are literal, as in an answer of Jaeger's.
  *
  * @param text refused whole where a member has a wrong type anywhere, as Jaeger does; a number out of its range is refused where it counts for the service
  */
@@ -119,7 +119,9 @@ function answerFor(entry: Entry, whose: string, warn: Warn): Answer {
   const probability = sampler.type === "probabilistic" ? sampler.param : DEFAULT_PROBABILITY;
   const rules = entry.operations.flatMap((each) => {
     const which = `operation ${quote(each.name)} of ${whose}`;
-    if (each.type !== "ratelimiting") return { operation: each.name, sampler: samplerOf(each, which, warn) };
+    if (each.type !== "ratelimiting") {
+      return { operation: each.name, isLiteral: true, sampler: samplerOf(each, which, warn) };
+    }
     warn(`${which}: Jaeger has rate limits for whole services only, the rule is ignored`);
     return [];
   });

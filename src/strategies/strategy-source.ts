@@ -81,13 +81,9 @@ export function createCurrentStrategy(
   };
 }
 
-/**
- * The same for strategies that mean the same: adaptive Jaegers send operations in another order each time (a Go map's).
- * A rule with `*` has its place among the others, so order is passed over only where there is none.
- */
+/** The same for strategies that mean the same: adaptive Jaegers send operations in another order each time (a Go map's). */
 function keyOf({ sampler, operations, lowerBound }: Strategy): string {
-  const isLiteral = operations.every(({ operation }) => !operation.includes("*"));
   const byName = (one: OperationRule, other: OperationRule): number =>
     one.operation < other.operation ? -1 : 1;
-  return JSON.stringify([sampler, lowerBound, isLiteral ? operations.toSorted(byName) : operations]);
+  return JSON.stringify([sampler, lowerBound, operations.toSorted(byName)]);
 }

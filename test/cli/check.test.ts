@@ -55,6 +55,39 @@ describe("warns, and still passes", () => {
   });
 });
 
+describe("warns of sampling rules that never count", () => {
+  it.each([
+    { rule: "{ template: /_matrix/nowhere, type: const }", word: "matches no operation" },
+    { rule: "{ method: put, type: const }", word: "matches no operation" },
+    { rule: "{ operation: GET /_matrix/key/v2/server, type: const }", word: "never counts: an earlier rule" },
+  ])("$rule", async ({ rule, word }) => {
+    const first = "{ method: GET, type: const, param: 0 }";
+    const { status, stderr } = await checkText(
+      `${VALID}sampling: { type: const, operations: [${first}, ${rule}] }\n`,
+    );
+    expect(status).toBe(0);
+    expect(stderr).toMatch(/^warning: fedtrace\.yaml:3:\d+: sampling\.operations\[1\]: /m);
+    expect(stderr).toContain(word);
+  });
+
+  it.each([
+    "{ method: PUT, type: const }",
+    "{ template: '*', type: const }",
+    "{ operation: HTTP, type: const }",
+  ])("not of %s", async (rule) => {
+    const { stderr } = await checkText(`${VALID}sampling: { type: const, operations: [${rule}] }\n`);
+    expect(stderr).not.toContain("sampling.operations");
+  });
+
+  it("and of a peer's pattern that is not what it looks like", async () => {
+    const { status, stderr } = await checkText(
+      `${VALID}sampling: { type: const, peers: [{ regex: 'hs1.example', type: const, param: 0 }] }\n`,
+    );
+    expect(status).toBe(0);
+    expect(stderr).toMatch(/^warning: fedtrace\.yaml:3:\d+: sampling\.peers\[0\]\.regex: \S/m);
+  });
+});
+
 it.each([
   { path: "absent.yaml", why: "does not exist" },
   { path: ".", why: "is a directory" },

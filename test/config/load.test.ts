@@ -301,6 +301,31 @@ describe("warnings", () => {
       keys: [],
     },
     {
+      why: "a tail of const 1",
+      text: `${SMALL}sampling: { type: const, tail: {} }\n`,
+      keys: ["3:32 sampling.tail"],
+    },
+    {
+      why: "a tail of const 1 with exceptions",
+      text: `${SMALL}sampling: { type: const, tail: {}, peers: [{ regex: a, type: const, param: 0 }] }\n`,
+      keys: [],
+    },
+    {
+      why: "a lower bound above all",
+      text: `${SMALL}sampling: { type: const, lower_bound: 2, max_per_second: 1 }\n`,
+      keys: ["3:39 sampling.lower_bound"],
+    },
+    {
+      why: "nothing at all, said with a number",
+      text: `${SMALL}sampling: { type: probabilistic, param: 1e-30 }\n`,
+      keys: ["3:41 sampling.param"],
+    },
+    {
+      why: "a strategy that may set nothing",
+      text: `${SMALL}sampling: { type: remote, remote: { max_probability: 0, max_per_second: 0 } }\n`,
+      keys: ["3:35 sampling.remote"],
+    },
+    {
       why: "the environment",
       text: SMALL,
       environment: { OTEL_TRACES_SAMPLER: "odd" },

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { runCli, temporaryDirectory } from "../support/cli.ts";
 import { startInProcess, type TestSidecar } from "../support/in-process.ts";
-import { configText, inboundTo, startSidecar } from "../support/sidecar.ts";
+import { configText, inboundTo, OUTBOUND, startSidecar } from "../support/sidecar.ts";
 import { exchangeRaw, recordingUpstream } from "../support/wire.ts";
 
 const probabilistic = (samplingRate: number): string =>
@@ -102,9 +102,9 @@ describe("remote", () => {
     { why: "none", answer: probabilistic(0), root: undefined, key: undefined },
     {
       why: "a rate",
-      answer: rateLimiting(1000),
-      root: { type: "ratelimiting", param: 1000 },
-      key: { type: "ratelimiting", param: 1000 },
+      answer: rateLimiting(50),
+      root: { type: "ratelimiting", param: 50 },
+      key: { type: "ratelimiting", param: 50 },
     },
     { why: "by operation", answer: perOperation, root: undefined, key: { type: "probabilistic", param: 1 } },
   ])("follows each change: $why", async ({ answer, root, key }) => {
@@ -188,12 +188,26 @@ describe("remote", () => {
     await sidecar.sidecar.stop();
     const asked = jaeger.asked.length;
     const path = join(temporaryDirectory(), "sampling.json");
+    const upstream = await recordingUpstream();
+    onTestFinished(() => upstream.stop());
     const disabled = await startSidecar(
-      { inbound: inboundTo(1), sampling: remote(jaeger.url, { cache_file: path }) },
+      {
+        outbound: OUTBOUND,
+        whitelist: ["127\\.0\\.0\\.1"],
+        sampling: remote(jaeger.url, { cache_file: path }),
+      },
       { environment: { OTEL_SDK_DISABLED: "true" } },
     );
     onTestFinished(async () => void (await disabled.stop()));
     expect(jaeger.asked.length).toBe(asked);
+    // Not even the own server's wish has anything recorded.
+    const host = `127.0.0.1:${upstream.port}`;
+    const parent = "traceparent: 00-d4cda95b652f4a1592b449d5929fda1b-6e0c63257de34c92-01";
+    await exchangeRaw(
+      disabled.port.outbound,
+      `GET http://${host}/ HTTP/1.1\r\nHost: ${host}\r\n${parent}\r\nConnection: close\r\n\r\n`,
+    );
+    expect(upstream.received()).toMatch(/\r\ntraceparent: \S+-00\r\n/);
   });
 });
 

@@ -12,15 +12,16 @@ import {
   traceStateAfter,
   type WishSource,
 } from "../../src/sampling/decision.ts";
+import { createCeiling } from "../../src/sampling/ceiling.ts";
 import { createPressure } from "../../src/sampling/pressure.ts";
 import type { Candidate, Sampler } from "../../src/sampling/samplers.ts";
-import { randomnessOf } from "../../src/sampling/threshold.ts";
-import { candidate, HIGHEST, LOWEST, policyOf, quietLog, samplerOf, strategyOf } from "./support.ts";
+import { readOtState } from "../../src/sampling/threshold.ts";
+import { candidate, HIGHEST, LOWEST, policyOf, quietLog, rule, samplerOf, strategyOf } from "./support.ts";
 
 const TRACE = "d4cda95b652f4a1592b449d5929fda1b";
 const request: Candidate = {
   traceId: TRACE,
-  randomness: randomnessOf(TRACE, ""),
+  randomness: TRACE.slice(-14),
   operation: "PUT /send",
   nowMs: 0,
 };
@@ -49,9 +50,11 @@ function decide(
   source: WishSource,
   parent: TraceContext | undefined,
   of: Candidate = request,
-  changes: { sampler?: Sampler; hasPass?: boolean } = {},
+  changes: { sampler?: Sampler; hasPass?: boolean; isKnown?: boolean } = {},
 ) {
-  return decideSampling(policy, { source, sampler: undefined, hasPass: false, ...changes }, parent, of);
+  const state = readOtState(parent?.traceState ?? "");
+  const facts = { source, isKnown: true, sampler: undefined, hasPass: false, state, ...changes };
+  return decideSampling(policy, facts, parent, of);
 }
 
 describe("decideSampling", () => {
@@ -178,7 +181,7 @@ describe("decideSampling", () => {
 
 describe("max_per_second", () => {
   const bounded = (changes: Partial<SamplingPolicy> = {}): SamplingPolicy =>
-    policyOf(takesAll(1), { maxPerSecond: 2, buckets: createBuckets(), ...changes });
+    policyOf(takesAll(1), { ceiling: createCeiling(2, createBuckets()), ...changes });
   const traces = (count: number, nowMs = 0): Candidate[] =>
     Array.from({ length: count }, (_, index) => candidate(index.toString(16).padStart(14, "0"), { nowMs }));
 
@@ -314,6 +317,149 @@ describe("back-pressure", () => {
   });
 });
 
+describe("what stays true of a trace, whoever else asks", () => {
+  const rated = (perSecond: number): Sampler =>
+    samplerOf(strategyOf({ type: "ratelimiting", param: perSecond }));
+  const other = candidate(HIGHEST, { traceId: "e".repeat(32) });
+
+  it("a rate that refused a new trace refuses what the own server sends in it", () => {
+    const policy = policyOf(rated(1));
+    decide(policy, accepted, undefined, other);
+    expect(decide(policy, accepted, undefined).isSampled).toBe(false);
+    const later = { ...request, nowMs: 5000 };
+    expect(decide(policy, own, wish(false), later).isSampled).toBe(false);
+    expect(decide(policy, own, wish(true), later)).toMatchObject({ isSampled: true, by: "own" });
+  });
+
+  it("a rate that refused a peer's trace refuses that peer, and nobody else", () => {
+    const policy = policyOf(rated(1));
+    decide(policy, accepted, undefined, other);
+    const later = { ...request, nowMs: 5000 };
+    expect(decide(policy, accepted, wish(false)).isSampled).toBe(false);
+    expect(decide(policy, accepted, wish(false), later).isSampled).toBe(false);
+    expect(decide(policy, { ...accepted, name: "b.example" }, wish(false), later).isSampled).toBe(true);
+  });
+
+  it("an operation that is not rated is not asked what a rate refused", () => {
+    const sampler = samplerOf(
+      strategyOf(
+        { type: "ratelimiting", param: 1 },
+        { operations: [rule("GET /all", { type: "const", param: 1 })] },
+      ),
+    );
+    const policy = policyOf(sampler);
+    decide(policy, accepted, undefined, other);
+    expect(decide(policy, accepted, undefined).isSampled).toBe(false);
+    expect(decide(policy, own, wish(false), { ...request, operation: "GET /all" }).isSampled).toBe(true);
+  });
+
+  it("what max_per_second refused is not had by a wish, a minute long", () => {
+    const policy = policyOf(takesAll(0), { ceiling: createCeiling(1, createBuckets()) });
+    decide(policy, own, wish(true), other);
+    expect(decide(policy, own, wish(true))).toMatchObject({ isSampled: false, withheld: "max_per_second" });
+    expect(decide(policy, own, wish(true), { ...request, nowMs: 5000 }).isSampled).toBe(false);
+    expect(decide(policy, own, wish(true), { ...request, nowMs: 125_000 }).isSampled).toBe(true);
+  });
+
+  it("a pass is gone on with beyond every bound", () => {
+    const pressure = { step: () => 6 };
+    const ceiling = createCeiling(1, createBuckets());
+    const policy = policyOf(takesAll(0), { pressure, ceiling });
+    ceiling.take(true, 0);
+    const low = candidate(LOWEST);
+    expect(decide(policy, accepted, wish(false), low, { hasPass: true }).isSampled).toBe(true);
+    expect(decide(policy, own, wish(true), low)).toMatchObject({ isSampled: true, by: "debug_pass" });
+    expect(decide(policy, own, wish(true), other).isSampled).toBe(false);
+  });
+
+  it("a trace that was kept is kept for its next sender in that sender's own words", () => {
+    const policy = policyOf(takesAll(1), { ceiling: createCeiling(1, createBuckets()) });
+    expect(decide(policy, own, wish(true)).by).toBe("own");
+    const next = decide(
+      policy,
+      accepted,
+      wish(true, { traceState: `ot=rv:${LOWEST}` }),
+      candidate(LOWEST, { traceId: TRACE }),
+    );
+    expect(next).toMatchObject({ isSampled: true, by: "local", threshold: undefined });
+  });
+});
+
+describe("strangers", () => {
+  it("get half of max_per_second at most", () => {
+    const policy = policyOf(takesAll(1), { ceiling: createCeiling(10, createBuckets()) });
+    const sampled = (isKnown: boolean, prefix: string): number =>
+      Array.from({ length: 100 }, (_, index) => candidate(`${prefix}${index}`.padStart(14, "0"))).filter(
+        (of) => decide(policy, accepted, undefined, of, { isKnown }).isSampled,
+      ).length;
+    expect(sampled(false, "a")).toBe(5);
+    expect(sampled(true, "b")).toBe(5);
+  });
+});
+
+describe("a threshold is only told where it is true", () => {
+  it("not while max_per_second bites", () => {
+    const half = samplerOf(strategyOf({ type: "probabilistic", param: 0.5 }));
+    const policy = policyOf(half, { ceiling: createCeiling(1, createBuckets()) });
+    const at = (nowMs: number, id: string) =>
+      decide(policy, own, undefined, candidate(HIGHEST, { nowMs, traceId: id.repeat(32) }));
+    expect(at(0, "1").threshold).toBe("80000000000000");
+    expect(at(0, "2").withheld).toBe("max_per_second");
+    expect(at(1000, "3")).toMatchObject({ isSampled: true, threshold: undefined });
+    expect(at(10_001, "4").threshold).toBe("80000000000000");
+  });
+});
+
+describe("a lower bound", () => {
+  const bound = (param: number): Sampler =>
+    samplerOf(strategyOf({ type: "probabilistic", param }, { lowerBound: 1 }));
+
+  it("is not spent by a peer that has had its share: it gets it back that way", () => {
+    const policy = policyOf(bound(0.001));
+    let kept = 0;
+    for (let second = 0; second < 600; second++) {
+      for (let index = 0; index < 5; index++) {
+        const of = candidate(HIGHEST, {
+          traceId: `${second * 5 + index}`.padStart(18, "0") + HIGHEST,
+          nowMs: second * 1000,
+        });
+        if (decide(policy, accepted, wish(false), of).isSampled) kept++;
+      }
+    }
+    expect(kept).toBeGreaterThanOrEqual(600);
+    expect(kept).toBeLessThanOrEqual(600 + 20 + 6 + 1);
+  });
+
+  it("gives way to back-pressure, as all does", () => {
+    const policy = policyOf(bound(0), { pressure: { step: () => 1 } });
+    expect(decide(policy, own, undefined, candidate(LOWEST)).isSampled).toBe(false);
+    expect(decide(policy, own, undefined, candidate(HIGHEST))).toMatchObject({
+      isSampled: true,
+      verdict: { type: "lowerbound" },
+    });
+  });
+});
+
+describe("back-pressure and a peer that chooses its ids", () => {
+  it("leaves it its share of what is left, and no more", () => {
+    const policy = policyOf(takesAll(1), { pressure: { step: () => 6 } });
+    const kept = Array.from({ length: 1000 }, (_, index) =>
+      candidate(HIGHEST, { traceId: `${index}`.padStart(18, "0") + HIGHEST }),
+    ).filter((of) => decide(policy, accepted, wish(false), of).isSampled).length;
+    expect(kept).toBeLessThanOrEqual(20 + Math.ceil((2 * 1000) / 64));
+  });
+});
+
+it("samples nothing where tracing is off, whoever asks", () => {
+  const policy = policyOf(takesAll(1), { isOff: true });
+  const decisions = [
+    decide(policy, own, wish(true)),
+    decide(policy, trusted, wish(true)),
+    decide(policy, accepted, undefined, request, { hasPass: true }),
+  ];
+  expect(decisions.map(({ isSampled }) => isSampled)).toEqual([false, false, false]);
+});
+
 describe("traceStateAfter", () => {
   const R = "6e6d1a75832a2f";
   const half = samplerOf(strategyOf({ type: "probabilistic", param: 0.5 }));
@@ -366,12 +512,12 @@ describe("traceStateAfter", () => {
       after: `ot=rv:${HIGHEST}`,
     },
     {
-      why: "the peer's, where its yes was followed",
+      why: "a trusted peer's yes: what it says of its probability has no weight here",
       sampler: takesAll(0),
       source: trusted,
       r: R,
       parent: wish(true, { traceState: `ot=th:4;rv:${R}` }),
-      after: `ot=th:4;rv:${R}`,
+      after: `ot=rv:${R}`,
     },
     {
       why: "not one that can't be true",
@@ -391,7 +537,8 @@ describe("traceStateAfter", () => {
     },
   ])("$why", ({ sampler, source, r, parent, after }) => {
     const decision = decide(policyOf(sampler), source, parent, candidate(r));
+    const state = parent?.traceState ?? "";
     // The context's trace id is not the candidate's here: `rv`, or nothing, says R.
-    expect(traceStateAfter(parent?.traceState ?? "", decision)).toBe(after);
+    expect(traceStateAfter(state, readOtState(state), decision)).toBe(after);
   });
 });

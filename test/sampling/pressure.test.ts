@@ -86,7 +86,12 @@ describe("thinnedThreshold", () => {
       step: 2,
       threshold: thresholdOf(0.25),
     },
-    { why: "of what R had no part in", of: undefined, step: 3, threshold: thresholdOf(0.125) },
+    {
+      why: "of what R had no part in",
+      of: samplerOf(strategyOf({ type: "ratelimiting", param: 5 })).sample(candidate("0")),
+      step: 3,
+      threshold: thresholdOf(0.125),
+    },
   ])("$why, step $step", ({ of, step, threshold }) => {
     expect(thinnedThreshold(of, step)).toBe(threshold);
     expect(thinnedThreshold(of, step)).toBe(threshold);

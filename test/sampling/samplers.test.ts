@@ -6,9 +6,19 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createBuckets } from "../../src/sampling/buckets.ts";
-import type { Sampler } from "../../src/sampling/samplers.ts";
+import { matchesPattern, type Sampler } from "../../src/sampling/samplers.ts";
 import type { SamplerSpec, Strategy } from "../../src/sampling/strategy.ts";
-import { anyRandomness, candidate, evenly, HIGHEST, LOWEST, samplerOf, strategyOf } from "./support.ts";
+import {
+  anyRandomness,
+  ask,
+  candidate,
+  evenly,
+  HIGHEST,
+  LOWEST,
+  rule,
+  samplerOf,
+  strategyOf,
+} from "./support.ts";
 
 const NONE: SamplerSpec = { type: "const", param: 0 };
 const ALL: SamplerSpec = { type: "const", param: 1 };
@@ -18,7 +28,7 @@ function probabilistic(rate: number): Sampler {
 }
 
 function takes(sampler: Sampler, randomness: string): boolean {
-  return sampler.sample(candidate(randomness)).isSampled;
+  return ask(sampler, candidate(randomness)).isSampled;
 }
 
 /** How many of so many requests an operation has taken, one each `everyMs`. */
@@ -28,7 +38,7 @@ function count(
 ): number {
   let taken = 0;
   for (let index = 0; index < requests; index++) {
-    if (sampler.sample(candidate(LOWEST, { operation, nowMs: index * everyMs })).isSampled) taken++;
+    if (ask(sampler, candidate(LOWEST, { operation, nowMs: index * everyMs })).isSampled) taken++;
   }
   return taken;
 }
@@ -56,7 +66,7 @@ describe("a sampler describes itself, and each of its decisions as Jaeger's clie
       param: 0.01, // The probability, not the bound: jaeger-client-go, sampler.go.
     },
     {
-      strategy: strategyOf(NONE, { operations: [{ operation: "GET", sampler: ALL }] }),
+      strategy: strategyOf(NONE, { operations: [rule("GET", ALL)] }),
       description: "const(0), 1 operation rules",
       type: "const",
       param: true,
@@ -64,7 +74,7 @@ describe("a sampler describes itself, and each of its decisions as Jaeger's clie
   ])("$description: $type", ({ strategy, description, type, param }) => {
     const sampler = samplerOf(strategy);
     expect(sampler.description).toBe(description);
-    expect(sampler.sample(candidate(LOWEST))).toMatchObject({ type, param });
+    expect(ask(sampler, candidate(LOWEST))).toMatchObject({ type, param });
   });
 });
 
@@ -172,19 +182,19 @@ describe("ratelimiting takes its burst, then its rate, exactly", () => {
     const buckets = createBuckets({ share: 1 / 4 });
     const sampler = samplerOf(strategyOf({ type: "ratelimiting", param: 8 }), buckets);
     expect(count(sampler, { requests: 100, everyMs: 0 })).toBe(2);
-    expect(sampler.sample(candidate(LOWEST)).param).toBe(8); // What is configured is what is told.
+    expect(ask(sampler, candidate(LOWEST)).param).toBe(8); // What is configured is what is told.
   });
 });
 
 describe("operations", () => {
   const strategy: Strategy = strategyOf(NONE, {
     operations: [
-      { operation: "PUT /_matrix/federation/v1/send/{txnId}", sampler: ALL },
-      { operation: "GET /_matrix/key/*", sampler: ALL },
-      { operation: "* /users/{name}/inbox", sampler: ALL },
-      { operation: "DELETE*", sampler: ALL },
-      { operation: "GET /_matrix/*", sampler: { type: "probabilistic", param: 0.5 } },
-      { operation: "GET /_matrix/late/*", sampler: ALL },
+      rule("PUT /_matrix/federation/v1/send/{txnId}", ALL),
+      rule("GET /_matrix/key/*", ALL),
+      rule("* /users/{name}/inbox", ALL),
+      rule("DELETE*", ALL),
+      rule("GET /_matrix/*", { type: "probabilistic", param: 0.5 }),
+      rule("GET /_matrix/late/*", ALL),
     ],
   });
 
@@ -227,18 +237,59 @@ describe("operations", () => {
   ])("$why: $operation", ({ operation, type, param }) => {
     const sampler = samplerOf(strategy);
     for (const _ of [1, 2]) {
-      expect(sampler.sample(candidate(LOWEST, { operation }))).toMatchObject({ type, param });
+      expect(ask(sampler, candidate(LOWEST, { operation }))).toMatchObject({ type, param });
     }
   });
 
   it("gives a rule's rate to all that it matches together", () => {
     const sampler = samplerOf(
-      strategyOf(NONE, { operations: [{ operation: "GET *", sampler: { type: "ratelimiting", param: 3 } }] }),
+      strategyOf(NONE, { operations: [rule("GET *", { type: "ratelimiting", param: 3 })] }),
     );
     const taken = ["GET /a", "GET /b", "GET /c", "GET /d", "GET /e"].filter(
-      (operation) => sampler.sample(candidate(LOWEST, { operation })).isSampled,
+      (operation) => ask(sampler, candidate(LOWEST, { operation })).isSampled,
     );
     expect(taken).toEqual(["GET /a", "GET /b", "GET /c"]);
+  });
+});
+
+describe("a rule of Jaeger's", () => {
+  it("takes its name as it stands", () => {
+    const sampler = samplerOf(strategyOf(NONE, { operations: [rule("GET /*", ALL, true)] }));
+    expect(ask(sampler, candidate(LOWEST, { operation: "GET /a" })).isSampled).toBe(false);
+    expect(ask(sampler, candidate(LOWEST, { operation: "GET /*" })).isSampled).toBe(true);
+  });
+});
+
+describe("matchesPattern", () => {
+  it.each([
+    { why: "the whole name", name: "GET /a", pattern: "GET /a", matches: true },
+    { why: "not its beginning", name: "GET /ab", pattern: "GET /a", matches: false },
+    { why: "not its end", name: "GET /a", pattern: "/a", matches: false },
+    { why: "anything", name: "GET /a", pattern: "*", matches: true },
+    { why: "anything is nothing too", name: "GET", pattern: "GET*", matches: true },
+    { why: "several stars", name: "GET /a/b/c", pattern: "*/a*/c", matches: true },
+    { why: "a star goes on where it has begun too early", name: "aab", pattern: "*ab", matches: true },
+    { why: "stars side by side", name: "GET", pattern: "**G**T**", matches: true },
+    { why: "letters of a regex are letters", name: "GET /a", pattern: "GET .a", matches: false },
+    { why: "nothing but stars is left", name: "", pattern: "**", matches: true },
+    { why: "something is left", name: "", pattern: "*a", matches: false },
+  ])("$why", ({ name, pattern, matches }) => {
+    expect(matchesPattern(name, pattern)).toBe(matches);
+  });
+
+  it("is what a regular expression says", () => {
+    const text = fc.string({ unit: fc.constantFrom("a", "b", "*"), maxLength: 12 });
+    fc.assert(
+      fc.property(text, text, (name, pattern) => {
+        const regex = new RegExp(`^${pattern.replaceAll(/\*+/g, "[^]*")}$`);
+        expect(matchesPattern(name, pattern)).toBe(regex.test(name));
+      }),
+    );
+  });
+
+  it("takes no time that grows with more than the two lengths", () => {
+    expect(matchesPattern("a".repeat(1000), `${"*a".repeat(200)}X`)).toBe(false);
+    expect(matchesPattern("GET /_matrix", "*".repeat(900_000))).toBe(true);
   });
 });
 
@@ -262,9 +313,9 @@ describe("lower bound", () => {
 
   it("counts what the sampler takes towards the bound", () => {
     const sampler = samplerOf(strategyOf({ type: "probabilistic", param: 0.5 }, { lowerBound: 1 }));
-    expect(sampler.sample(candidate(HIGHEST))).toMatchObject({ isSampled: true, type: "probabilistic" });
-    expect(sampler.sample(candidate(LOWEST))).toMatchObject({ isSampled: false, type: "probabilistic" });
-    expect(sampler.sample(candidate(LOWEST, { nowMs: 1000 }))).toMatchObject({
+    expect(ask(sampler, candidate(HIGHEST))).toMatchObject({ isSampled: true, type: "probabilistic" });
+    expect(ask(sampler, candidate(LOWEST))).toMatchObject({ isSampled: false, type: "probabilistic" });
+    expect(ask(sampler, candidate(LOWEST, { nowMs: 1000 }))).toMatchObject({
       isSampled: true,
       type: "lowerbound",
       param: 0.5,
@@ -273,14 +324,14 @@ describe("lower bound", () => {
   });
 
   it("holds for operations with a rule too", () => {
-    const sampler = samplerOf({ ...rare, operations: [{ operation: "GET /never", sampler: NONE }] });
+    const sampler = samplerOf({ ...rare, operations: [rule("GET /never", NONE)] });
     expect(count(sampler, { operation: "GET /never", requests: 5, everyMs: 2000 })).toBe(5);
   });
 
   it("keeps apart so many operations and no more", () => {
     const sampler = samplerOf(rare);
     const taken = Array.from({ length: 3000 }, (_, index) =>
-      sampler.sample(candidate(LOWEST, { operation: `GET /${index}` })),
+      ask(sampler, candidate(LOWEST, { operation: `GET /${index}` })),
     ).filter(({ isSampled }) => isSampled);
     expect(taken.length).toBe(2000);
   });

@@ -1,7 +1,7 @@
-/** What a peer that chooses its trace ids gets of a probabilistic sampler, and that an honest one does not notice. */
+/** What a peer that chooses its trace ids gets of a probabilistic sampler, that an honest one does not notice, and that nobody suffers for another. */
 
 import { describe, expect, it } from "vitest";
-import { createPeerShare } from "../../src/sampling/share.ts";
+import { createPeerShare, type PeerShare } from "../../src/sampling/share.ts";
 
 /** A generator that gives the same numbers each time (mulberry32), so that a rare miss is no flake. */
 function seeded(seed: number): () => number {
@@ -14,76 +14,161 @@ function seeded(seed: number): () => number {
   };
 }
 
-describe("a peer's share", () => {
+/** One request that R says is kept, of a trace at a rate of one in ten thousand. */
+function ask(share: PeerShare, traceId: string, changes: object = {}): boolean {
+  return share.allows({
+    peer: "a.test",
+    traceId,
+    probability: 0.0001,
+    isSampled: true,
+    nowMs: 0,
+    ...changes,
+  });
+}
+
+/** Until nothing more is kept of it. */
+function spend(share: PeerShare, peer = "a.test"): void {
+  for (let index = 0; index < 25; index++) ask(share, `${peer} spends ${index}`, { peer });
+}
+
+describe("one that chooses all of its ids", () => {
   it.each([
-    { why: "all ids chosen, 1 %", probability: 0.01, traces: 10_000, kept: 20 + 200 },
-    { why: "all ids chosen, 10 %", probability: 0.1, traces: 10_000, kept: 20 + 2000 },
+    { why: "1 %", probability: 0.01, requests: 10_000, kept: 20 + 200 },
+    { why: "10 %", probability: 0.1, requests: 10_000, kept: 20 + 2000 },
     {
       why: "at half and more it has them all: twice its share is everything",
       probability: 0.5,
-      traces: 1000,
+      requests: 1000,
       kept: 1000,
     },
-    { why: "a handful at first", probability: 0.001, traces: 20, kept: 20 },
-  ])("$why", ({ probability, traces, kept }) => {
+    { why: "a handful at first", probability: 0.001, requests: 20, kept: 20 },
+  ])("gets twice its share and twenty: $why", ({ probability, requests, kept }) => {
     const share = createPeerShare();
     let count = 0;
-    for (let index = 0; index < traces; index++) {
-      if (share.allows("a.example", `trace ${index}`, probability, true)) count++;
-    }
+    for (let index = 0; index < requests; index++) if (ask(share, `trace ${index}`, { probability })) count++;
     // The last credit may still be growing to a whole.
     expect(count).toBeGreaterThanOrEqual(kept - 1);
     expect(count).toBeLessThanOrEqual(kept);
   });
 
-  it.each([0.001, 0.01, 0.1, 0.5, 0.9])(
-    "an honest peer loses nothing in 30,000 traces at %d",
-    (probability) => {
+  it.each([
+    { why: "one trace of any length", traces: 1, requests: 10_000 },
+    { why: "long traces", traces: 10, requests: 1000 },
+  ])("does not get more by $why", ({ traces, requests }) => {
+    const share = createPeerShare();
+    let count = 0;
+    for (let trace = 0; trace < traces; trace++) {
+      for (let index = 0; index < requests; index++)
+        if (ask(share, `trace ${trace}`, { probability: 0.001 })) count++;
+    }
+    expect(count).toBeLessThanOrEqual(20 + 200 + 2 * 10 + 1);
+  });
+
+  it("does not get more by many names", () => {
+    const share = createPeerShare();
+    let count = 0;
+    for (let index = 0; index < 20_000; index++) {
+      for (let request = 0; request < 2; request++) {
+        if (ask(share, `trace ${index} ${request}`, { peer: `${index}.test`, nowMs: index })) count++;
+      }
+    }
+    // Twenty seconds: five new names a second, and five at first.
+    expect(count).toBeLessThanOrEqual(2 * (5 + 5 * 20));
+  });
+});
+
+describe("an honest peer", () => {
+  it.each([
+    { probability: 0.001, requests: 1 },
+    { probability: 0.01, requests: 1 },
+    { probability: 0.1, requests: 1 },
+    { probability: 0.5, requests: 1 },
+    { probability: 0.9, requests: 1 },
+    { probability: 0.01, requests: 5 },
+    { probability: 0.5, requests: 10 },
+  ])(
+    "loses nothing in 30,000 requests at $probability, $requests of each trace",
+    ({ probability, requests }) => {
       const share = createPeerShare();
       const random = seeded(1);
       let lost = 0;
-      for (let index = 0; index < 30_000; index++) {
+      for (let index = 0; index < 30_000 / requests; index++) {
         const isSampled = random() < probability;
-        if (share.allows("a.example", `trace ${index}`, probability, isSampled) !== isSampled) lost++;
+        for (let request = 0; request < requests; request++) {
+          const asked = { peer: "a.test", traceId: `trace ${index}`, probability, isSampled, nowMs: index };
+          if (share.allows(asked) !== isSampled) lost++;
+        }
       }
       expect(lost).toBe(0);
     },
   );
 
-  it("earns and costs once for a trace, however many requests it has", () => {
+  it("has a trace to its end that was kept, though it has no credit for another", () => {
     const share = createPeerShare();
-    for (let index = 0; index < 1000; index++) {
-      expect(share.allows("a.example", "one trace", 0.01, true)).toBe(true);
-    }
-    for (let index = 1; index < 20; index++) {
-      expect(share.allows("a.example", `trace ${index}`, 0.0001, true)).toBe(true);
-    }
-    expect(share.allows("a.example", "one too many", 0.0001, true)).toBe(false);
+    for (let index = 0; index < 100; index++) expect(ask(share, "one")).toBe(true);
+    expect(ask(share, "another")).toBe(false);
+    expect(ask(share, "one")).toBe(true);
+  });
+});
+
+describe("what one peer is refused", () => {
+  it("stays refused for that peer, though it has earned since", () => {
+    const share = createPeerShare();
+    spend(share);
+    expect(ask(share, "trace")).toBe(false);
+    for (let index = 0; index < 100; index++)
+      ask(share, `idle ${index}`, { probability: 0.4, isSampled: false });
+    expect(ask(share, "trace")).toBe(false);
+    expect(ask(share, "new")).toBe(true);
   });
 
-  it("stays with a no, and says so of the trace", () => {
+  it("is no other peer's", () => {
     const share = createPeerShare();
-    for (let index = 0; index < 20; index++) share.allows("a.example", `trace ${index}`, 0.0001, true);
-    expect(share.allows("a.example", "refused", 0.0001, true)).toBe(false);
-    expect(share.hasRefused("refused")).toBe(true);
-    for (let index = 0; index < 100_000; index++) share.allows("a.example", `idle ${index}`, 0.0001, false);
-    expect(share.hasRefused("trace 1")).toBe(false);
+    spend(share);
+    expect(ask(share, "trace")).toBe(false);
+    expect(ask(share, "trace", { peer: "b.test" })).toBe(true);
+    expect(share.allowsOwn("trace")).toBe(true); // Since one of them has it kept.
   });
 
-  it("gives each peer its own", () => {
+  it("is not recorded by the own server's requests either, which nobody else brought it", () => {
     const share = createPeerShare();
-    for (let index = 0; index < 100; index++) share.allows("a.example", `a ${index}`, 0.0001, true);
-    expect(share.allows("b.example", "b", 0.0001, true)).toBe(true);
+    spend(share);
+    ask(share, "trace");
+    expect(share.allowsOwn("trace")).toBe(false);
+    share.noteOwn("trace"); // It came from the peer: it does not become the own server's by being gone on with.
+    expect(share.allowsOwn("trace")).toBe(false);
   });
 
-  it("is bounded in traces and in peers", () => {
-    const share = createPeerShare({ tracesMax: 10, peersMax: 2 });
-    for (let index = 0; index < 30; index++) share.allows("a.example", `a ${index}`, 0.0001, true);
-    expect(share.hasRefused("a 29")).toBe(true);
-    for (let index = 0; index < 10; index++) share.allows("b.example", `b ${index}`, 0.5, false);
-    expect(share.hasRefused("a 29")).toBe(false); // Ten newer ones have come.
-    share.allows("c.example", "c", 0.5, false);
-    share.allows("d.example", "d", 0.5, false);
-    expect(share.allows("a.example", "a again", 0.0001, true)).toBe(true); // It was forgotten.
+  it("never was the own server's trace: those go back and forth freely", () => {
+    const share = createPeerShare();
+    share.noteOwn("trace");
+    spend(share);
+    expect(ask(share, "trace")).toBe(true);
+    expect(share.allowsOwn("trace")).toBe(true);
+  });
+
+  it("is forgotten with its own other traces alone", () => {
+    const share = createPeerShare({ peersMax: 10, tracesPerPeerMax: 4, tracesMax: 100 });
+    ask(share, "kept", { peer: "b.test" });
+    spend(share);
+    expect(share.allowsOwn("a.test spends 24")).toBe(false);
+    for (let index = 0; index < 5; index++) ask(share, `more ${index}`);
+    expect(share.allowsOwn("a.test spends 24")).toBe(true);
+    spend(share, "b.test");
+    expect(share.allowsOwn("more 4")).toBe(false);
+  });
+
+  it("is bounded over all of them: the peer that was idle longest goes with its notes", () => {
+    const share = createPeerShare({ peersMax: 2, tracesPerPeerMax: 50, tracesMax: 100 });
+    spend(share);
+    ask(share, "b", { peer: "b.test" });
+    expect(share.allowsOwn("a.test spends 24")).toBe(false);
+    ask(share, "c", { peer: "c.test" });
+    expect(share.allowsOwn("a.test spends 24")).toBe(true);
+    const few = createPeerShare({ peersMax: 10, tracesPerPeerMax: 50, tracesMax: 30 });
+    spend(few);
+    spend(few, "b.test");
+    expect(few.allowsOwn("a.test spends 24")).toBe(true);
+    expect(few.allowsOwn("b.test spends 24")).toBe(false);
   });
 });

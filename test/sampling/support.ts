@@ -7,9 +7,14 @@ import type { SamplingPolicy } from "../../src/sampling/decision.ts";
 import { createForcedBudget } from "../../src/sampling/forced.ts";
 import { createKeptTraces } from "../../src/sampling/kept-traces.ts";
 import { createPressure } from "../../src/sampling/pressure.ts";
-import { type Candidate, createSampler, type Sampler } from "../../src/sampling/samplers.ts";
+import {
+  type Candidate,
+  createSampler,
+  type Sampler,
+  type SamplerVerdict,
+} from "../../src/sampling/samplers.ts";
 import { createPeerShare } from "../../src/sampling/share.ts";
-import type { SamplerSpec, Strategy } from "../../src/sampling/strategy.ts";
+import type { OperationRule, SamplerSpec, Strategy } from "../../src/sampling/strategy.ts";
 import { fakeClock } from "../support/clock.ts";
 
 export const LOWEST = "0".repeat(14);
@@ -47,6 +52,17 @@ export const quietLog: Log = {
   error: () => undefined,
 };
 
+/** What a sampler and its lower bound say together, as a decision asks them. */
+export function ask(sampler: Sampler, of: Candidate): SamplerVerdict {
+  const verdict = sampler.sample(of);
+  const added = sampler.guarantee?.(of, verdict);
+  return verdict.isSampled ? verdict : (added ?? verdict);
+}
+
+export function rule(operation: string, sampler: SamplerSpec, isLiteral = false): OperationRule {
+  return { operation, isLiteral, sampler };
+}
+
 /** Exporters keep up, there is no bound, and the sampler is this one. */
 export function policyOf(sampler: Sampler, changes: Partial<SamplingPolicy> = {}): SamplingPolicy {
   return {
@@ -55,8 +71,8 @@ export function policyOf(sampler: Sampler, changes: Partial<SamplingPolicy> = {}
     share: createPeerShare(),
     pressure: createPressure(() => 0, quietLog),
     kept: createKeptTraces(),
-    buckets: createBuckets(),
-    maxPerSecond: undefined,
+    isOff: false,
+    ceiling: undefined,
     ...changes,
   };
 }

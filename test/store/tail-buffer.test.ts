@@ -25,9 +25,9 @@ const ROOMY: TailBufferOptions = {
   slowerThanMs: 500,
 };
 
-const FINE: TailFacts = { isError: false, durationMs: 10 };
-const ERROR: TailFacts = { isError: true, durationMs: 10 };
-const SLOW: TailFacts = { isError: false, durationMs: 501 };
+const FINE: TailFacts = { isError: false, durationMs: 10, isKnown: true };
+const ERROR: TailFacts = { isError: true, durationMs: 10, isKnown: true };
+const SLOW: TailFacts = { isError: false, durationMs: 501, isKnown: true };
 
 type Dropped = Record<"expired" | "evicted" | "rate", number>;
 
@@ -435,7 +435,7 @@ it("keeps its bounds, and gives or counts each span once, whatever comes", () =>
       for (const [index, { trace, text, isAsked, afterMs, ...facts }] of steps.entries()) {
         rig.advance(afterMs);
         const changes = { attributes: { text: "x".repeat(text) } };
-        rig.buffer.hold(spanOf(`${trace}/${index + 1}f`, 0, changes), facts);
+        rig.buffer.hold(spanOf(`${trace}/${index + 1}f`, 0, changes), { ...facts, isKnown: true });
         if (isAsked) rig.buffer.promote(trace.padEnd(32, "0"), "asked");
         expect(rig.buffer.spans()).toBeLessThanOrEqual(spansMax);
         expect(rig.buffer.bytes()).toBeLessThanOrEqual(bytesMax);

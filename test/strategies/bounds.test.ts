@@ -12,7 +12,11 @@ function strategy(
   operations: Readonly<Record<string, SamplerSpec>> = {},
   lowerBound = 0,
 ): Strategy {
-  const rules = Object.entries(operations).map(([operation, each]) => ({ operation, sampler: each }));
+  const rules = Object.entries(operations).map(([operation, each]) => ({
+    operation,
+    isLiteral: true,
+    sampler: each,
+  }));
   return { sampler, operations: rules, lowerBound };
 }
 
@@ -79,7 +83,7 @@ describe("boundStrategy", () => {
     );
     const any = fc.record({
       sampler,
-      operations: fc.array(fc.record({ operation: fc.string(), sampler })),
+      operations: fc.array(fc.record({ operation: fc.string(), isLiteral: fc.boolean(), sampler })),
       lowerBound: fc.double({ min: 0, max: 1e9, noNaN: true }),
     });
     const limits = fc.record({

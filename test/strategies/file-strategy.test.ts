@@ -1,11 +1,12 @@
 /** A strategy followed in a file. Who watches is the test, so that nothing waits for a file system. */
 
-import { rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { watchFile } from "../../src/config/watch.ts";
 import { FedtraceError } from "../../src/core/errors.ts";
-import { startFileStrategy } from "../../src/strategies/file-strategy.ts";
+import { checkStrategyFile, startFileStrategy } from "../../src/strategies/file-strategy.ts";
 import type { StrategySource } from "../../src/strategies/strategy-source.ts";
 import { LIMITS, type Recorded, recordTools, temporaryDirectory } from "./harness.ts";
 
@@ -123,6 +124,16 @@ it.each([
   expect(outcomes).toEqual(["failed"]);
   expect(isWatched()).toBe(false);
   source.stop();
+});
+
+it.each([
+  { why: "a directory", make: (path: string) => void mkdirSync(path) },
+  // It would be waited for, and nothing else would happen meanwhile.
+  { why: "a pipe", make: (path: string) => void execFileSync("mkfifo", [path]) },
+])("reads no $why", ({ make }) => {
+  const path = join(temporaryDirectory(), "strategies.json");
+  make(path);
+  expect(checkStrategyFile(path, "S")).toBe("not a file");
 });
 
 it("warns of what Jaeger would warn of, each time the text is new", () => {

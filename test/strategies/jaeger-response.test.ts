@@ -19,6 +19,7 @@ function plain(type: "probabilistic" | "ratelimiting", param: number): Strategy 
 function withOperations(param: number, rates: Readonly<Record<string, number>>, lowerBound = 0): Strategy {
   const operations = Object.entries(rates).map(([operation, rate]) => ({
     operation,
+    isLiteral: true,
     sampler: { type: "probabilistic", param: rate } as const,
   }));
   return { sampler: { type: "probabilistic", param }, operations, lowerBound };

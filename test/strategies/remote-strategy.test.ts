@@ -140,10 +140,10 @@ describe("no change", () => {
       outcome: "unchanged",
     },
     {
-      why: "not so where order counts",
+      why: "whatever their names: a star is a letter",
       first: ordered("a*", "ab"),
       second: ordered("ab", "a*"),
-      outcome: "changed",
+      outcome: "unchanged",
     },
   ])("$why", async ({ first, second, outcome }) => {
     const server = await samplingServer(text(first));

@@ -142,6 +142,24 @@ describe("what can't be read", () => {
     await untilPolled(1);
   });
 
+  it.each([
+    { why: "a config", content: "server_name: hs1.example\n", isReplaced: false },
+    { why: "another program's JSON", content: "{}", isReplaced: false },
+    { why: "an empty file", content: "", isReplaced: true },
+    { why: "another service's cache", content: saved({ service: "T" }), isReplaced: true },
+  ])("is replaced only if it is one: $why", async ({ content, isReplaced }) => {
+    const cacheFile = join(temporaryDirectory(), "strategy.json");
+    writeFileSync(cacheFile, content);
+    const server = await samplingServer(text(share(0.5)));
+    const { lines, untilPolled } = start({ url: server.url, cacheFile });
+    await untilPolled(1);
+    if (isReplaced) return untilCached(cacheFile, 0.5);
+    const isTold = (): boolean => lines.some(([, message]) => message === "sampling strategy not cached");
+    await poll(() => Promise.resolve(isTold() || undefined), DEADLINE_MS);
+    expect(isTold()).toBe(true);
+    expect(readFileSync(cacheFile, "utf8")).toBe(content);
+  });
+
   it("is one line: a directory; and what can't be written another", async () => {
     const cacheFile = temporaryDirectory();
     mkdirSync(join(cacheFile, "in it"));
