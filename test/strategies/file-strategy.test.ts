@@ -127,7 +127,7 @@ it.each([
 });
 
 it.each([
-  { why: "a directory", make: (path: string) => void mkdirSync(path) },
+  { why: "a directory", make: (path: string) => mkdirSync(path) },
   // It would be waited for, and nothing else would happen meanwhile.
   { why: "a pipe", make: (path: string) => void execFileSync("mkfifo", [path]) },
 ])("reads no $why", ({ make }) => {
