@@ -13,6 +13,12 @@ import { readBounded } from "../../src/config/files.ts";
 const directory = mkdtempSync(join(tmpdir(), "fedtrace-files-"));
 afterAll(() => rmSync(directory, { recursive: true }));
 
+/** By all bytes at once: toEqual takes a second to compare 200,000 of them one by one. */
+function expectValue(read: ReturnType<typeof readBounded>, value: Buffer): void {
+  expect(read).toEqual({ value: expect.any(Buffer) });
+  expect("value" in read && read.value.equals(value)).toBe(true);
+}
+
 describe("readBounded", () => {
   it.each([
     { bytes: 0, max: 10, why: "nothing" },
@@ -22,7 +28,7 @@ describe("readBounded", () => {
     const path = join(directory, "file");
     const content = Buffer.from(Array.from({ length: bytes }, (_, at) => at % 251));
     writeFileSync(path, content);
-    expect(readBounded(path, max)).toEqual({ value: content });
+    expectValue(readBounded(path, max), content);
   });
 
   it.each([
@@ -58,8 +64,6 @@ describe("readBounded", () => {
     spawn("sh", ["-c", `{ printf "one "; printf two; head -c 100000 /dev/zero; } > ${path}`], {
       stdio: "ignore",
     });
-    expect(readBounded(path, 200_000)).toEqual({
-      value: Buffer.concat([Buffer.from("one two"), Buffer.alloc(100_000)]),
-    });
+    expectValue(readBounded(path, 200_000), Buffer.concat([Buffer.from("one two"), Buffer.alloc(100_000)]));
   });
 });

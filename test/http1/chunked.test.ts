@@ -34,7 +34,7 @@ function read(pieces: readonly Buffer[], trailersMax = TRAILERS_MAX): Outcome {
       continue;
     }
     const end = plain.read(piece, 0);
-    expect(uncoded.read(piece, 0)).toBe(end);
+    if (uncoded.read(piece, 0) !== end) throw new Error("ends elsewhere where the content is asked for");
     if (plain.fault !== undefined) break; // As BodyReader does: nothing of this piece passes.
     passed += piece.toString("latin1", 0, plain.passEnd);
     rest += piece.toString("latin1", end);

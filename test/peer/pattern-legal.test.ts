@@ -90,8 +90,8 @@ it("tells what finds the same names: conditions at either end, and repeated grou
       if (legal === undefined) return;
       const matches = compilePattern(legal);
       const original = new RegExp(`^(?:${text})$`);
-      for (const name of candidates)
-        expect([legal, name, matches(name)]).toEqual([legal, name, original.test(name)]);
+      const differing = candidates.filter((name) => matches(name) !== original.test(name));
+      expect([legal, differing]).toEqual([legal, []]);
     }),
     { numRuns: 1000 },
   );

@@ -94,7 +94,7 @@ it("tells none that decides about a name", async () => {
         const entries = texts.map((one) => entry(one)).filter((one) => checkPattern(one) === undefined);
         const whitelist = await createWhitelist(entries);
         const told = new Set((await findShadowed(entries)).map(({ index }) => index));
-        for (const one of names) expect(told.has(whitelist.decide(one).entry?.index ?? -1)).toBe(false);
+        expect(names.filter((one) => told.has(whitelist.decide(one).entry?.index ?? -1))).toEqual([]);
       },
     ),
     { numRuns: 1000 },
