@@ -89,6 +89,8 @@ describe("the export file", () => {
           "fedtrace.direction": "inbound",
           "fedtrace.peer.name": "hs2.test",
           "fedtrace.peer.proof": "claimed",
+          "fedtrace.sampling.asked": "sampled",
+          "fedtrace.sampling.decided": "local",
           "fedtrace.whitelisted": true,
           "fedtrace.context": "extracted",
           "fedtrace.headers.removed": 2,

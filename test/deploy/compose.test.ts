@@ -205,7 +205,7 @@ describe.each(PAIRS)("server and sidecar %s", (name) => {
     expect(Object.keys(services)).toContain(url.hostname);
     expect(at(jaeger, "receivers", "otlp", "protocols", "http", "endpoint")).toBe(`0.0.0.0:${url.port}`);
     expect(url.pathname).toBe("/v1/traces");
-    expect(sampling).toEqual({ type: "const", param: 1 });
+    expect(sampling).toMatchObject({ type: "const", param: 1 });
   });
 
   it("are given more time to stop than the drain takes", async () => {

@@ -94,8 +94,11 @@ describe("a tunnel that passes unopened", () => {
       "fedtrace.whitelisted": false,
       "fedtrace.context": "absent",
       "fedtrace.headers.removed": 0,
+      "fedtrace.sampling.decided": "local",
       "fedtrace.tunnel.bytes_sent": 5,
       "fedtrace.tunnel.bytes_received": 5,
+      "sampler.type": "const",
+      "sampler.param": true,
     });
     expect(span?.fields.events.map(({ name }) => name)).toEqual(["fedtrace.connect"]);
     const { startUnixMs = 0, endUnixMs = 0 } = span?.fields ?? {};
