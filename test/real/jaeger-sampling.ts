@@ -14,11 +14,16 @@ export interface SamplingJaeger extends Jaeger {
 /** How often Jaeger looks at its file. */
 const RELOAD_MS = 200;
 
-/** @param path of a strategies file that is there */
-export function startFileSampling(program: string, path: string): Promise<SamplingJaeger> {
-  return startSampling(program, (http) => ({
+/** @param path of a strategies file that is there @param ports of a Jaeger that was there before */
+export function startFileSampling(
+  program: string,
+  path: string,
+  ports?: readonly number[],
+): Promise<SamplingJaeger> {
+  const toParts: ToParts = (http) => ({
     extensions: { remote_sampling: { file: { path, reload_interval: `${RELOAD_MS}ms` }, http } },
-  }));
+  });
+  return startSampling(program, toParts, ports);
 }
 
 /** As fast as it can be had; all are `remote_sampling.adaptive` of Jaeger's config. */
@@ -45,19 +50,29 @@ export const CALCULATED_MS = 2000;
  * is not the leader; with memory or Badger as the store each process is the leader. So the store is Badger, and a test starts it twice.
  *
  * @param directory of the store, which outlives this Jaeger
+ * @param ports of a Jaeger that was there before
  */
-export function startAdaptiveSampling(program: string, directory: string): Promise<SamplingJaeger> {
+export function startAdaptiveSampling(
+  program: string,
+  directory: string,
+  ports?: readonly number[],
+): Promise<SamplingJaeger> {
   const badger = { directories: { keys: directory, values: directory }, ephemeral: false };
-  return startSampling(program, (http) => ({
+  const toParts: ToParts = (http) => ({
     backends: { sampling: { badger } },
     extensions: { remote_sampling: { adaptive: { sampling_store: "sampling", ...ADAPTIVE }, http } },
     processors: { adaptive_sampling: {} },
-  }));
+  });
+  return startSampling(program, toParts, ports);
 }
 
 type ToParts = (http: { readonly endpoint: string }) => MoreParts;
 
-async function startSampling(program: string, toParts: ToParts): Promise<SamplingJaeger> {
+async function startSampling(
+  program: string,
+  toParts: ToParts,
+  ports?: readonly number[],
+): Promise<SamplingJaeger> {
   let endpoint = "";
   const jaeger = await startJaeger(
     program,
@@ -66,6 +81,7 @@ async function startSampling(program: string, toParts: ToParts): Promise<Samplin
       endpoint = `127.0.0.1:${port}`;
       return toParts({ endpoint });
     },
+    ports,
   );
   return { ...jaeger, samplingUrl: `http://${endpoint}/sampling` };
 }

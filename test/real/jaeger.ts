@@ -6,10 +6,10 @@
 
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { poll } from "../support/poll.ts";
+import { freePorts } from "./free-ports.ts";
 
 interface JaegerTag {
   readonly key: string;
@@ -44,6 +44,8 @@ export interface JaegerTrace {
 export interface Jaeger {
   /** OTLP over HTTP, with its path. */
   readonly otlpUrl: string;
+  /** All that it was given: another one may be started where this one was, once it has stopped. */
+  readonly ports: readonly number[];
   /** Every trace it has of a service. */
   tracesOf(service: string): Promise<readonly JaegerTrace[]>;
   /** Undefined where it has none by this id. */
@@ -58,7 +60,7 @@ const DEADLINE_MS = 20_000;
 /** A port that was free may be taken when Jaeger comes to it; it hangs then, and never gets healthy. */
 const STARTS_MAX = 3;
 /** More than any test sends, so that a limit never hides a trace. */
-const TRACES_MAX = 10_000;
+const TRACES_MAX = 30_000;
 
 /** Of free ports, which differ at each start: receivers beside OTLP over HTTP, by name, as Jaeger's config has them. */
 export type MoreReceivers = (ports: readonly number[]) => Readonly<Record<string, object>>;
@@ -75,22 +77,24 @@ export interface MoreParts {
 /** Of a free port that no receiver has. */
 export type ToMoreParts = (port: number) => MoreParts;
 
-/** More than any test asks for. */
-const MORE_PORTS = 4;
+/** Its own and the part's; and more receivers than any test asks for. */
+const PORTS = 5 + 4;
 
 /**
  * @param program its path (jaeger-binary.ts)
  * @param more called at each start, as `parts` is; what it was given last counts
+ * @param ports of a Jaeger that was there before; free ones unless given
  * @throws Error with what it said, where it does not get healthy; nothing is left running
  */
 export async function startJaeger(
   program: string,
   more: MoreReceivers = () => ({}),
   parts: ToMoreParts = () => ({}),
+  ports?: readonly number[],
 ): Promise<Jaeger> {
   let output = "";
   for (let start = 1; start <= STARTS_MAX; start++) {
-    const attempt = await startOnce(program, more, parts);
+    const attempt = await startOnce(program, more, parts, ports ?? (await freePorts(PORTS)));
     if ("otlpUrl" in attempt) return attempt;
     ({ output } = attempt);
   }
@@ -101,8 +105,9 @@ async function startOnce(
   program: string,
   more: MoreReceivers,
   parts: ToMoreParts,
+  ports: readonly number[],
 ): Promise<Jaeger | { readonly output: string }> {
-  const [otlp = 0, query = 0, grpc = 0, health = 0, part = 0, ...others] = await freePorts(5 + MORE_PORTS);
+  const [otlp = 0, query = 0, grpc = 0, health = 0, part = 0, ...others] = ports;
   const directory = mkdtempSync(join(tmpdir(), "fedtrace-jaeger-"));
   const configPath = join(directory, "jaeger.json"); // JSON is YAML.
   const config = jaegerConfig({ otlp, query, grpc, health }, more(others), parts(part));
@@ -139,10 +144,15 @@ async function startOnce(
     await stop();
     return { output };
   }
-  return { otlpUrl: `http://127.0.0.1:${otlp}/v1/traces`, ...queryApi(`http://127.0.0.1:${query}`), stop };
+  return {
+    otlpUrl: `http://127.0.0.1:${otlp}/v1/traces`,
+    ports,
+    ...queryApi(`http://127.0.0.1:${query}`),
+    stop,
+  };
 }
 
-function queryApi(base: string): Omit<Jaeger, "otlpUrl" | "stop"> {
+function queryApi(base: string): Omit<Jaeger, "otlpUrl" | "ports" | "stop"> {
   async function ask(path: string): Promise<readonly JaegerTrace[]> {
     const response = await fetch(base + path);
     if (response.status === 404) return [];
@@ -167,19 +177,6 @@ function queryApi(base: string): Omit<Jaeger, "otlpUrl" | "stop"> {
       );
     },
   };
-}
-
-/** Ports that were free a moment ago, all different. */
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => {
-      const server = createServer();
-      return new Promise<Server>((resolve) => void server.listen(0, "127.0.0.1", () => resolve(server)));
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => void server.close(resolve))));
-  return ports;
 }
 
 function jaegerConfig(
