@@ -10,6 +10,8 @@ export interface ExportedSpan {
   readonly spanId: string;
   /** Undefined for a root. */
   readonly parentSpanId: string | undefined;
+  /** "" where it has none. */
+  readonly traceState: string;
   /** OTLP's numbers: 2 is SERVER, 3 is CLIENT. */
   readonly kind: number;
   readonly attributes: Readonly<Record<string, unknown>>;
@@ -32,6 +34,7 @@ interface OtlpRequest {
         "name" | "traceId" | "spanId" | "parentSpanId" | "kind"
       > & {
         readonly attributes: readonly OtlpAttribute[];
+        readonly traceState?: string;
         readonly links?: readonly { readonly spanId: string }[];
       })[];
     }[];
@@ -48,7 +51,7 @@ export function readSpans(path: string): readonly ExportedSpan[] {
 function flatten({ resource, scopeSpans }: OtlpRequest["resourceSpans"][number]): ExportedSpan[] {
   const shared = plain(resource.attributes);
   return scopeSpans.flatMap(({ spans }) =>
-    spans.map(({ name, traceId, spanId, parentSpanId, kind, attributes, links = [] }) => ({
+    spans.map(({ name, traceId, spanId, parentSpanId, kind, traceState = "", attributes, links = [] }) => ({
       service: String(shared["service.name"]),
       resource: shared,
       name,
@@ -56,6 +59,7 @@ function flatten({ resource, scopeSpans }: OtlpRequest["resourceSpans"][number])
       spanId,
       parentSpanId,
       kind,
+      traceState,
       attributes: plain(attributes),
       links: links.map((link) => link.spanId),
     })),
