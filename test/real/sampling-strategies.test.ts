@@ -93,7 +93,7 @@ describe("a strategies file of Jaeger's", () => {
       "probabilistic(0.001)",
     ]);
     expect(strategies[2]?.operations).toEqual([
-      { operation: "GET /x", sampler: { type: "probabilistic", param: 0.1 } },
+      { operation: "GET /x", isLiteral: true, sampler: { type: "probabilistic", param: 0.1 } },
     ]);
     expect(outcomes.filter((outcome) => outcome === "failed")).toEqual([]);
     expect(lines.every(([, message]) => message === "sampling strategy changed")).toBe(true);
