@@ -74,3 +74,26 @@ function countOperations(count: number): string {
 function brief(number: number): string {
   return String(Number(number.toPrecision(6)));
 }
+
+/** Names in the log are cut, and so many changes are told of a strategy. */
+const NAME_LENGTH_MAX = 80;
+const CHANGES_MAX = 5;
+
+/** What changed of single operations, one line each, and how many more did: `GET /x: probabilistic(0.1) → probabilistic(0.2)`. */
+export function describeChanges(before: Strategy, after: Strategy): readonly string[] {
+  const samplers = ({ operations }: Strategy): ReadonlyMap<string, string> =>
+    new Map(operations.map(({ operation, sampler }) => [operation, describeSampler(sampler)]));
+  const [old, fresh] = [samplers(before), samplers(after)];
+  const changed = [...new Set([...old.keys(), ...fresh.keys()])].filter(
+    (name) => old.get(name) !== fresh.get(name),
+  );
+  const lines = changed
+    .slice(0, CHANGES_MAX)
+    .map((name) => `${cut(name)}: ${old.get(name) ?? "none"} → ${fresh.get(name) ?? "none"}`);
+  const more = changed.length - lines.length;
+  return more === 0 ? lines : [...lines, `and ${more} more`];
+}
+
+function cut(name: string): string {
+  return name.length > NAME_LENGTH_MAX ? `${name.slice(0, NAME_LENGTH_MAX)}…` : name;
+}

@@ -7,7 +7,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Log, LogFacts } from "../core/log.ts";
 import type { Random } from "../core/random.ts";
 import type { OperationRule, Strategy } from "../sampling/strategy.ts";
-import { boundStrategy, describeStrategy, type StrategyLimits } from "./bounds.ts";
+import { boundStrategy, describeChanges, describeStrategy, type StrategyLimits } from "./bounds.ts";
 
 /** What came of one look. "unchanged": the source has what counts already; "failed": the last strategy stays. */
 export type PollOutcome = "changed" | "unchanged" | "failed";
@@ -45,7 +45,7 @@ export function createCurrentStrategy(
   limits: StrategyLimits,
   { log, onStrategy }: Pick<StrategyTools, "log" | "onStrategy">,
 ): CurrentStrategy {
-  let current: { readonly key: string; readonly description: string } | undefined;
+  let current: { readonly key: string; readonly strategy: Strategy } | undefined;
   let failure: string | undefined;
 
   function takeAs(message: string, facts: LogFacts, given: Strategy): boolean {
@@ -53,14 +53,16 @@ export function createCurrentStrategy(
     if (key === current?.key) return false;
     const { strategy, bounded } = boundStrategy(given, limits);
     const to = describeStrategy(strategy);
+    const changes = current === undefined ? [] : describeChanges(current.strategy, strategy);
     log.info(message, {
       source,
-      from: current?.description,
+      from: current && describeStrategy(current.strategy),
       to,
+      ...(changes.length === 0 ? {} : { changes }),
       ...facts,
       ...(bounded.length === 0 ? {} : { bounded }),
     });
-    current = { key, description: to };
+    current = { key, strategy };
     onStrategy(strategy);
     return true;
   }
@@ -71,7 +73,11 @@ export function createCurrentStrategy(
     failed(reason) {
       if (reason === failure) return;
       failure = reason;
-      log.warn("sampling strategy can't be had", { source, reason, stays: current?.description });
+      log.warn("sampling strategy can't be had", {
+        source,
+        reason,
+        stays: current && describeStrategy(current.strategy),
+      });
     },
     succeeded() {
       if (failure === undefined) return;

@@ -3,7 +3,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { SamplerSpec, Strategy } from "../../src/sampling/strategy.ts";
-import { boundStrategy, describeStrategy } from "../../src/strategies/bounds.ts";
+import { boundStrategy, describeChanges, describeStrategy } from "../../src/strategies/bounds.ts";
 
 const LIMITS = { maxProbability: 0.5, maxPerSecond: 10 };
 
@@ -123,5 +123,36 @@ describe("describeStrategy", () => {
     },
   ])("$text", ({ given, text }) => {
     expect(describeStrategy(given)).toBe(text);
+  });
+});
+
+describe("describeChanges", () => {
+  const many = (param: number) =>
+    Object.fromEntries(Array.from({ length: 7 }, (_, index) => [`GET /${index}`, share(param)]));
+
+  it.each([
+    { why: "nothing", before: { a: share(0.1) }, after: { a: share(0.1) }, changes: [] },
+    {
+      why: "a number",
+      before: { a: share(0.1) },
+      after: { a: share(0.2) },
+      changes: ["a: probabilistic(0.1) → probabilistic(0.2)"],
+    },
+    { why: "one more", before: {}, after: { a: share(0.2) }, changes: ["a: none → probabilistic(0.2)"] },
+    { why: "one less", before: { a: rate(1) }, after: {}, changes: ["a: ratelimiting(1) → none"] },
+    {
+      why: "a long name",
+      before: {},
+      after: { ["x".repeat(100)]: rate(1) },
+      changes: [`${"x".repeat(80)}…: none → ratelimiting(1)`],
+    },
+  ])("$why", ({ before, after, changes }) => {
+    expect(describeChanges(strategy(ALL, before), strategy(ALL, after))).toEqual(changes);
+  });
+
+  it("tells five, and how many more", () => {
+    const changes = describeChanges(strategy(ALL, many(0.1)), strategy(ALL, many(0.2)));
+    expect(changes).toHaveLength(6);
+    expect(changes[5]).toBe("and 2 more");
   });
 });
