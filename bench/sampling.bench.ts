@@ -57,6 +57,7 @@ const NO_STATE = readOtState("");
 const own: DecisionFacts = {
   source: { kind: "own" },
   isKnown: true,
+  isForeign: false,
   sampler: undefined,
   hasPass: false,
   state: NO_STATE,

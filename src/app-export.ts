@@ -71,9 +71,9 @@ interface ExportTools {
 type ExportConfig = Config["exports"][number];
 
 /** A queue, whatever its spans are. */
-type AnyQueue = Pick<BatchQueue<unknown>, "stop" | "fullness" | "takenAtMs">;
+type AnyQueue = Pick<BatchQueue<unknown>, "stop" | "fullness" | "waitingSinceMs">;
 
-/** A back end that has taken nothing for so long is not slow but gone. */
+/** A back end that has taken nothing of what waits for so long is not slow but gone. */
 const GONE_MS = 60_000;
 
 export function startExporters(exports: readonly ExportConfig[], tools: ExportTools): Exporters {
@@ -130,10 +130,10 @@ export function startExporters(exports: readonly ExportConfig[], tools: ExportTo
   };
 }
 
-/** While one back end takes spans, those that are gone have no say: fewer traces would help neither. */
+/** While there is a back end that is not gone, those that are have no say: fewer traces would help neither. */
 function fullnessOf(queues: readonly AnyQueue[], nowMs: number): number {
-  const taking = queues.filter((queue) => nowMs - (queue.takenAtMs() ?? -Infinity) < GONE_MS);
-  return (taking.length > 0 ? taking : queues).reduce((most, queue) => Math.max(most, queue.fullness()), 0);
+  const there = queues.filter((queue) => nowMs - (queue.waitingSinceMs() ?? nowMs) < GONE_MS);
+  return (there.length > 0 ? there : queues).reduce((most, queue) => Math.max(most, queue.fullness()), 0);
 }
 
 async function stopAll(queues: readonly AnyQueue[], timeoutMs: number): Promise<void> {

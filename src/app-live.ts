@@ -39,29 +39,36 @@ export interface Live {
   readonly locate: LiveOutbound["locate"] | undefined;
 }
 
+/** @throws FedtraceError CONFIG_INVALID that names what can't be used; what runs has not changed then */
 export async function createLive(config: Config, fixed: Fixed): Promise<Live> {
+  const whitelist = await createWhitelist(config.whitelist);
+  const outboundIds =
+    config.propagation.outboundIds === "shared"
+      ? undefined
+      : await createOutboundIds(fixed.outboundIdKey, fixed.tools.random);
+  const matchRoute = createRouter([
+    ...config.routes.map(({ method, template }) => ({ method, template })),
+    ...MATRIX_ROUTES,
+    ...ACTIVITYPUB_ROUTES,
+  ]);
+  const sides = await createSides(config, fixed);
+  // What changes what runs comes last.
+  const sampling = await fixed.sampling.use(config);
   return {
     config,
     limits: { ...config.limits, headLines: config.limits.headers },
     policy: {
-      whitelist: await createWhitelist(config.whitelist),
+      whitelist,
       authenticate: config.inbound?.authenticate ?? "signature",
       authenticateBodyMax: config.inbound?.authenticateBodyMax ?? 0,
       formats: config.propagation.formats,
-      outboundIds:
-        config.propagation.outboundIds === "shared"
-          ? undefined
-          : await createOutboundIds(fixed.outboundIdKey, fixed.tools.random),
-      ...(await fixed.sampling.use(config)),
+      outboundIds,
+      ...sampling,
     },
     prover: fixed.proofs.use(config),
     fields: createProxyFields(config.propagation.remove),
-    matchRoute: createRouter([
-      ...config.routes.map(({ method, template }) => ({ method, template })),
-      ...MATRIX_ROUTES,
-      ...ACTIVITYPUB_ROUTES,
-    ]),
-    ...(await createSides(config, fixed)),
+    matchRoute,
+    ...sides,
   };
 }
 

@@ -52,6 +52,8 @@ export interface Sampling {
    * @throws FedtraceError CONFIG_INVALID where a strategy file can't be used; nothing is changed then
    */
   use(config: Config): Promise<Pick<BorderPolicy, "sampling" | "samplerOf" | "passes">>;
+  /** Reads a strategy file now. */
+  look(): void;
   /** Of a worker: another one let a pass in. */
   notePassUsed(passId: string, expiresUnixMs: number): void;
   stop(): void;
@@ -79,6 +81,9 @@ export function createSampling(tools: SamplingTools): Sampling {
     async use({ sampling, isSdkDisabled, serverName, resource }) {
       const local = isSdkDisabled ? NOTHING : localStrategy(sampling);
       const remote = isSdkDisabled ? undefined : sampling.remote;
+      const samplerOf = isSdkDisabled ? undefined : await createSamplerOf(sampling.peers, buckets);
+      const passBook = isSdkDisabled ? undefined : await passes.use(sampling.debugPassSecret, serverName);
+      // Last: what can't be used is known by now, and a running source is not ended for it.
       await followed.follow(remote, resource.serviceName, local);
       return {
         sampling: {
@@ -88,11 +93,12 @@ export function createSampling(tools: SamplingTools): Sampling {
           ceiling:
             sampling.maxPerSecond === undefined ? undefined : createCeiling(sampling.maxPerSecond, buckets),
         },
-        samplerOf: isSdkDisabled ? undefined : await createSamplerOf(sampling.peers, buckets),
-        passes: isSdkDisabled ? undefined : await passes.use(sampling.debugPassSecret, serverName),
+        samplerOf,
+        passes: passBook,
       };
     },
     notePassUsed: (passId, expiresUnixMs) => passes.noteUsed(passId, expiresUnixMs),
+    look: () => followed.look(),
     stop: () => followed.stop(),
   };
 }
@@ -119,6 +125,7 @@ interface Followed {
   /** Samples by what the source says; until it says something, by the local strategy. */
   readonly sampler: Sampler;
   follow(remote: Config["sampling"]["remote"], service: string, local: Strategy): Promise<void>;
+  look(): void;
   stop(): void;
 }
 
@@ -173,6 +180,7 @@ function createFollowed(tools: SamplingTools, buckets: Buckets): Followed {
       local = localStrategy;
       renew();
     },
+    look: () => running?.source.look(),
     stop() {
       isStopped = true;
       running?.source.stop();

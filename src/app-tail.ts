@@ -6,7 +6,6 @@ import { createTailMetrics } from "./metrics/sampling-metrics.ts";
 import type { Registry } from "./metrics/registry.ts";
 import { createBuckets } from "./sampling/buckets.ts";
 import { createCeiling } from "./sampling/ceiling.ts";
-import { readOtState, withThreshold } from "./sampling/threshold.ts";
 import { keptRecord } from "./span/kept-span.ts";
 import type { SpanRecord } from "./span/record.ts";
 import { createTailBuffer, type TailBuffer } from "./store/tail-buffer.ts";
@@ -34,13 +33,9 @@ export function createTail(
     {
       clock,
       counters: createTailMetrics(registry, { spans: () => buffer.spans(), bytes: () => buffer.bytes() }),
-      onKept: (span, reason) => onKept(keptRecord(span, `tail_${reason}`, withoutThreshold)),
+      onKept: (span, reason) => onKept(keptRecord(span, `tail_${reason}`)),
       takeToken: (nowMs, isKnown) => ceiling.take(isKnown, nowMs),
     },
   );
   return buffer;
-}
-
-function withoutThreshold(traceState: string): string {
-  return withThreshold(traceState, readOtState(traceState), undefined);
 }

@@ -87,7 +87,7 @@ export interface Sidecar {
   reload(config: Config): Promise<readonly string[]>;
   /** Asks a Matrix server for its keys unless they are known. Never rejects. @returns whether they are */
   learnKeys(serverName: string): Promise<boolean>;
-  /** As a renewal would be seen, but now. Never rejects: what can't be used is logged. */
+  /** As a renewal would be seen, but now; a strategy file is read again too. Never rejects: what can't be used is logged. */
   rereadCertificates(): Promise<void>;
   /** Of a worker: a connection that the primary has accepted, and that nothing was read from. */
   adopt(direction: Direction, socket: Socket): void;
@@ -159,6 +159,7 @@ export async function startSidecar(config: Config, tools: SidecarTools): Promise
   );
 
   async function rereadCertificates(): Promise<void> {
+    fixed.sampling.look();
     for (const [index, { tls }] of running.entries()) {
       const direction = sides[index];
       await tls?.reread(direction && tlsFilesOf(live.config, direction));

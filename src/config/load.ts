@@ -123,6 +123,7 @@ export async function loadConfig(
   const unusable = [
     ...(authority?.faults ?? []).map(({ key, message }) => ({ path: [...INTERCEPT, key], message })),
     ...(await checkWhitelist(config.whitelist, checks)),
+    ...(await checkPeers(config.sampling.peers, checks)),
     ...(await checkModules(config.exports, checks)),
     ...checkStrategies(config, checks),
   ];
@@ -255,6 +256,15 @@ async function checkWhitelist(
   const message = await checkAll(whitelist);
   const isLong = whitelist.some(({ source }) => source !== undefined);
   return message === undefined ? [] : [{ path: [isLong ? "whitelist_file" : "whitelist"], message }];
+}
+
+/** A union of its own. */
+async function checkPeers(
+  peers: Config["sampling"]["peers"],
+  { checkAll }: ConfigChecks,
+): Promise<readonly Finding[]> {
+  const message = await checkAll(peers);
+  return message === undefined ? [] : [{ path: ["sampling", "peers"], message }];
 }
 
 async function checkModules(

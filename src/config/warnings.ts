@@ -101,7 +101,8 @@ function doubtfulSampling({ sampling }: Config): Finding[] {
   const findings: Finding[] = [];
   const doubt = (key: string, message: string): void =>
     void findings.push({ path: ["sampling", key], message });
-  if (tail !== undefined && type === "const" && param === 1 && operations.length + peers.length === 0) {
+  const isAll = type === "const" && param === 1 && operations.length + peers.length === 0;
+  if (tail !== undefined && isAll && maxPerSecond === undefined) {
     doubt("tail", "holds next to nothing: const 1 records all");
   }
   if (maxPerSecond !== undefined && lowerBound > maxPerSecond) {

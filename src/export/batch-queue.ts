@@ -39,8 +39,8 @@ export interface BatchQueueOptions {
 export interface BatchQueue<Span> extends SpanSink<Span> {
   /** How much of its room is taken, 0 to 1. */
   fullness(): number;
-  /** When a batch was last taken by the back end, on the monotonic clock; undefined: none was yet. */
-  takenAtMs(): number | undefined;
+  /** Since when spans wait of which the back end has taken none, on the monotonic clock; undefined: none wait. */
+  waitingSinceMs(): number | undefined;
   /**
    * Takes no more spans, sends what waits, then shuts the exporter down. Resolves when all is sent, or after
    * `timeoutMs` (and a second for the exporter): what is left by then counts as dropped. Never rejects.
@@ -62,7 +62,7 @@ export function startBatchQueue<Span>(
   const capacity = options.capacity ?? CAPACITY_DEFAULT;
   const batchSpans = Math.min(options.batchSpans ?? BATCH_SPANS_DEFAULT, capacity);
   const intervalMs = options.intervalMs ?? INTERVAL_MS_DEFAULT;
-  let takenAtMs: number | undefined;
+  let waitingSinceMs: number | undefined;
   const delivery = createDelivery(
     exporter,
     {
@@ -70,7 +70,7 @@ export function startBatchQueue<Span>(
       counters: {
         ...counters,
         exported(spans) {
-          takenAtMs = tools.clock.monotonicMs();
+          waitingSinceMs = tools.clock.monotonicMs();
           counters.exported(spans);
         },
       },
@@ -95,6 +95,7 @@ export function startBatchQueue<Span>(
     counters.queueLength(pending.length);
     if (batch.length > 0) await delivery.deliver(batch);
     inFlight = 0;
+    if (pending.length === 0) waitingSinceMs = undefined;
     if (pending.length === 0) onDrained?.();
     else schedule(pending.length >= batchSpans || stopping !== undefined ? 0 : intervalMs);
   }
@@ -122,13 +123,14 @@ export function startBatchQueue<Span>(
       if (stopping !== undefined) return counters.dropped("shutdown", 1);
       if (pending.length >= capacity) return counters.dropped("queue_full", 1);
       pending.push(span);
+      waitingSinceMs ??= tools.clock.monotonicMs();
       counters.queueLength(pending.length);
       if (inFlight > 0) return; // exportBatch looks at the queue when it is done.
       if (pending.length === batchSpans) schedule(0);
       else if (due === undefined) schedule(intervalMs);
     },
     fullness: () => pending.length / capacity,
-    takenAtMs: () => takenAtMs,
+    waitingSinceMs: () => waitingSinceMs,
     stop: (timeoutMs) => (stopping ??= drain(timeoutMs)),
   };
 }

@@ -45,11 +45,11 @@ export function createIntake(origin: SpanOrigin, { records, encoded, unsampled }
 
   function hand(draft: SpanDraft): void {
     if (!draft.context.isSampled) {
-      const { error, startUnixMs, endUnixMs, server } = draft;
+      const { error, startUnixMs, endUnixMs, isKnown } = draft;
       unsampled?.(encoder.encode(draft), {
         isError: error !== undefined,
         durationMs: endUnixMs - startUnixMs,
-        isKnown: server === undefined || server.border.isWhitelisted,
+        isKnown,
       });
       return;
     }

@@ -72,6 +72,8 @@ export interface Crossing {
   /** Of a trusted sender; undefined where it asked for nothing. */
   readonly asked: Asked | undefined;
   readonly decision: SamplingDecision;
+  /** Whether the sender is the own server or a whitelisted peer, and may use this side. */
+  readonly isSenderTrusted: boolean;
   /** Whether the receiver is given the context. */
   readonly mayInject: boolean;
 }
@@ -121,9 +123,10 @@ export function crossBorder(
       // A peer is looked at only where it sent a context, and its name costs a little.
       source: isInbound ? (parent === undefined ? NO_WISH : peerWish(peer, verdict)) : OWN_SERVER,
       sampler: isInbound && !verdict.isWhitelisted ? undefined : policy.samplerOf?.(peer.name ?? ""),
-      isKnown: !isInbound || verdict.isWhitelisted,
+      isKnown: isSenderTrusted,
+      isForeign: !isInbound && parent !== undefined && border.foreignTraces.has(traceId),
       state,
-      hasPass: isInbound && verdict.isWhitelisted && hasPass(policy, sent, traceId),
+      hasPass: isInbound && isSenderTrusted && hasPass(policy, sent, traceId),
     },
     parent,
     { traceId, randomness: randomnessOf(traceId, state), operation, nowMs: sent.startMs },
@@ -146,6 +149,7 @@ export function crossBorder(
     },
     asked: isSenderTrusted ? askedBy(parent, fields) : undefined,
     decision,
+    isSenderTrusted,
     mayInject: isInbound || verdict.isWhitelisted,
   };
 }

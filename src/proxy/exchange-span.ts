@@ -94,6 +94,7 @@ export function toSpanDraft(facts: ExchangeFacts, endUnixMs: number): SpanDraft 
     error: errorType(isInbound ? "server" : "client", facts.status, facts.error),
     server: isInbound ? serverFacts(facts) : undefined,
     client: isInbound ? undefined : clientFacts(facts),
+    isKnown: crossing.isSenderTrusted,
     links: linksOf(facts),
     events: isInbound ? NO_EVENTS : eventsOf(facts),
   };

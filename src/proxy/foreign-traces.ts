@@ -33,6 +33,8 @@ const STEPS_MAX = 16;
 export interface ForeignTraces {
   /** Counts one more span of the trace. @returns false where it has as many as it may have */
   take(traceId: string): boolean;
+  /** Whether a peer brought this trace lately. */
+  has(traceId: string): boolean;
   /** Traces that are known. */
   readonly size: number;
 }
@@ -112,6 +114,7 @@ export function createForeignTraces(
       spans[slot] = count + 1;
       return true;
     },
+    has: (traceId) => slots.has(traceId),
     get size() {
       return slots.size;
     },

@@ -70,6 +70,8 @@ export interface DecisionFacts {
   readonly source: WishSource;
   /** Whether it comes from the own server, or from a peer that is whitelisted. */
   readonly isKnown: boolean;
+  /** Of the own server's: whether a peer brought this trace before. */
+  readonly isForeign: boolean;
   /** Of the peer, where it has a sampler of its own; undefined: the policy's. */
   readonly sampler: Sampler | undefined;
   readonly hasPass: boolean;
@@ -78,6 +80,7 @@ export interface DecisionFacts {
 }
 
 const OFF: SamplingDecision = decided("local", false, undefined, undefined);
+const NO_ROOM: SamplingDecision = withheld(OFF, "max_per_second");
 
 /**
  * Decides once for a request. A wish that counts settles it, and the local sampler is not asked: a rate-limiting
@@ -99,13 +102,14 @@ export function decideSampling(
     kept.keep(traceId, "debug_pass", nowMs);
     return decided("debug_pass", true, undefined, undefined);
   }
-  const known = parent === undefined ? undefined : kept.find(traceId, nowMs);
-  if (known !== undefined) return goneOn(known, facts, parent);
-
   const sampler = facts.sampler ?? policy.sampler;
+  const known = parent === undefined ? undefined : kept.find(traceId, nowMs);
+  if (known !== undefined) return goneOn(policy, known, { ...facts, sampler }, parent, candidate);
+
   const isByTurn = sampler.isByTurn || ceiling !== undefined;
   const key = isByTurn ? refusalKey(facts.source, parent, traceId) : "";
-  if (isByTurn && parent !== undefined && kept.isRefused(CEILING + key, nowMs)) return OFF;
+  if (ceiling !== undefined && parent !== undefined && isRefused(kept, CEILING, key, candidate))
+    return NO_ROOM;
   const decision =
     followWish(policy, facts, parent, candidate) ??
     askOnce(policy, { source: facts.source, sampler, key }, parent, candidate);
@@ -115,8 +119,7 @@ export function decideSampling(
     return withheld(decision, "max_per_second");
   }
   kept.keep(traceId, "turn", nowMs);
-  // While some are refused that R would have, what is kept stands for more than R says.
-  return ceiling?.isBiting(nowMs) === true ? { ...decision, threshold: undefined } : decision;
+  return honest(policy, decision, nowMs);
 }
 
 /** Before the key of what was refused for want of room: not even a wish gets it back. */
@@ -127,24 +130,55 @@ function refusalKey(source: WishSource, parent: TraceContext | undefined, traceI
   return source.kind === "own" || parent === undefined ? traceId : `${traceId} ${source.name}`;
 }
 
-/** The next request of a trace that was kept. */
+/** Also by the trace alone: one that was refused when it began here is refused to whoever comes back with it. */
+function isRefused(kept: KeptTraces, prefix: string, key: string, { traceId, nowMs }: Candidate): boolean {
+  return kept.isRefused(prefix + key, nowMs) || (key !== traceId && kept.isRefused(prefix + traceId, nowMs));
+}
+
+/**
+ * The next request of a trace that was kept: without another token. What R says of it is asked all the same, so that its threshold is
+ * told, and counts towards the peer's share.
+ */
 function goneOn(
+  policy: SamplingPolicy,
   known: KeptBy,
-  { source }: DecisionFacts,
+  facts: DecisionFacts & { readonly sampler: Sampler },
   parent: TraceContext | undefined,
+  candidate: Candidate,
 ): SamplingDecision {
-  const isOwnWish = source.kind === "own" && parent?.isSampled === true;
-  return decided(known === "debug_pass" ? known : isOwnWish ? "own" : "local", true, undefined, undefined);
+  if (known === "debug_pass") return decided(known, true, undefined, undefined);
+  const wish = followWish(policy, facts, parent, candidate);
+  if (wish?.isSampled === true) return honest(policy, wish, candidate.nowMs);
+  const { source, sampler } = facts;
+  if (!sampler.isRated(candidate.operation)) {
+    const step = policy.pressure.step(candidate.nowMs);
+    const again = sampledWithin(
+      policy,
+      { source, verdict: sampler.sample(candidate), step },
+      parent,
+      candidate,
+    );
+    if (again.isSampled) return honest(policy, again, candidate.nowMs);
+    if (again.withheld === "share") return again;
+  }
+  return decided("local", true, undefined, undefined);
+}
+
+/** While some are refused that R would have, what is kept stands for more than R says. */
+function honest({ ceiling }: SamplingPolicy, decision: SamplingDecision, nowMs: number): SamplingDecision {
+  return decision.threshold !== undefined && ceiling?.isBiting(nowMs) === true
+    ? { ...decision, threshold: undefined }
+    : decision;
 }
 
 /** @returns undefined where there is no wish, or none that counts */
 function followWish(
   { forced, share, pressure }: SamplingPolicy,
-  { source, state }: DecisionFacts,
+  { source, isForeign, state }: DecisionFacts,
   parent: TraceContext | undefined,
   { traceId, randomness, nowMs }: Candidate,
 ): SamplingDecision | undefined {
-  if (source.kind === "own" && parent !== undefined) share.noteOwn(traceId);
+  if (source.kind === "own" && !isForeign) share.noteOwn(traceId, randomness);
   if (parent?.isSampled !== true) return undefined;
   const isFollowed =
     source.kind === "own" ||
@@ -170,7 +204,7 @@ function askOnce(
   candidate: Candidate,
 ): SamplingDecision {
   const isRated = key !== "" && sampler.isRated(candidate.operation);
-  if (isRated && parent !== undefined && policy.kept.isRefused(key, candidate.nowMs)) return OFF;
+  if (isRated && parent !== undefined && isRefused(policy.kept, "", key, candidate)) return OFF;
   const decision = askSampler(policy, { source, sampler }, parent, candidate);
   if (isRated && !decision.isSampled) policy.kept.refuse(key, candidate.nowMs);
   return decision;
@@ -211,7 +245,7 @@ function sampledWithin(
     probability === 1 ||
     (source.kind === "own"
       ? share.allowsOwn(traceId)
-      : share.allows({ peer: source.name, traceId, probability, isSampled, nowMs }));
+      : share.allows({ peer: source.name, traceId, probability, randomness, isSampled, nowMs }));
   if (isSampled && isWithinShare) {
     return decided("local", true, verdict, verdict.threshold === undefined ? undefined : threshold);
   }

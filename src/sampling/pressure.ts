@@ -78,7 +78,7 @@ const thinned = new WeakMap<SamplerVerdict, string[]>();
 /**
  * What R is compared with at a step, for a trace that the sampler takes.
  *
- * @param verdict a yes; R may have had a part in it or not
+ * @param verdict a yes or a no; R may have had a part in it or not
  * @param step from 1
  */
 export function thinnedThreshold(verdict: SamplerVerdict, step: number): string {

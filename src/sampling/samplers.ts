@@ -51,7 +51,7 @@ export interface Sampler {
     ((candidate: Candidate, verdict: SamplerVerdict) => SamplerVerdict | undefined) | undefined;
 }
 
-/** Operations with a sampler of their own, as many as Jaeger's clients keep; all further ones share the first rule's, without lower bound. */
+/** Operations whose sampler is remembered, as many as Jaeger's clients keep; of all further ones each is looked for again, and has no lower bound. */
 const OPERATIONS_MAX = 2000;
 
 /**

@@ -10,10 +10,11 @@
  * ```
  * An honest peer takes p of its traces, so its credit drifts up, and it runs out less than once in 10^10 traces of one request (the ruin
  * of a random walk whose steps are 2p up and 1 down with chance p); of traces of some dozens more often, but rarely. One that chooses its ids
- * gets twice the share of all that it sends, and 220 requests. Names that are new get their first 20 five times a second, all together:
- * a pattern may take any number of them.
+ * gets twice the share of all that it sends, and 220 requests. Names that are new get their first 20 five times a second, after 300 at
+ * once, all together: a pattern may take any number of them. One without begins with nothing, and may lose its first traces.
  *
- * What one peer is refused is nobody else's: notes are each peer's own, and a trace that the own server began is never asked about.
+ * What one peer is refused is nobody else's: notes are each peer's own, and a trace that began here, or at the own server, costs a peer
+ * nothing with the R that it has there.
  * Not here: contexts of the own server, but for the traces that peers brought it.
  */
 
@@ -25,6 +26,8 @@ const FIRST_CREDIT = 20;
 const CREDIT_MAX = 1000;
 const DEBT_MAX = 200;
 const NEW_NAMES_PER_SECOND = 5;
+/** After a start every peer is new. */
+const NEW_NAMES_AT_ONCE = 300;
 /** A whitelist of federation servers that trace is a few hundred. One that is forgotten is new again. */
 const PEERS_MAX = 1000;
 /** So that most requests change no table. */
@@ -41,6 +44,8 @@ interface Asked {
   readonly traceId: string;
   /** With which a trace is kept, all considered: above 0 and below 1. */
   readonly probability: number;
+  /** R of this request, 14 hex digits: a peer may say another one with each. */
+  readonly randomness: string;
   /** Whether R says that it is kept. */
   readonly isSampled: boolean;
   /** Monotonic. */
@@ -50,8 +55,8 @@ interface Asked {
 export interface PeerShare {
   /** Whether this request is kept. */
   allows(asked: Asked): boolean;
-  /** A trace that the own server sends a request in: from now on it is its own, unless a peer brought it first. */
-  noteOwn(traceId: string): void;
+  /** A trace that began here, or at the own server: with the R that it has there it costs a peer nothing. */
+  noteOwn(traceId: string, randomness: string): void;
   /** Whether the own server's requests of this trace may be kept: not if peers alone brought it, and none had it kept. */
   allowsOwn(traceId: string): boolean;
 }
@@ -77,9 +82,10 @@ export function createPeerShare(
   const peers = new Map<string, PeerNote>();
   /** Of all peers: exactly those that stand in one's `traces`. */
   const traces = new Map<string, TraceNote>();
-  const newNames = createTokenBucket(NEW_NAMES_PER_SECOND, 0);
-  let own = new Set<string>();
-  let ownBefore = new Set<string>();
+  const newNames = createTokenBucket(NEW_NAMES_PER_SECOND, 0, NEW_NAMES_AT_ONCE);
+  /** Trace id → R. */
+  let own = new Map<string, string>();
+  let ownBefore = new Map<string, string>();
   let notes = 0;
 
   function use(peer: string, nowMs: number): PeerNote {
@@ -127,11 +133,9 @@ export function createPeerShare(
     while (notes > limits.tracesMax) forgetOldestPeer();
   }
 
-  const isOwn = (traceId: string): boolean => own.has(traceId) || ownBefore.has(traceId);
-
   return {
-    allows({ peer, traceId, probability, isSampled, nowMs }) {
-      if (isOwn(traceId)) return isSampled;
+    allows({ peer, traceId, probability, randomness, isSampled, nowMs }) {
+      if ((own.get(traceId) ?? ownBefore.get(traceId)) === randomness) return isSampled;
       const note = use(peer, nowMs);
       note.credit = Math.min(CREDIT_MAX, note.credit + EARNED * probability);
       if (!isSampled) return false;
@@ -142,16 +146,17 @@ export function createPeerShare(
       if (isKnownKept === undefined) remember(note, traceId, isKept);
       return isKept;
     },
-    noteOwn(traceId) {
-      if (isOwn(traceId) || traces.has(traceId)) return;
-      own.add(traceId);
+    noteOwn(traceId, randomness) {
+      if (own.has(traceId)) return;
+      own.set(traceId, randomness);
       if (own.size < OWN_TRACES_MAX) return;
       ownBefore = own;
-      own = new Set();
+      own = new Map();
     },
     allowsOwn(traceId) {
+      if (own.has(traceId) || ownBefore.has(traceId)) return true;
       const note = traces.get(traceId);
-      return note === undefined || note.kept > 0 || isOwn(traceId);
+      return note === undefined || note.kept > 0;
     },
   };
 }

@@ -12,14 +12,17 @@ export interface TokenBucket {
   take(perSecond: number, nowMs: number): boolean;
 }
 
-/** @param perSecond tokens a second, > 0; a fraction means one in 1/perSecond seconds */
-export function createTokenBucket(perSecond: number, nowMs: number): TokenBucket {
-  let tokens = capacityOf(perSecond);
+/**
+ * @param perSecond tokens a second, > 0; a fraction means one in 1/perSecond seconds
+ * @param atOnce tokens that it holds at most, and at first; those of a second, and one at least, unless said
+ */
+export function createTokenBucket(perSecond: number, nowMs: number, atOnce?: number): TokenBucket {
+  let tokens = atOnce ?? capacityOf(perSecond);
   let filledAtMs = nowMs;
   return {
     take(currentPerSecond, currentMs) {
       const gained = ((currentMs - filledAtMs) / 1000) * currentPerSecond;
-      tokens = Math.min(capacityOf(currentPerSecond), tokens + gained);
+      tokens = Math.min(atOnce ?? capacityOf(currentPerSecond), tokens + gained);
       filledAtMs = currentMs;
       if (tokens < 1) return false;
       tokens -= 1;

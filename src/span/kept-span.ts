@@ -1,9 +1,8 @@
 /**
  * A span that was not sampled when its request began and is kept all the same (store/tail-buffer.ts), as one that is.
  *
- * It says so itself, and by what: who counts spans must not take it for one of so many. For the same reason its tracestate may not
- * go on naming the threshold that it was not below
- * (https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/). Ids and times stay: peers were told them.
+ * It says so itself, and by what: who counts spans must not take it for one of so many. Its tracestate names no threshold, since one that
+ * is not sampled never has any (sampling/decision.ts). Ids and times stay: peers were told them.
  */
 
 import type { TraceContext } from "../propagation/context.ts";
@@ -15,21 +14,10 @@ const DECIDED_KEY = "fedtrace.sampling.decided";
 
 export type KeptBecause = "tail_error" | "tail_slow" | "tail_asked";
 
-/**
- * @param withoutThreshold takes the sub-key `th` out of the member `ot` of a tracestate
- * @returns a new record; links to spans of the same trace are sampled too, since these are kept with it
- */
-export function keptRecord(
-  span: EndedSpan,
-  why: KeptBecause,
-  withoutThreshold: (traceState: string) => string,
-): SpanRecord {
+/** @returns a new record; links to spans of the same trace are sampled too, since these are kept with it */
+export function keptRecord(span: EndedSpan, why: KeptBecause): SpanRecord {
   const { origin, fields } = span.toRecord();
-  const asSampled = (context: TraceContext): TraceContext => ({
-    ...context,
-    isSampled: true,
-    traceState: context.traceState === "" ? "" : withoutThreshold(context.traceState),
-  });
+  const asSampled = (context: TraceContext): TraceContext => ({ ...context, isSampled: true });
   const { traceId } = fields.context;
   return new SpanRecord(origin, {
     ...fields,

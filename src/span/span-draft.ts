@@ -22,6 +22,8 @@ export interface SpanDraft {
   readonly error: string | undefined;
   readonly server: ServerFacts | undefined;
   readonly client: ClientFacts | undefined;
+  /** Whether the request is the own server's, or a whitelisted peer's. */
+  readonly isKnown: boolean;
   /** Of client spans alone; the fast way of span-encoder.ts writes none. */
   readonly links: readonly SpanLink[];
   readonly events: readonly SpanEvent[];

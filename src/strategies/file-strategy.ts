@@ -57,16 +57,18 @@ export function startFileStrategy(options: FileStrategyOptions, tools: FileStrat
       new FedtraceError("CONFIG_INVALID", `sampling strategies file ${path}: ${first.failed}`),
     );
     ready.catch(() => undefined); // Whoever awaits it a moment later is soon enough.
-    return { ready, stop: () => undefined };
+    return { ready, look: () => undefined, stop: () => undefined };
   }
   counters.polled(first);
 
-  const stopWatching = watchOrSay(() => {
+  const stopWatching = watchOrSay(lookAgain);
+
+  function lookAgain(): void {
     const outcome = look();
     if (typeof outcome === "object") current.failed(outcome.failed);
     else current.succeeded();
     counters.polled(typeof outcome === "object" ? "failed" : outcome);
-  });
+  }
 
   function watchOrSay(onChange: () => void): () => void {
     try {
@@ -78,7 +80,7 @@ export function startFileStrategy(options: FileStrategyOptions, tools: FileStrat
     }
   }
 
-  return { ready: Promise.resolve(), stop: stopWatching };
+  return { ready: Promise.resolve(), look: lookAgain, stop: stopWatching };
 }
 
 /** @returns why this file can't be the source of a strategy; undefined: it can */

@@ -108,6 +108,8 @@ export function startRemoteStrategy(options: RemoteStrategyOptions, tools: Strat
   takeCached();
   void poll();
   return {
+    // The endpoint is asked in its time.
+    look: () => undefined,
     ready,
     stop() {
       isStopped = true;

@@ -114,9 +114,11 @@ function readSaved(path: string): Saved | string | undefined {
   }
 }
 
-/** Whatever else somebody named by mistake: a config, a key. An empty file is what a full disk leaves of a cache. */
+/** Whatever else somebody named by mistake: a config, a key, a device. An empty file is what a full disk leaves of a cache. */
 function isForeign(path: string): boolean {
-  return typeof readSaved(path) === "string" && statSync(path).size > 0;
+  if (typeof readSaved(path) !== "string") return false;
+  const stat = statSync(path);
+  return !stat.isFile() || stat.size > 0;
 }
 
 function isSaved(value: unknown): value is Saved {

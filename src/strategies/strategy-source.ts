@@ -23,6 +23,8 @@ export interface StrategyTools {
 
 export interface StrategySource {
   readonly ready: Promise<void>;
+  /** Of a file: reads it now, whether or not its change was seen. */
+  look(): void;
   /** Nothing is called or logged from then on. */
   stop(): void;
 }

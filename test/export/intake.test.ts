@@ -16,6 +16,7 @@ const DRAFT: SpanDraft = {
   error: undefined,
   server: undefined,
   client: undefined,
+  isKnown: true,
   links: [],
   events: [],
 };
@@ -70,4 +71,22 @@ describe("when spans are made", () => {
     intake.flush();
     expect(seen.spans).toBe(taken);
   });
+});
+
+it.each([
+  { why: "a stranger's error", isKnown: false, error: "500", isError: true },
+  { why: "a friend's answer", isKnown: true, error: undefined, isError: false },
+])("hands over what was not sampled, with what the tail asks: $why", ({ isKnown, error, isError }) => {
+  const given: unknown[] = [];
+  const sampled: unknown[] = [];
+  const intake = createIntake(ORIGIN, {
+    records: [{ onEnd: (span) => void sampled.push(span) }],
+    encoded: [],
+    unsampled: (span, facts) => void given.push([span.traceId, facts]),
+  });
+  expect(intake.takesUnsampled).toBe(true);
+  intake.take({ ...DRAFT, context: { ...CONTEXT, isSampled: false }, isKnown, error });
+  intake.flush();
+  expect(given).toEqual([[CONTEXT.traceId, { isError, isKnown, durationMs: 1 }]]);
+  expect(sampled).toEqual([]);
 });

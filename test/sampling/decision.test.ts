@@ -50,10 +50,18 @@ function decide(
   source: WishSource,
   parent: TraceContext | undefined,
   of: Candidate = request,
-  changes: { sampler?: Sampler; hasPass?: boolean; isKnown?: boolean } = {},
+  changes: { sampler?: Sampler; hasPass?: boolean; isKnown?: boolean; isForeign?: boolean } = {},
 ) {
   const state = readOtState(parent?.traceState ?? "");
-  const facts = { source, isKnown: true, sampler: undefined, hasPass: false, state, ...changes };
+  const facts = {
+    source,
+    isKnown: true,
+    isForeign: false,
+    sampler: undefined,
+    hasPass: false,
+    state,
+    ...changes,
+  };
   return decideSampling(policy, facts, parent, of);
 }
 
@@ -252,7 +260,9 @@ describe("a peer that chooses its trace ids", () => {
     const policy = policyOf(tenth);
     const refused = chosen(1000).filter((of) => !decide(policy, accepted, wish(false), of).isSampled);
     expect(refused.length).toBeGreaterThan(0);
-    for (const of of refused) expect(decide(policy, own, wish(false), of).isSampled).toBe(false);
+    for (const of of refused) {
+      expect(decide(policy, own, wish(false), of, { isForeign: true }).isSampled).toBe(false);
+    }
   });
 });
 
@@ -381,7 +391,60 @@ describe("what stays true of a trace, whoever else asks", () => {
       wish(true, { traceState: `ot=rv:${LOWEST}` }),
       candidate(LOWEST, { traceId: TRACE }),
     );
-    expect(next).toMatchObject({ isSampled: true, by: "local", threshold: undefined });
+    expect(next).toMatchObject({ isSampled: true, by: "local" });
+  });
+});
+
+describe("a trace that was kept with a token", () => {
+  const TENTH = "e6666666666666";
+  const tenth = samplerOf(strategyOf({ type: "probabilistic", param: 0.1 }));
+  const bounded = (perSecond: number): SamplingPolicy =>
+    policyOf(tenth, { ceiling: createCeiling(perSecond, createBuckets()) });
+
+  it("tells its threshold with each of its requests", () => {
+    const policy = bounded(1000);
+    const of = candidate(HIGHEST);
+    expect(decide(policy, accepted, undefined, of).threshold).toBe(TENTH);
+    expect(decide(policy, own, wish(false), of).threshold).toBe(TENTH);
+    expect(decide(policy, own, wish(true, { traceState: "ot=th:e6666666666666" }), of)).toMatchObject({
+      by: "own",
+      threshold: TENTH,
+    });
+  });
+
+  it.each([
+    { why: "max_per_second", policy: () => bounded(1000) },
+    {
+      why: "a lower bound",
+      policy: () =>
+        policyOf(samplerOf(strategyOf({ type: "probabilistic", param: 0.001 }, { lowerBound: 0.1 }))),
+    },
+    {
+      why: "neither",
+      policy: () => policyOf(samplerOf(strategyOf({ type: "probabilistic", param: 0.001 }))),
+    },
+  ])("costs a peer's share with each of them, under $why", ({ policy: make }) => {
+    const policy = make();
+    let kept = 0;
+    for (let trace = 0; trace < 50; trace++) {
+      for (let request = 0; request < 1000; request++) {
+        const of = candidate(HIGHEST, { traceId: `${trace}`.padStart(18, "0") + HIGHEST });
+        if (decide(policy, accepted, wish(false), of).isSampled) kept++;
+      }
+    }
+    // At a tenth it earns ten times what it does at a thousandth.
+    expect(kept).toBeLessThanOrEqual(20 + 200 + 2 * 0.1 * 50_000);
+  });
+
+  it("is refused to whoever comes back with it, where it was refused as it began", () => {
+    const policy = policyOf(takesAll(1), { ceiling: createCeiling(1, createBuckets()) });
+    decide(policy, own, undefined, candidate(LOWEST));
+    expect(decide(policy, own, undefined).withheld).toBe("max_per_second");
+    const later = { ...request, nowMs: 2000 };
+    expect(decide(policy, accepted, wish(false), later)).toMatchObject({
+      isSampled: false,
+      withheld: "max_per_second",
+    });
   });
 });
 
@@ -447,6 +510,7 @@ describe("back-pressure and a peer that chooses its ids", () => {
       candidate(HIGHEST, { traceId: `${index}`.padStart(18, "0") + HIGHEST }),
     ).filter((of) => decide(policy, accepted, wish(false), of).isSampled).length;
     expect(kept).toBeLessThanOrEqual(20 + Math.ceil((2 * 1000) / 64));
+    expect(kept).toBeGreaterThanOrEqual(20 + Math.floor((2 * 1000) / 64) - 1);
   });
 });
 

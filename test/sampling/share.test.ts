@@ -1,6 +1,7 @@
 /** What a peer that chooses its trace ids gets of a probabilistic sampler, that an honest one does not notice, and that nobody suffers for another. */
 
 import { describe, expect, it } from "vitest";
+import { HIGHEST, LOWEST } from "./support.ts";
 import { createPeerShare, type PeerShare } from "../../src/sampling/share.ts";
 
 /** A generator that gives the same numbers each time (mulberry32), so that a rare miss is no flake. */
@@ -16,14 +17,15 @@ function seeded(seed: number): () => number {
 
 /** One request that R says is kept, of a trace at a rate of one in ten thousand. */
 function ask(share: PeerShare, traceId: string, changes: object = {}): boolean {
-  return share.allows({
+  const asked = {
     peer: "a.test",
     traceId,
     probability: 0.0001,
+    randomness: HIGHEST,
     isSampled: true,
     nowMs: 0,
-    ...changes,
-  });
+  };
+  return share.allows({ ...asked, ...changes });
 }
 
 /** Until nothing more is kept of it. */
@@ -72,8 +74,8 @@ describe("one that chooses all of its ids", () => {
         if (ask(share, `trace ${index} ${request}`, { peer: `${index}.test`, nowMs: index })) count++;
       }
     }
-    // Twenty seconds: five new names a second, and five at first.
-    expect(count).toBeLessThanOrEqual(2 * (5 + 5 * 20));
+    // Twenty seconds: three hundred at first, and five new names a second.
+    expect(count).toBeLessThanOrEqual(2 * (300 + 5 * 20));
   });
 });
 
@@ -95,13 +97,33 @@ describe("an honest peer", () => {
       for (let index = 0; index < 30_000 / requests; index++) {
         const isSampled = random() < probability;
         for (let request = 0; request < requests; request++) {
-          const asked = { peer: "a.test", traceId: `trace ${index}`, probability, isSampled, nowMs: index };
-          if (share.allows(asked) !== isSampled) lost++;
+          const asked = {
+            peer: "a.test",
+            traceId: `trace ${index}`,
+            probability,
+            randomness: HIGHEST,
+            isSampled,
+          };
+          if (share.allows({ ...asked, nowMs: index }) !== isSampled) lost++;
         }
       }
       expect(lost).toBe(0);
     },
   );
+
+  it("is known from its first request on, though 300 others come at once", () => {
+    const share = createPeerShare();
+    const random = seeded(2);
+    let lost = 0;
+    for (let request = 0; request < 40; request++) {
+      for (let peer = 0; peer < 300; peer++) {
+        const isSampled = random() < 0.1;
+        const asked = { peer: `${peer}.test`, probability: 0.1, isSampled, nowMs: request };
+        if (ask(share, `${peer} ${request}`, asked) !== isSampled) lost++;
+      }
+    }
+    expect(lost).toBe(0);
+  });
 
   it("has a trace to its end that was kept, though it has no credit for another", () => {
     const share = createPeerShare();
@@ -135,16 +157,36 @@ describe("what one peer is refused", () => {
     spend(share);
     ask(share, "trace");
     expect(share.allowsOwn("trace")).toBe(false);
-    share.noteOwn("trace"); // It came from the peer: it does not become the own server's by being gone on with.
-    expect(share.allowsOwn("trace")).toBe(false);
   });
 
   it("never was the own server's trace: those go back and forth freely", () => {
     const share = createPeerShare();
-    share.noteOwn("trace");
+    share.noteOwn("trace", HIGHEST);
     spend(share);
     expect(ask(share, "trace")).toBe(true);
     expect(share.allowsOwn("trace")).toBe(true);
+  });
+
+  it("and is so with the R that it has there: another one costs what it costs", () => {
+    const share = createPeerShare();
+    let kept = 0;
+    for (let trace = 0; trace < 50; trace++) {
+      share.noteOwn(`trace ${trace}`, LOWEST);
+      for (let request = 0; request < 999; request++)
+        if (ask(share, `trace ${trace}`, { probability: 0.001 })) kept++;
+    }
+    expect(kept).toBeLessThanOrEqual(20 + 200 + 100 + 1);
+    expect(share.allowsOwn("trace 49")).toBe(true);
+  });
+
+  it("is remembered for as long as it is gone on with", () => {
+    const share = createPeerShare();
+    for (let round = 0; round < 5; round++) {
+      share.noteOwn("trace", HIGHEST);
+      for (let other = 0; other < 8000; other++) share.noteOwn(`${round} ${other}`, HIGHEST);
+    }
+    spend(share);
+    expect(ask(share, "trace")).toBe(true);
   });
 
   it("is forgotten with its own other traces alone", () => {

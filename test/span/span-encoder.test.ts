@@ -25,6 +25,7 @@ function draftOf(server: ServerFacts, changes: Partial<SpanDraft> = {}): SpanDra
     error: errorType("server", server.status, server.error),
     server,
     client: undefined,
+    isKnown: true,
     links: [],
     events: [],
     ...changes,
@@ -147,6 +148,7 @@ const anyDraft: fc.Arbitrary<SpanDraft> = fc
       error: errorType(client === undefined ? "server" : "client", facts.status, facts.error),
       server,
       client,
+      isKnown: true,
       links,
       events,
     };

@@ -144,6 +144,13 @@ it("warns of what Jaeger would warn of, each time the text is new", () => {
   expect(lines[0]?.[2]["warnings"]).toHaveLength(1);
 });
 
+it("is read again when it is asked to, watched or not", () => {
+  const { source, path, strategies } = follow(shareFile(0.5));
+  writeFileSync(path, shareFile(0.25));
+  source.look();
+  expect(strategies.map(({ sampler }) => sampler.param)).toEqual([0.5, 0.25]);
+});
+
 it("goes on unwatched where the system has no watches left", async () => {
   const path = join(temporaryDirectory(), "strategies.json");
   writeFileSync(path, shareFile(0.5));
