@@ -68,6 +68,7 @@ describe("the export file", () => {
         resource: { "service.name": "own.test fedtrace", "service.version": expect.any(String) as string },
         name: "PUT /_matrix/federation/v1/send/{txnId}",
         traceId: TRACE_ID,
+        traceState: "",
         spanId: expect.stringMatching(/^(?!b7ad6b7169203331)[0-9a-f]{16}$/) as string,
         parentSpanId: PARENT_ID,
         kind: 2,
