@@ -193,7 +193,7 @@ export const ACTOR_KEY: FuzzTarget = createTarget(
       const read = readActorKey(body, KEY_ID);
       if (typeof read === "string") return ok(KEY_WORDS.includes(read), `not a word: ${read}`);
       equal(refuseKey(read), undefined);
-      // As JSON: `\\/` in a text is a slash.
+      // As JSON: `\/` in a text is a slash.
       ok(JSON.stringify(JSON.parse(body)).includes(KEY_ID), "a key that was not asked for");
     },
   ),
