@@ -48,7 +48,16 @@ export default defineConfig({
     maxWorkers: Math.ceil(availableParallelism() * 1.5),
     // Neither extends this, which would have each build dist/ again.
     projects: [
-      { test: { name: "alone", include: alone, isolate: true, testTimeout: TEST_TIMEOUT_MS } },
+      {
+        // Benchmarks are the other one's, or each would be run twice.
+        test: {
+          name: "alone",
+          include: alone,
+          isolate: true,
+          testTimeout: TEST_TIMEOUT_MS,
+          benchmark: { include: [] },
+        },
+      },
       {
         test: {
           name: "shared",
