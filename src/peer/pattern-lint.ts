@@ -50,6 +50,9 @@ export async function lintPattern(pattern: Pattern): Promise<readonly string[]> 
   ].filter((warning) => warning !== undefined);
 }
 
+/** A dot that nothing can follow: behind it something may stand that the sample leaves out, as in `a\.b*`. */
+const TRAILING_DOT = /\.[)$]*$/;
+
 function neverMatches({ kind, text }: Pattern, sample: Sample): string | undefined {
   if (sample.isDead) {
     if (/\s#/.test(text)) return "never matches: a comment stands on a line of its own";
@@ -59,7 +62,8 @@ function neverMatches({ kind, text }: Pattern, sample: Sample): string | undefin
   }
   // What follows is read off the one sample: with alternatives, another of them may match.
   if (text.includes("|")) return undefined;
-  if (sample.text.endsWith(".")) return "never matches: names lose a trailing dot before they are matched";
+  if (sample.text.endsWith(".") && TRAILING_DOT.test(text))
+    return "never matches: names lose a trailing dot before they are matched";
   if (kind === "glob" && sample.text.includes("[") && !/^\[[0-9a-f:.*?]+\]/i.test(sample.text)) {
     return "never matches: [ ] stand for themselves in a glob; use braces, such as hs{1,2}.example, or a regex";
   }
