@@ -19,7 +19,7 @@ import { bench, describe } from "vitest";
 import { type Authority, type Leaf, loadAuthority } from "../src/authority/authority.ts";
 import { createLeafCache, type KeptLeaf, type LeafCache, LEAFS_MAX } from "../src/authority/leaf-cache.ts";
 import { createSystemClock } from "../src/core/clock.ts";
-import { createBoundedCache } from "../src/peer/bounded-cache.ts";
+import { createBoundedCache } from "../src/core/bounded-cache.ts";
 
 /** A median of at least 200, and long enough for the compiler. */
 const ENOUGH = { iterations: 300, warmupIterations: 100, time: 1000 };

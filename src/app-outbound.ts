@@ -24,7 +24,7 @@ import { CIPHERS } from "./http1/tls-suites.ts";
 import { createDiscoveryMetrics, createInterceptMetrics } from "./metrics/outbound-metrics.ts";
 import type { ProxyMetrics } from "./metrics/proxy-metrics.ts";
 import type { Registry } from "./metrics/registry.ts";
-import { createBoundedCache } from "./peer/bounded-cache.ts";
+import { createBoundedCache } from "./core/bounded-cache.ts";
 import { createWhitelist } from "./peer/whitelist.ts";
 import { createInterceptor, type Interceptor, type InterceptOptions } from "./proxy/intercept.ts";
 import { createLocate, createOutbound, type OutboundOptions } from "./proxy/outbound.ts";

@@ -4,7 +4,7 @@
  * A context takes as long to make as its certificate, so the context is what is kept. Names come from clients: they are
  * bounded, what is kept is bounded, and so is what is being issued. Refusals are not kept, they cost microseconds.
  * A context alone has ticket keys of its own, so a session can be resumed as long as its context is kept.
- * Not here: the bounded cache (it is given: peer/bounded-cache.ts), the versions and suites of TLS (they are given).
+ * Not here: the bounded cache (it is given: core/bounded-cache.ts), the versions and suites of TLS (they are given).
  */
 
 import type { SecureContext, SecureContextOptions } from "node:tls";
@@ -20,7 +20,7 @@ export interface KeptLeaf {
   readonly renewAtUnixMs: number;
 }
 
-/** Bounded by whoever makes it; the form of peer/bounded-cache.ts. */
+/** Bounded by whoever makes it; the form of core/bounded-cache.ts. */
 interface LeafStore {
   get(name: string): KeptLeaf | undefined;
   set(name: string, leaf: KeptLeaf): void;

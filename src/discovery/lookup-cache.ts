@@ -9,7 +9,7 @@
  */
 
 import type { Clock } from "../core/clock.ts";
-import { createBoundedCache } from "../peer/bounded-cache.ts";
+import { createBoundedCache } from "../core/bounded-cache.ts";
 
 export interface Loaded<V> {
   readonly value: V;

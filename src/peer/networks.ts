@@ -8,7 +8,7 @@
 
 import { BlockList, isIP } from "node:net";
 import { FedtraceError } from "../core/errors.ts";
-import { createBoundedCache } from "./bounded-cache.ts";
+import { createBoundedCache } from "../core/bounded-cache.ts";
 import { parseServerName } from "./server-name.ts";
 
 export interface Networks {

@@ -5,7 +5,7 @@
  */
 
 import { BlockList, isIP } from "node:net";
-import { createBoundedCache } from "./bounded-cache.ts";
+import { createBoundedCache } from "../core/bounded-cache.ts";
 import { parseCidr } from "./networks.ts";
 
 export interface TrustedProxies {

@@ -7,7 +7,7 @@
  */
 
 import { FedtraceError } from "../core/errors.ts";
-import { type CacheCounters, createBoundedCache } from "./bounded-cache.ts";
+import { type CacheCounters, createBoundedCache } from "../core/bounded-cache.ts";
 import { compileUnion, type FirstMatch, type Pattern } from "./pattern.ts";
 import type { Proof } from "./proof.ts";
 import { parseServerName, SERVER_NAME_LENGTH_MAX } from "./server-name.ts";

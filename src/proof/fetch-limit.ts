@@ -7,7 +7,7 @@
  * there are two a second, so that nobody makes this server hammer another.
  */
 
-import { createBoundedCache } from "../peer/bounded-cache.ts";
+import { createBoundedCache } from "../core/bounded-cache.ts";
 
 /** "known": its keys were known before; "listed": the whitelist spells it out; "patterned": all others. */
 export type NameKind = "known" | "listed" | "patterned";

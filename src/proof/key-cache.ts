@@ -10,7 +10,7 @@
 
 import type { Clock } from "../core/clock.ts";
 import { detach } from "../core/text.ts";
-import { createBoundedCache } from "../peer/bounded-cache.ts";
+import { createBoundedCache } from "../core/bounded-cache.ts";
 import type { FetchLimit } from "./fetch-limit.ts";
 
 /** What a holder (a server, an actor) has said. */

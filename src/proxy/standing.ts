@@ -7,7 +7,7 @@
  * Not here: what follows from it (border.ts).
  */
 
-import { createBoundedCache } from "../peer/bounded-cache.ts";
+import { createBoundedCache } from "../core/bounded-cache.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
 import type { Peer } from "../peer/identify.ts";

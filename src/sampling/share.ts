@@ -18,6 +18,7 @@
  * Not here: contexts of the own server, but for the traces that peers brought it.
  */
 
+import { createBoundedCache } from "../core/bounded-cache.ts";
 import { createTokenBucket } from "./token-bucket.ts";
 
 const EARNED = 2;
@@ -35,8 +36,8 @@ const MOVE_EVERY_MS = 1000;
 /** Of one peer, and of all: some 5 MB. */
 const TRACES_PER_PEER_MAX = 1024;
 const TRACES_MAX = 32_768;
-/** Of the own server, in each of two generations. */
-const OWN_TRACES_MAX = 8192;
+/** Of the own server. */
+const OWN_TRACES_MAX = 16_384;
 
 interface Asked {
   /** Its name, as the whitelist knows it: lower case, without a port. */
@@ -84,8 +85,7 @@ export function createPeerShare(
   const traces = new Map<string, TraceNote>();
   const newNames = createTokenBucket(NEW_NAMES_PER_SECOND, 0, NEW_NAMES_AT_ONCE);
   /** Trace id → R. */
-  let own = new Map<string, string>();
-  let ownBefore = new Map<string, string>();
+  const own = createBoundedCache<string>(OWN_TRACES_MAX);
   let notes = 0;
 
   function use(peer: string, nowMs: number): PeerNote {
@@ -135,7 +135,7 @@ export function createPeerShare(
 
   return {
     allows({ peer, traceId, probability, randomness, isSampled, nowMs }) {
-      if ((own.get(traceId) ?? ownBefore.get(traceId)) === randomness) return isSampled;
+      if (own.get(traceId) === randomness) return isSampled;
       const note = use(peer, nowMs);
       note.credit = Math.min(CREDIT_MAX, note.credit + EARNED * probability);
       if (!isSampled) return false;
@@ -147,14 +147,10 @@ export function createPeerShare(
       return isKept;
     },
     noteOwn(traceId, randomness) {
-      if (own.has(traceId)) return;
-      own.set(traceId, randomness);
-      if (own.size < OWN_TRACES_MAX) return;
-      ownBefore = own;
-      own = new Map();
+      if (own.get(traceId) === undefined) own.set(traceId, randomness);
     },
     allowsOwn(traceId) {
-      if (own.has(traceId) || ownBefore.has(traceId)) return true;
+      if (own.get(traceId) !== undefined) return true;
       const note = traces.get(traceId);
       return note === undefined || note.kept > 0;
     },

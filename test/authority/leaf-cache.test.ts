@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { type Authority, loadAuthority } from "../../src/authority/authority.ts";
 import { createLeafCache, type KeptLeaf } from "../../src/authority/leaf-cache.ts";
 import { type Clock, createSystemClock } from "../../src/core/clock.ts";
-import { createBoundedCache } from "../../src/peer/bounded-cache.ts";
+import { createBoundedCache } from "../../src/core/bounded-cache.ts";
 import { fakeClock } from "../support/clock.ts";
 import { askContext, fixture } from "./client.ts";
 

@@ -1,7 +1,7 @@
 /** createBoundedCache: the bound holds, what is in use stays, and the counters count. */
 
 import { expect, it } from "vitest";
-import { createBoundedCache } from "../../src/peer/bounded-cache.ts";
+import { createBoundedCache } from "../../src/core/bounded-cache.ts";
 
 it("never holds more than its bound", () => {
   const cache = createBoundedCache<number>(10);
