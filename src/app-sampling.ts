@@ -79,17 +79,16 @@ export function createSampling(tools: SamplingTools): Sampling {
   };
   return {
     async use({ sampling, isSdkDisabled, serverName, resource }) {
-      const local = isSdkDisabled ? NOTHING : localStrategy(sampling);
-      const remote = isSdkDisabled ? undefined : sampling.remote;
-      const samplerOf = isSdkDisabled ? undefined : await createSamplerOf(sampling.peers, buckets);
+      const samplerOf = await createSamplerOf(sampling.peers, buckets);
       const passBook = isSdkDisabled ? undefined : await passes.use(sampling.debugPassSecret, serverName);
       // Last: what can't be used is known by now, and a running source is not ended for it.
-      await followed.follow(remote, resource.serviceName, local);
+      const remote = isSdkDisabled ? undefined : sampling.remote;
+      const sampler = await followed.follow(remote, resource.serviceName, localStrategy(sampling));
       return {
         sampling: {
           ...parts,
           isOff: isSdkDisabled,
-          sampler: remote === undefined ? createSampler(local, buckets) : followed.sampler,
+          sampler,
           ceiling:
             sampling.maxPerSecond === undefined ? undefined : createCeiling(sampling.maxPerSecond, buckets),
         },
@@ -122,9 +121,8 @@ function specOf({ type, param }: Pick<SamplerSpec, "type"> & { readonly param: n
 }
 
 interface Followed {
-  /** Samples by what the source says; until it says something, by the local strategy. */
-  readonly sampler: Sampler;
-  follow(remote: Config["sampling"]["remote"], service: string, local: Strategy): Promise<void>;
+  /** @returns what samples by what the source says, and by the local strategy until it says something, or where there is no source */
+  follow(remote: Config["sampling"]["remote"], service: string, local: Strategy): Promise<Sampler>;
   look(): void;
   stop(): void;
 }
@@ -141,20 +139,21 @@ function createFollowed(tools: SamplingTools, buckets: Buckets): Followed {
     current = createSampler(said === undefined ? local : beneath(local, said), buckets);
   }
 
-  return {
-    sampler: {
-      get description() {
-        return `remote: ${current.description}`;
-      },
-      get isByTurn() {
-        return current.isByTurn;
-      },
-      get guarantee() {
-        return current.guarantee;
-      },
-      isRated: (operation) => current.isRated(operation),
-      sample: (candidate) => current.sample(candidate),
+  const following: Sampler = {
+    get description() {
+      return `remote: ${current.description}`;
     },
+    get isByTurn() {
+      return current.isByTurn;
+    },
+    get guarantee() {
+      return current.guarantee;
+    },
+    isRated: (operation) => current.isRated(operation),
+    sample: (candidate) => current.sample(candidate),
+  };
+
+  return {
     async follow(remote, service, localStrategy) {
       const key = JSON.stringify([remote, service]);
       if (key !== running?.key) {
@@ -172,13 +171,18 @@ function createFollowed(tools: SamplingTools, buckets: Buckets): Followed {
             },
           });
         await untilReady(source);
-        if (isStopped) return source?.stop(); // While it was waited for.
+        // While it was waited for.
+        if (isStopped) {
+          source?.stop();
+          return following;
+        }
         running?.source.stop();
         running = source && { key, source };
         said = fresh;
       }
       local = localStrategy;
       renew();
+      return running === undefined ? current : following;
     },
     look: () => running?.source.look(),
     stop() {

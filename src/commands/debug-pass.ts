@@ -12,9 +12,10 @@ import type { Config } from "../config/merge.ts";
 import { parseDuration } from "../config/quantities.ts";
 import { createSystemClock } from "../core/clock.ts";
 import { createSecret } from "../core/random.ts";
-import { createPassIssuer, DEBUG_PASS_HEADER, type IssuedPass } from "../passes/debug-pass.ts";
+import { createPassIssuer, type IssuedPass } from "../passes/debug-pass.ts";
 import { PASS_BOUNDS } from "../passes/pass-token.ts";
 import { createWhitelist } from "../peer/whitelist.ts";
+import { DEBUG_PASS_FIELD } from "../proxy/field-tags.ts";
 import { RELOAD_CHECKS } from "./config-checks.ts";
 import { EXIT, type ExitStatus, type Output } from "./output.ts";
 
@@ -99,7 +100,7 @@ async function explain(config: Config, { token, pass }: IssuedPass): Promise<rea
   return [
     `For ${peer} at ${audience}: ${traces}, until ${until}. To be sent with each request, as the header`,
     "",
-    `${DEBUG_PASS_HEADER}: ${token}`,
+    `${DEBUG_PASS_FIELD}: ${token}`,
     ...(whitelist.decide(peer).isWhitelisted ? [] : ["", warning]),
   ];
 }

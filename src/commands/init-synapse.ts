@@ -207,8 +207,6 @@ function samplingOf(
 function remoteUrl(client: Mapping, note: AddNote): Pick<Draft, "samplingUrl"> {
   const agent = isMapping(client["local_agent"]) ? client["local_agent"] : {};
   const { reporting_host: host = "localhost", sampling_port: port = 5778 } = agent;
-  const isText = (part: unknown): part is string | number =>
-    typeof part === "string" || typeof part === "number";
   const samplingUrl = isText(host) && isText(port) ? `http://${host}:${port}/sampling` : "";
   const fault = faultOf(
     { sampling: { type: "remote", remote: { url: samplingUrl } } },
@@ -227,6 +225,11 @@ function numberOf(type: SamplerWords["type"], param: unknown): number | undefine
   const isNumber = typeof param === "number" || (typeof param === "string" && /^\s*[\d.]+\s*$/.test(param));
   const number = isNumber ? Number(param) : undefined;
   return type === "const" ? Number(isOn(param) || number === 1) : number;
+}
+
+/** As YAML may write a host, or a port. */
+function isText(part: unknown): part is string | number {
+  return typeof part === "string" || typeof part === "number";
 }
 
 /** Keys of `jaeger_config` that mean something for the border, and what becomes of them here. */
@@ -258,8 +261,6 @@ function exportsOf({ client = {}, isEnabled }: Tracing, note: AddNote): readonly
   const agent = isMapping(client["local_agent"]) ? client["local_agent"] : undefined;
   if (agent === undefined && !isEnabled) return [];
   const { reporting_host: host = "localhost", reporting_port: port = 6831 } = agent ?? {};
-  const isText = (part: unknown): part is string | number =>
-    typeof part === "string" || typeof part === "number";
   const address = isText(host) && isText(port) ? `${host}:${port}` : "";
   const where = agent === undefined ? (client === undefined ? [] : CLIENT) : path;
   const fault = faultOf({ export: [{ jaeger: { agent: address } }] }, "export[0].jaeger.agent");

@@ -108,7 +108,7 @@ const param = optional(decimal(0, TRACES_PER_SECOND_MAX), {
 });
 
 function checkParam(
-  { type, param: written }: { readonly type: SamplerWords["type"]; readonly param: number | undefined },
+  { type, param: written }: { readonly type: SamplerWords["type"]; readonly param?: number | undefined },
   refuse: Refuse,
 ): number {
   const value = written ?? (type === "const" ? 1 : type === "remote" ? REMOTE_PARAM : undefined);
@@ -163,7 +163,7 @@ const operation = section(
     }
     return {
       operation: file.operation ?? operationOf(file),
-      sampler: { type: file.type, param: checkParam({ type: file.type, param: file.param }, refuse) },
+      sampler: { type: file.type, param: checkParam(file, refuse) },
     };
   },
   { anyOf: ["operation", "method", "template"] },
@@ -194,7 +194,7 @@ const peer = section(
   (file, refuse) => ({
     kind: file.glob === undefined ? ("regex" as const) : ("glob" as const),
     text: file.glob ?? file.regex ?? "",
-    sampler: { type: file.type, param: checkParam({ type: file.type, param: file.param }, refuse) },
+    sampler: { type: file.type, param: checkParam(file, refuse) },
   }),
   { oneOf: ["regex", "glob"] },
 );
@@ -363,7 +363,7 @@ export const sampling = section(
     }
     return {
       type,
-      param: checkParam({ type, param: file.param }, refuse),
+      param: checkParam(file, refuse),
       operations: file.operations,
       peers: file.peers,
       lowerBound: file.lower_bound,

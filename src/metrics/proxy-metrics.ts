@@ -2,7 +2,7 @@
 
 import type { ErrorCode } from "../core/errors.ts";
 import type { CounterCell, Registry } from "./registry.ts";
-import { createDecisionMetrics } from "./sampling-metrics.ts";
+import { createDecisionMetrics, type DecisionMetrics } from "./sampling-metrics.ts";
 
 export type Direction = "inbound" | "outbound";
 
@@ -14,10 +14,7 @@ export interface ProxyMetrics {
   readonly bodyContexts: Readonly<Record<Direction, CounterCell>>;
   readonly whitelisted: Readonly<Record<Direction, CounterCell>>;
   readonly stranger: Readonly<Record<Direction, CounterCell>>;
-  /** @param by a word of sampling/decision.ts */
-  samplingDecided(by: string, isSampled: boolean): void;
-  /** @param reason a word of sampling/decision.ts */
-  samplingWithheld(reason: string): void;
+  readonly sampling: DecisionMetrics;
   contextRefused(format: string, reason: string): void;
   foreignTraceForgotten(): void;
   failed(direction: Direction, code: ErrorCode): void;
@@ -53,7 +50,6 @@ export function createProxyMetrics(registry: Registry): ProxyMetrics {
     "Trace contexts of whitelisted senders that were malformed or over a bound.",
     ["format", "reason"],
   );
-  const decisions = createDecisionMetrics(registry);
   const forgotten = registry
     .counter(
       "fedtrace_foreign_traces_forgotten_total",
@@ -119,8 +115,7 @@ export function createProxyMetrics(registry: Registry): ProxyMetrics {
       inbound: verdicts.with("inbound", "stranger"),
       outbound: verdicts.with("outbound", "stranger"),
     },
-    samplingDecided: (by, isSampled) => decisions.decided(by, isSampled),
-    samplingWithheld: (reason) => decisions.withheld(reason),
+    sampling: createDecisionMetrics(registry),
     contextRefused: (format, reason) => contexts.with(format, reason).add(1),
     foreignTraceForgotten: () => forgotten.add(1),
     failed: (direction, code) => errors.with(direction, code).add(1),

@@ -2,7 +2,7 @@
 
 import type { CounterCell, Registry } from "./registry.ts";
 
-interface DecisionMetrics {
+export interface DecisionMetrics {
   /** @param by a word of sampling/decision.ts */
   decided(by: string, isSampled: boolean): void;
   /** @param reason a word of sampling/decision.ts */

@@ -13,9 +13,6 @@ import type { Clock } from "../core/clock.ts";
 import { createPassSeal, type Pass, PASS_BOUNDS, TOKEN_LENGTH_MAX } from "./pass-token.ts";
 import { createVerifiedTokens } from "./verified-tokens.ts";
 
-/** What a peer's requests carry a token in; in lower case. */
-export const DEBUG_PASS_HEADER = "fedtrace-debug-pass";
-
 /** A trace that was let in goes on being let in for so long without costing another use (as sampling/forced.ts has it). */
 const FOLLOWED_MS = 60_000;
 /** Traces of all passes that are remembered for it, some 150 bytes each; one that is forgotten costs another use. */

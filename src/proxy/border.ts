@@ -28,6 +28,7 @@ import {
 } from "../sampling/decision.ts";
 import type { Sampler } from "../sampling/samplers.ts";
 import { randomnessOf, readOtState } from "../sampling/threshold.ts";
+import type { SamplingFacts } from "../span/conventions.ts";
 import { type ForeignTraces, withinTrace } from "./foreign-traces.ts";
 import type { OutboundIds } from "./outbound-ids.ts";
 import type { RequestFields } from "./request-fields.ts";
@@ -55,9 +56,6 @@ interface DebugPasses {
   admits(token: string, peer: string, traceId: string): boolean;
 }
 
-/** What the sender asked of the sampler. `debug`: by a debug flag or id, which never count. */
-type Asked = "sampled" | "not_sampled" | "debug";
-
 export interface Crossing {
   readonly peer: Peer;
   /** Whether the whitelist names the peer and its proof was enough. */
@@ -70,7 +68,7 @@ export interface Crossing {
   /** Of the span that this request is. */
   readonly context: TraceContext;
   /** Of a trusted sender; undefined where it asked for nothing. */
-  readonly asked: Asked | undefined;
+  readonly asked: SamplingFacts["asked"];
   readonly decision: SamplingDecision;
   /** Whether the sender is the own server or a whitelisted peer, and may use this side. */
   readonly isSenderTrusted: boolean;
@@ -131,8 +129,8 @@ export function crossBorder(
     parent,
     { traceId, randomness: randomnessOf(traceId, state), operation, nowMs: sent.startMs },
   );
-  metrics.samplingDecided(decision.by, decision.isSampled);
-  if (decision.withheld !== undefined) metrics.samplingWithheld(decision.withheld);
+  metrics.sampling.decided(decision.by, decision.isSampled);
+  if (decision.withheld !== undefined) metrics.sampling.withheld(decision.withheld);
 
   return {
     peer,
@@ -172,11 +170,6 @@ export function leastProof(
   return asked !== undefined && reaches(asked, authenticate) ? asked : authenticate;
 }
 
-/** Without its port: a port is free to choose, and each would have a budget of its own. */
-function budgetName({ name = "" }: Peer): string {
-  return name.replace(/:\d+$/, "");
-}
-
 function hasPass(
   { passes }: BorderPolicy,
   { peer, fields }: { readonly peer: Peer; readonly fields: RequestFields },
@@ -186,7 +179,7 @@ function hasPass(
   return passes.admits(fields.debugPass, peer.name ?? "", traceId);
 }
 
-function askedBy(parent: TraceContext | undefined, { hasForcing }: RequestFields): Asked | undefined {
+function askedBy(parent: TraceContext | undefined, { hasForcing }: RequestFields): SamplingFacts["asked"] {
   if (hasForcing || parent?.wish === "debug") return "debug";
   if (parent === undefined || parent.wish === "none") return undefined;
   return parent.isSampled ? "sampled" : "not_sampled";
@@ -195,7 +188,8 @@ function askedBy(parent: TraceContext | undefined, { hasForcing }: RequestFields
 function peerWish(peer: Peer, { entry }: Verdict): WishSource {
   return {
     kind: "peer",
-    name: budgetName(peer),
+    // Without its port: a port is free to choose, and each would have a budget of its own.
+    name: (peer.name ?? "").replace(/:\d+$/, ""),
     sampling: entry?.sampling ?? "accept",
     forcedPerSecond: entry?.forcedPerSecond ?? 0,
   };

@@ -52,7 +52,7 @@ export interface Sampler {
 }
 
 /** Operations whose sampler is remembered, as many as Jaeger's clients keep; of all further ones each is looked for again, and has no lower bound. */
-const OPERATIONS_MAX = 2000;
+export const OPERATIONS_MAX = 2000;
 
 /**
  * One sampler for all operations: each has the first rule's that matches, and its own lower bound.

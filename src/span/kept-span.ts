@@ -6,13 +6,14 @@
  */
 
 import type { TraceContext } from "../propagation/context.ts";
+import type { SamplingFacts } from "./conventions.ts";
 import type { EndedSpan } from "./encoded-span.ts";
 import { SpanRecord } from "./record.ts";
 
 /** What decided that the span is recorded, where it was not the sampler. */
 const DECIDED_KEY = "fedtrace.sampling.decided";
 
-export type KeptBecause = "tail_error" | "tail_slow" | "tail_asked";
+type KeptBecause = Extract<SamplingFacts["decided"], `tail_${string}`>;
 
 /** @returns a new record; links to spans of the same trace are sampled too, since these are kept with it */
 export function keptRecord(span: EndedSpan, why: KeptBecause): SpanRecord {

@@ -91,18 +91,13 @@ export function checkStrategyFile(path: string, service: string): string | undef
   return "refused" in parsed ? parsed.refused : undefined;
 }
 
-function statOf(path: string): { readonly size: number; readonly isFile: boolean } {
-  const stat = statSync(path);
-  return { size: stat.size, isFile: stat.isFile() };
-}
-
 function readText(path: string): string | { readonly failed: string } {
   try {
     // Characters are at most as many as bytes, so this is looked at before all of it is in memory.
-    const { size, isFile } = statOf(path);
+    const stat = statSync(path);
     // A pipe would be waited for, and nothing else would happen meanwhile.
-    if (!isFile) return { failed: "not a file" };
-    if (size > FILE_LENGTH_MAX) return { failed: `longer than ${FILE_LENGTH_MAX} bytes` };
+    if (!stat.isFile()) return { failed: "not a file" };
+    if (stat.size > FILE_LENGTH_MAX) return { failed: `longer than ${FILE_LENGTH_MAX} bytes` };
     return readFileSync(path, "utf8");
   } catch (error) {
     return { failed: error instanceof Error ? error.message : String(error) };

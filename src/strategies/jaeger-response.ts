@@ -7,6 +7,7 @@
  * Not here: how far a strategy may go (bounds.ts), and `defaultUpperBoundTracesPerSecond`, which no client reads.
  */
 
+import { OPERATIONS_MAX } from "../sampling/samplers.ts";
 import type { OperationRule, SamplerSpec, Strategy } from "../sampling/strategy.ts";
 import {
   createJsonReader,
@@ -18,9 +19,6 @@ import {
 } from "./json-reader.ts";
 
 export type Parsed = { readonly strategy: Strategy } | { readonly refused: string };
-
-/** The most that Jaeger's clients keep samplers for (`DEFAULT_MAX_OPERATIONS`); here more are a fault, not cut off. */
-export const OPERATIONS_MAX = 2000;
 
 /** Of a name, in characters; a span's is far shorter. */
 const OPERATION_LENGTH_MAX = 500;
@@ -95,6 +93,7 @@ function readOperationSampling(message: JsonObject, reader: JsonReader): Strateg
     PER_SECOND,
   );
   const list = reader.list(message["perOperationStrategies"], at("perOperationStrategies"));
+  // Jaeger's clients cut off what is more (`DEFAULT_MAX_OPERATIONS`); here it is a fault.
   if (list.length > OPERATIONS_MAX) {
     reader.refuse(`${list.length} operations, more than ${OPERATIONS_MAX}`);
     return { sampler: probabilistic(0), operations: [], lowerBound: 0 };

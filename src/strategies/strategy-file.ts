@@ -9,8 +9,9 @@
  * Not here: a file behind a URL, and Jaeger's option `default_sampling_probability`, which is 0.001 unless set.
  */
 
+import { OPERATIONS_MAX } from "../sampling/samplers.ts";
 import type { OperationRule, SamplerSpec, Strategy } from "../sampling/strategy.ts";
-import { lastOfEachName, OPERATIONS_MAX, probabilistic } from "./jaeger-response.ts";
+import { lastOfEachName, probabilistic } from "./jaeger-response.ts";
 import {
   createJsonReader,
   type JsonObject,

@@ -8,7 +8,7 @@ import { createRegistry } from "../../src/metrics/registry.ts";
 import { temporaryDirectory } from "../support/cli.ts";
 import { quietLog } from "../sampling/support.ts";
 import { fakeClock } from "../support/clock.ts";
-import { CONTEXT, ORIGIN } from "./spans.ts";
+import { DRAFT, ORIGIN } from "./spans.ts";
 
 const NOBODY = "http://127.0.0.1:1/v1/traces";
 const otlp = {
@@ -35,22 +35,13 @@ function start(exporters: Parameters<typeof startExporters>[0]) {
     tail: undefined,
     workers: 1,
   });
-  const draft = { name: "GET", context: CONTEXT, parent: undefined, startUnixMs: 0, endUnixMs: 1 };
   return {
     clock,
     made,
     registry,
     take: (spans: number): void => {
       for (let index = 0; index < spans; index++) {
-        made.intake.take({
-          ...draft,
-          error: undefined,
-          server: undefined,
-          client: undefined,
-          isKnown: true,
-          links: [],
-          events: [],
-        });
+        made.intake.take(DRAFT);
       }
     },
   };

@@ -4,22 +4,7 @@ import { describe, expect, it } from "vitest";
 import { createIntake } from "../../src/export/intake.ts";
 import type { EncodedSpan } from "../../src/span/encoded-span.ts";
 import type { SpanRecord } from "../../src/span/record.ts";
-import type { SpanDraft } from "../../src/span/span-draft.ts";
-import { CONTEXT, ORIGIN } from "./spans.ts";
-
-const DRAFT: SpanDraft = {
-  name: "GET",
-  context: CONTEXT,
-  parent: undefined,
-  startUnixMs: 1_795_355_012_345,
-  endUnixMs: 1_795_355_012_346,
-  error: undefined,
-  server: undefined,
-  client: undefined,
-  isKnown: true,
-  links: [],
-  events: [],
-};
+import { CONTEXT, DRAFT, ORIGIN } from "./spans.ts";
 
 it.each([
   { why: "none: spans go nowhere", records: 0, encoded: 0 },

@@ -11,6 +11,7 @@ import {
   type SpanOrigin,
   SpanRecord,
 } from "../../src/span/record.ts";
+import type { SpanDraft } from "../../src/span/span-draft.ts";
 import { createResource } from "../../src/span/resource.ts";
 
 export const ORIGIN: SpanOrigin = {
@@ -51,6 +52,21 @@ export const EXAMPLE_FACTS: ServerFacts = {
   resendCount: 0,
   proofRefusal: undefined,
   bodyContexts: 0,
+};
+
+/** Of neither side: nothing but what every one has. */
+export const DRAFT: SpanDraft = {
+  name: "GET",
+  context: CONTEXT,
+  parent: undefined,
+  startUnixMs: 1_795_355_012_345,
+  endUnixMs: 1_795_355_012_346,
+  error: undefined,
+  server: undefined,
+  client: undefined,
+  isKnown: true,
+  links: [],
+  events: [],
 };
 
 /** As the proxy ends an ordinary inbound request; 18 attributes. */

@@ -2,12 +2,9 @@
 
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { OPERATIONS_MAX } from "../../src/sampling/samplers.ts";
 import type { Strategy } from "../../src/sampling/strategy.ts";
-import {
-  OPERATIONS_MAX,
-  parseSamplingResponse,
-  RESPONSE_LENGTH_MAX,
-} from "../../src/strategies/jaeger-response.ts";
+import { parseSamplingResponse, RESPONSE_LENGTH_MAX } from "../../src/strategies/jaeger-response.ts";
 import { ADAPTIVE_SEEN, ADAPTIVE_UNSEEN, ANSWERS_WITHOUT_DEFAULT_OPERATIONS } from "./jaeger-answers.ts";
 
 const CAPTURED = new Map(ANSWERS_WITHOUT_DEFAULT_OPERATIONS);

@@ -2,7 +2,8 @@
 
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { OPERATIONS_MAX, parseSamplingResponse } from "../../src/strategies/jaeger-response.ts";
+import { OPERATIONS_MAX } from "../../src/sampling/samplers.ts";
+import { parseSamplingResponse } from "../../src/strategies/jaeger-response.ts";
 import { FILE_LENGTH_MAX, parseStrategyFile } from "../../src/strategies/strategy-file.ts";
 import {
   ANSWERS_WITH_DEFAULT_OPERATIONS,
