@@ -3,6 +3,7 @@
  * its name. Strangers are counted all together (proxy-metrics.ts): their names are theirs to choose.
  */
 
+import type { Busiest } from "./busiest.ts";
 import type { CounterChild, ExemplarIds, GaugeChild, SamplerChild } from "./children.ts";
 import type { LabelBounds } from "./label-bounds.ts";
 import type { Registry } from "./registry.ts";
@@ -34,32 +35,37 @@ export interface PeerMetrics {
 /** A peer's answer takes seconds where a disk's takes milliseconds. */
 const PEER_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
+/** A forger may write any; whose name it is doesn't change with it. */
+const PORT = /:\d+$/;
+
 /** Of the room that peers have: what their requests may take, and each of the three other families. */
 const REQUESTS_SHARE = 0.7;
 const REST_SHARE = 0.1;
 
 export function createPeerMetrics(registry: Registry, bounds: LabelBounds): PeerMetrics {
   const peers = bounds.busiest("peer");
+  // Apart: who forges names can do so as often as it likes, and would take the places of those that are who they say.
+  const forgedPeers = bounds.busiest("peer");
   const requests = createRequests(registry, bounds, { peer: peers });
   const kinds = {
     refused: ["contexts_refused", "Contexts of a peer that were malformed or over a bound.", "reason"],
     forged: ["forged_names", "Requests in a peer's name without the proof that it needs.", "reason"],
     forced: ["forced_sampling", "Requests with which a peer asked for a trace to be recorded.", "outcome"],
   } as const;
-  const table = ([name, help, label]: (typeof kinds)[keyof typeof kinds]) => {
+  const table = ([name, help, label]: (typeof kinds)[keyof typeof kinds], named: Busiest) => {
     const labels = ["peer", label];
     const family = registry.module("peer").metric("counter", name, "", help, labels, { seriesMax: Infinity });
     return new SeriesTable<{ readonly count: CounterChild }>({
       families: [family],
-      bounds: { peer: peers },
+      bounds: { peer: named },
       bytesMax: bounds.room("peers") * REST_SHARE,
       onOverflow: bounds.onOverflow,
       make: (values) => ({ count: family.withLabels(...values) }),
     });
   };
-  const refused = table(kinds.refused);
-  const forged = table(kinds.forged);
-  const forced = table(kinds.forced);
+  const refused = table(kinds.refused, peers);
+  const forged = table(kinds.forged, forgedPeers);
+  const forced = table(kinds.forced, peers);
 
   return {
     met({ direction, peer, seconds, hasFailed, endUnixMs, exemplar }) {
@@ -70,7 +76,8 @@ export function createPeerMetrics(registry: Registry, bounds: LabelBounds): Peer
       series.lastContact.set(endUnixMs / 1000);
     },
     contextRefused: (peer, reason) => refused.find([peers.note(peer), reason]).count.add(1),
-    nameForged: (peer, reason) => forged.find([peers.note(peer), reason]).count.add(1),
+    nameForged: (peer, reason) =>
+      forged.find([forgedPeers.note(peer.replace(PORT, "")), reason]).count.add(1),
     samplingForced: (peer, isGranted) =>
       forced.find([peers.note(peer), isGranted ? "granted" : "denied"]).count.add(1),
   };

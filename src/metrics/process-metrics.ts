@@ -12,10 +12,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Metrics, Reading } from "./registry.ts";
 
 /** What Node says of the process. */
-type ProcessLike = Pick<
-  NodeJS.Process,
-  "cpuUsage" | "memoryUsage" | "uptime" | "version" | "getActiveResourcesInfo"
->;
+type ProcessLike = Pick<NodeJS.Process, "cpuUsage" | "memoryUsage" | "uptime">;
 
 /** @returns ends what it watches */
 export function startProcessMetrics(
@@ -51,13 +48,6 @@ function createResources({ metric }: Metrics, process: ProcessLike, clock: Clock
   metric("gauge", "process_open_fds", "", "File descriptors that are open.").read(countOpenFiles);
   metric("gauge", "process_max_fds", "", "File descriptors that may be.", [], { merge: "least" }).read(
     readFilesMax,
-  );
-  metric("gauge", "nodejs_active_resources", "", "What keeps the event loop alive, by kind.", ["type"]).read(
-    () => {
-      const counts = new Map<string, number>();
-      for (const type of process.getActiveResourcesInfo()) counts.set(type, (counts.get(type) ?? 0) + 1);
-      return [...counts].map(([type, value]) => ({ values: [type], value }));
-    },
   );
 }
 
