@@ -22,6 +22,8 @@ export function mayHaveMore(bytes: Buffer, end: number): boolean {
 export interface BodyPiece {
   /** End of the bytes to pass on as they are. */
   readonly passEnd: number;
+  /** How many of them are the body's, without its coding. */
+  readonly payload: number;
   /** End of what belongs to the body; the rest is the next message's. */
   readonly end: number;
   readonly isDone: boolean;
@@ -51,11 +53,13 @@ export class BodyReader {
   read(bytes: Buffer, from: number): BodyPiece | BodyFault {
     const chunked = this.#chunked;
     if (chunked !== undefined) {
+      const before = chunked.payload;
       const end = chunked.read(bytes, from);
-      return chunked.fault ?? { passEnd: chunked.passEnd, end, isDone: chunked.isDone };
+      const payload = chunked.payload - before;
+      return chunked.fault ?? { passEnd: chunked.passEnd, payload, end, isDone: chunked.isDone };
     }
     const end = Math.min(bytes.length, from + this.#left);
     this.#left -= end - from;
-    return { passEnd: end, end, isDone: this.#left === 0 };
+    return { passEnd: end, payload: end - from, end, isDone: this.#left === 0 };
   }
 }

@@ -44,6 +44,8 @@ export class ChunkedReader {
   readonly #onBytes: ((bytes: Buffer) => void) | undefined;
   /** After a read: the end, in the buffer read, of what may be forwarded as it is. */
   passEnd = 0;
+  /** Bytes of chunks so far, without the coding. */
+  payload = 0;
   fault: "chunk" | "trailer" | "head-size" | undefined;
 
   /**
@@ -85,6 +87,7 @@ export class ChunkedReader {
           const end = Math.min(bytes.length, at + this.#left);
           this.#onBytes?.(bytes.subarray(at, end));
           this.#left -= end - at;
+          this.payload += end - at;
           at = end;
           if (this.#left === 0) this.#phase = "bytes-cr";
           break;

@@ -40,8 +40,8 @@ export interface ResponseHandler {
   onResponseHead(head: ResponseHead): void;
   /** A 101: the connection is detached, its socket is the handler's. @param rest what came behind the head */
   onUpgraded(head: ResponseHead, rest: Buffer | undefined): void;
-  /** @returns false to pause until `resumeBody()` */
-  onResponseBytes(bytes: Buffer): boolean;
+  /** @param payload how many of them are the body's, without its coding @returns false to pause until `resumeBody()` */
+  onResponseBytes(bytes: Buffer, payload: number): boolean;
   /** @param trailers a trailer section with its empty line, or "" */
   onResponseEnd(trailers: string): void;
   /** All that was read is handed over, more is to come: what is held back should be sent. */
@@ -266,7 +266,7 @@ export class UpstreamConnection implements DeadlineOwner {
   /** To be called in `onResponseHead`, before any of the body is read. */
   removeChunking(): void {
     this.#unframed = (bytes) => {
-      if (this.#handler?.onResponseBytes(bytes) === false) this.#pause();
+      if (this.#handler?.onResponseBytes(bytes, bytes.length) === false) this.#pause();
     };
     this.#body = new BodyReader(-1, this.#owner.limits.headBytes, this.#unframed);
   }
@@ -281,7 +281,7 @@ export class UpstreamConnection implements DeadlineOwner {
     if (!piece.isDone && !this.socket.isPaused()) this.#expectBytes();
     if (piece.passEnd > from && this.#unframed === undefined) {
       const part = from === 0 && piece.passEnd === bytes.length ? bytes : bytes.subarray(from, piece.passEnd);
-      if (this.#handler?.onResponseBytes(part) === false && !piece.isDone) this.#pause();
+      if (this.#handler?.onResponseBytes(part, piece.payload) === false && !piece.isDone) this.#pause();
     }
     if (piece.isDone) {
       const trailers = this.#unframed === undefined ? (this.#body?.trailers ?? "") : "";

@@ -19,6 +19,8 @@ import { OTHER } from "./registry.ts";
 const SLOTS_PER_PLACE = 8;
 /** Longer ones are nobody's name, and would fill a scrape: a path may have 64 KiB. */
 const LENGTH_MAX = 120;
+/** What names, addresses and paths consist of (RFC 3986); what holds anything else was not meant to be read by people. */
+const PLAIN = /^[!#-;=?-Z_a-z~[\]]*$/;
 const HALVE_EVERY = 1 << 17;
 const CONSIDER_EVERY = 8;
 /** How much busier a value must be to take another one's place. */
@@ -66,6 +68,7 @@ export class Busiest {
       if (value.length > LENGTH_MAX || (isFull && ++this.#passedOver % CONSIDER_EVERY !== 0)) {
         return this.#overflow();
       }
+      if (!PLAIN.test(value)) return this.#overflow();
       slot = this.#take(value);
     }
     const count = (this.#counts[slot] ?? 0) + 1;

@@ -21,7 +21,7 @@ type GrpcType = "unary" | "client_streaming" | "server_streaming" | "bidi_stream
 
 export interface GrpcCounts {
   /** A call is over. */
-  called(call: {
+  readonly called: (call: {
     readonly type: GrpcType;
     readonly service: string;
     readonly method: string;
@@ -31,5 +31,5 @@ export interface GrpcCounts {
     readonly sent: number;
     readonly received: number;
     readonly seconds: number;
-  }): void;
+  }) => void;
 }

@@ -42,6 +42,11 @@ const SENTENCE: Partial<Record<ErrorCode, string>> = {
   UPSTREAM_UNTRUSTED: "the target's certificate is not trusted or not for its name",
 };
 
+/** Of the body in what `formatAnswer` made. */
+export function answerBytes(text: string): number {
+  return text.length - text.indexOf("\r\n\r\n") - 4;
+}
+
 /** Room is a matter of moments; a client that is told so need not guess. */
 const RETRY_AFTER: ReadonlySet<ErrorCode> = new Set(["CONNECTIONS_FULL", "PEER_CONNECTIONS_FULL"]);
 

@@ -8,8 +8,10 @@
  */
 
 import { ERROR_STATUS, type ErrorCode } from "../core/errors.ts";
+import { inBrackets } from "../core/host.ts";
 import type { Cuts } from "../http1/fields.ts";
 import { CHUNKED, UNTIL_CLOSE } from "../http1/framing.ts";
+import { upstreamLabel } from "../http1/upstream-label.ts";
 import { REQUEST_REFUSALS, type RequestRefusal } from "../http1/refusals.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import type { ServerConnection } from "../http1/server-connection.ts";
@@ -17,14 +19,16 @@ import type { ResponseHandler, UpstreamConnection } from "../http1/upstream-conn
 import type { UpstreamTaker, UpstreamWait } from "../http1/upstream-wait.ts";
 import type { TraceContext } from "../propagation/context.ts";
 import { formatContextLines } from "../propagation/inject.ts";
-import { type Answer, formatAnswer } from "./answers.ts";
+import { type Answer, answerBytes, formatAnswer } from "./answers.ts";
 import { BodyContexts } from "./body-contexts.ts";
 import type { Exchange, ExchangeContext } from "./exchange.ts";
 import { endAttempt, endExchange, noteAttempt, noteUpgrade } from "./exchange-end.ts";
 import type { ExchangeFacts } from "./exchange-span.ts";
+import { GrpcWatch } from "./grpc-watch.ts";
 import { formatRequest, formatResponse, formatTrailers, withHostCut } from "./rewrite.ts";
 import type { Location } from "./side.ts";
 import { spliceSockets } from "./splice.ts";
+import { isWebSocket, openWebSocketSession, type WebSocketSession } from "./websocket-watch.ts";
 
 /** Methods that may be sent again when an idle connection turns out to be dead (RFC 9110 section 9.2.2). */
 const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
@@ -45,6 +49,7 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
   readonly facts: ExchangeFacts;
   readonly #changes: HeadChanges;
   readonly #bodyContexts: BodyContexts | undefined;
+  readonly #grpc: GrpcWatch | undefined;
   /** Within `openExchange`: the body may lie right behind the head, and then both leave in one write. */
   isOpening = true;
   #located: Location | undefined;
@@ -71,6 +76,7 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
     this.#changes = changes;
     const { head, route } = facts;
     this.#bodyContexts = route === TRANSACTION_ROUTE ? new BodyContexts() : undefined;
+    this.#grpc = context.traffic && GrpcWatch.of(head, facts.target.path);
     this.#isClientReusable = !head.isHttp10 && !head.connection.isClose;
   }
 
@@ -146,6 +152,7 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
     }
     this.#hasSentBody = true;
     this.#bodyContexts?.read(bytes);
+    this.#grpc?.readRequest(bytes);
     const hasRoom = upstream.outlet.bytes(bytes);
     if (!hasRoom) upstream.expectDrain();
     return hasRoom;
@@ -197,6 +204,7 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
       }
       this.#connection.beginAnswer();
       if (isUnchunked) this.#upstream?.removeChunking();
+      this.#grpc?.beginResponse(isUnchunked ? UNTIL_CLOSE : head.bodyLength);
     }
     const added = isInterim || this.#isClientReusable ? "" : "connection: close\r\n";
     this.#writeResponseHead(head, { isUnchunked, isSwitching: false, added });
@@ -214,7 +222,9 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
     this.#connection.outlet.text(text);
   }
 
-  onResponseBytes(bytes: Buffer): boolean {
+  onResponseBytes(bytes: Buffer, payload: number): boolean {
+    this.facts.responseBytes += payload;
+    this.#grpc?.readResponse(bytes);
     const hasRoom = this.#connection.outlet.bytes(bytes);
     if (!hasRoom) this.#connection.expectDrain();
     return hasRoom;
@@ -259,12 +269,23 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
     this.#connection.outlet.flush();
     noteUpgrade(this.#context, this.facts);
     const ahead = this.#connection.detach();
+    const session = this.#openSession(head);
     spliceSockets(
-      { socket: this.#connection.socket, ahead },
-      { socket: upstream.socket, ahead: rest },
+      { socket: this.#connection.socket, ahead, watch: session?.watch.fromClient },
+      { socket: upstream.socket, ahead: rest, watch: session?.watch.fromServer },
       this.#context.tunnelIdleMs,
-      (error) => this.#end(error),
+      (error) => {
+        session?.end();
+        this.#end(error);
+      },
     );
+  }
+
+  /** Of a WebSocket at the front door. */
+  #openSession(head: ResponseHead): WebSocketSession | undefined {
+    const { traffic, clock } = this.#context;
+    if (traffic === undefined || this.facts.direction !== "inbound" || !isWebSocket(head)) return undefined;
+    return openWebSocketSession(traffic.webSocket, this.facts.clientAddress, () => clock.monotonicMs());
   }
 
   onUpstreamFailure(code: ErrorCode, hasUpstreamAnswered = true): void {
@@ -315,9 +336,11 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
       return;
     }
     const isLast = !this.#isClientReusable || !this.#isRequestRead() || this.#context.isDraining();
+    const text = formatAnswer(answer, isLast, this.facts.head.method === "HEAD");
     this.facts.status = ERROR_STATUS[answer.code];
+    this.facts.responseBytes = answerBytes(text);
     this.#end(answer.code, answer.detail);
-    this.#connection.outlet.text(formatAnswer(answer, isLast, this.facts.head.method === "HEAD"));
+    this.#connection.outlet.text(text);
     this.#connection.finish(!isLast);
   }
 
@@ -333,9 +356,22 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
     facts.upstream = this.#upstream?.address;
     facts.bodyContexts = this.#bodyContexts?.count ?? 0;
     endExchange(this.#context, facts, error, detail);
+    this.#endCall();
     if (error === undefined) return;
     this.#wait?.cancel();
     this.#upstream?.destroy();
+  }
+
+  #endCall(): void {
+    const { traffic, clock } = this.#context;
+    const { direction, target, startMs } = this.facts;
+    if (this.#grpc === undefined || traffic === undefined || this.#upstream === undefined) return;
+    const { server } = target;
+    const plugin =
+      direction === "inbound" || server === undefined
+        ? upstreamLabel(this.#upstream.address)
+        : `${inBrackets(server.address)}:${server.port ?? 0}`;
+    this.#grpc.end(traffic.grpc, plugin, (clock.monotonicMs() - startMs) / 1000);
   }
 
   #scrubTrailers(section: string, mayNameTrace: boolean): string {

@@ -12,6 +12,8 @@ export interface SpliceEnd {
   readonly socket: Socket;
   /** What was read behind the upgrade's head. */
   readonly ahead: Buffer | undefined;
+  /** Is shown what comes from it, as it passes; must not throw. */
+  readonly watch?: ((bytes: Buffer) => void) | undefined;
 }
 
 /** How long the other side may take none of what it was given before it is closed too: nobody waits for it any more. */
@@ -33,8 +35,11 @@ export function spliceSockets(
   join(client, upstream.socket, "CLIENT_ABORTED");
   join(upstream, client.socket, "UPSTREAM_CLOSED");
 
-  function join({ socket, ahead }: SpliceEnd, other: Socket, onBreak: ErrorCode): void {
-    if (ahead !== undefined) other.write(ahead);
+  function join({ socket, ahead, watch }: SpliceEnd, other: Socket, onBreak: ErrorCode): void {
+    if (ahead !== undefined) {
+      watch?.(ahead);
+      other.write(ahead);
+    }
     socket.setTimeout(idleMs, () => {
       error ??= "TUNNEL_IDLE";
       socket.destroy();
@@ -51,5 +56,7 @@ export function spliceSockets(
       onEnd(error);
     });
     socket.pipe(other);
+    // Beside the pipe, which alone says when it rests.
+    if (watch !== undefined) socket.on("data", watch);
   }
 }

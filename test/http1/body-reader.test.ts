@@ -71,8 +71,8 @@ it.each([
 
 it("reads from where it is told", () => {
   const body = new BodyReader(3, 64);
-  expect(body.read(Buffer.from("headab"), 4)).toEqual({ passEnd: 6, end: 6, isDone: false });
-  expect(body.read(Buffer.from("xcNEXT"), 1)).toEqual({ passEnd: 2, end: 2, isDone: true });
+  expect(body.read(Buffer.from("headab"), 4)).toEqual({ passEnd: 6, payload: 2, end: 6, isDone: false });
+  expect(body.read(Buffer.from("xcNEXT"), 1)).toEqual({ passEnd: 2, payload: 1, end: 2, isDone: true });
 });
 
 it("hands chunks over without the coding where it is asked to", () => {

@@ -76,6 +76,21 @@ describe("busiest", () => {
     expect(watched(1).busiest.note("x".repeat(length)) !== "other").toBe(shown);
   });
 
+  it.each([
+    {
+      why: "a path with every character that one may have",
+      value: "/a-Z0._~!$&'()*+,;=:@%20[::1]",
+      shown: true,
+    },
+    { why: "markup", value: "/<b>", shown: false },
+    { why: "a quote", value: '/"', shown: false },
+    { why: "a backslash", value: "/\\n", shown: false },
+    { why: "a space", value: "/ x", shown: false },
+    { why: "a byte above ASCII", value: "/\xe9", shown: false },
+  ])("takes $why: $shown", ({ value, shown }) => {
+    expect(watched(1).busiest.note(value)).toBe(shown ? value : "other");
+  });
+
   it("shows a value only if it is one that was noted, and those shown are as many as the places", () => {
     assert(
       property(array(integer({ min: 0, max: 40 }), { maxLength: 400 }), (values) => {

@@ -1,0 +1,100 @@
+/**
+ * gRPC calls over HTTP/1.1, as gRPC-Web and gateways send them: how many messages went each way.
+ *
+ * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md (a message is a byte of flags, four of a length, and so many bytes) and
+ * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md (a frame whose flags have the first bit holds trailers). Lengths are
+ * followed, nothing is held. The kind of a call is not told on the wire: it is what the counts say.
+ * Not here: grpc-web-text, whose base64 would have to be decoded; and HTTP/2, which the listeners don't speak.
+ */
+
+import { ChunkedReader } from "../http1/chunked.ts";
+import { CHUNKED } from "../http1/framing.ts";
+import type { RequestHead } from "../http1/request-head.ts";
+import type { GrpcCounts } from "../metrics/traffic-counts.ts";
+
+/** `/{service}/{method}` and a content type of binary messages. */
+const PATH = /^\/([^/?]+)\/([^/?]+)$/;
+const CONTENT_TYPE = /\r\ncontent-type:[ \t]*application\/grpc(?!-web-text)[a-z+-]*[ \t]*(?:;|\r)/i;
+const PREFIX_BYTES = 5;
+const TRAILERS_FLAG = 0x80;
+/** A trailer section of what is only followed; the connection has read it, and has its own bound. */
+const TRAILERS_MAX = 65_536;
+
+export class GrpcMessages {
+  #have = 0;
+  #flags = 0;
+  #left = 0;
+  /** Those that began and are whole but for their bytes: a prefix has come. */
+  count = 0;
+
+  read(bytes: Buffer): void {
+    let at = 0;
+    while (at < bytes.length) {
+      if (this.#have === PREFIX_BYTES) {
+        const skipped = Math.min(this.#left, bytes.length - at);
+        this.#left -= skipped;
+        at += skipped;
+      } else {
+        const byte = bytes[at++] ?? 0;
+        if (this.#have === 0) this.#flags = byte;
+        else this.#left = this.#left * 256 + byte;
+        if (++this.#have === PREFIX_BYTES && (this.#flags & TRAILERS_FLAG) === 0) this.count++;
+      }
+      if (this.#have === PREFIX_BYTES && this.#left === 0) this.#have = 0;
+    }
+  }
+}
+
+/** One body, chunked or not. @returns reads what passes of it */
+function follow(messages: GrpcMessages, bodyLength: number): (bytes: Buffer) => void {
+  if (bodyLength !== CHUNKED) return (bytes) => messages.read(bytes);
+  const chunks = new ChunkedReader(TRAILERS_MAX, (bytes) => messages.read(bytes));
+  return (bytes) => void chunks.read(bytes, 0);
+}
+
+export class GrpcWatch {
+  readonly #service: string;
+  readonly #method: string;
+  readonly #sent = new GrpcMessages();
+  readonly #received = new GrpcMessages();
+  readonly readRequest: (bytes: Buffer) => void;
+  #readResponse: ((bytes: Buffer) => void) | undefined;
+
+  private constructor(service: string, method: string, bodyLength: number) {
+    this.#service = service;
+    this.#method = method;
+    this.readRequest = follow(this.#sent, bodyLength);
+  }
+
+  /** @returns undefined where this is no gRPC call. @param path of the target */
+  static of(head: RequestHead, path: string): GrpcWatch | undefined {
+    if (head.method !== "POST") return undefined;
+    const [, service, method] = PATH.exec(path) ?? [];
+    if (service === undefined || method === undefined || !CONTENT_TYPE.test(head.text)) return undefined;
+    return new GrpcWatch(service, method, head.bodyLength);
+  }
+
+  /** The answer's head has come. @param bodyLength as its bytes will come */
+  beginResponse(bodyLength: number): void {
+    this.#readResponse = follow(this.#received, bodyLength);
+  }
+
+  readResponse(bytes: Buffer): void {
+    this.#readResponse?.(bytes);
+  }
+
+  /** The call is over. @param plugin the upstream */
+  end({ called }: GrpcCounts, plugin: string, seconds: number): void {
+    const { count: sent } = this.#sent;
+    const { count: received } = this.#received;
+    const type =
+      sent > 1
+        ? received > 1
+          ? "bidi_streaming"
+          : "client_streaming"
+        : received > 1
+          ? "server_streaming"
+          : "unary";
+    called({ type, service: this.#service, method: this.#method, plugin, sent, received, seconds });
+  }
+}
