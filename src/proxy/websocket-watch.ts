@@ -76,7 +76,7 @@ interface WebSocketWatch {
 }
 
 /** @param nowMs monotonic */
-export function watchWebSocket(counts: WebSocketCounts, nowMs: () => number): WebSocketWatch {
+function watchWebSocket(counts: WebSocketCounts, nowMs: () => number): WebSocketWatch {
   const waiting: Readonly<Record<Line, Asked[]>> = { message: [], ping: [], close: [] };
   const client = new WebSocketFrames({
     onHead: () => undefined,
