@@ -11,6 +11,9 @@ import { describeConfig } from "./config/describe.ts";
 import type { Config } from "./config/merge.ts";
 import type { Clock } from "./core/clock.ts";
 import type { Log } from "./core/log.ts";
+import { chooseFormat, CONTENT_TYPE } from "./metrics/format.ts";
+import type { FamilySnapshot } from "./metrics/snapshot.ts";
+import { formatFamilies, type TextFormat } from "./metrics/text.ts";
 import type { PeerBook } from "./peer/peer-book.ts";
 import type { Whitelist } from "./peer/whitelist.ts";
 import { type DecisionRules, reportDecision } from "./proxy/decision-report.ts";
@@ -34,8 +37,7 @@ export interface AdminSources {
   /** As they stand now: a reload replaces both. */
   readonly config: () => Config;
   readonly whitelist: () => Whitelist;
-  /** Prometheus' text. */
-  readonly metrics: () => string | Promise<string>;
+  readonly metrics: () => readonly FamilySnapshot[] | Promise<readonly FamilySnapshot[]>;
   readonly peers: () => MetPeers | Promise<MetPeers>;
   /** Jaeger's query API. @param turns the line of all of the listener's readers */
   readonly traceRoutes: (turns: Turns) => readonly AdminRoute[];
@@ -43,8 +45,6 @@ export interface AdminSources {
   readonly pageDirectory: string;
   readonly onListening?: ((name: "admin", address: string) => void) | undefined;
 }
-
-const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 /** @returns undefined where the config has no such listener. @throws FedtraceError LISTEN_FAILED when the address can't be taken */
 export async function startAdminListener(
@@ -82,10 +82,33 @@ function createAdminRoutes(state: AdminState, sources: AdminSources): readonly A
   if (config().metrics.isEnabled) {
     routes.push({
       pattern: "/metrics",
-      answer: async () => ({ status: 200, type: METRICS_TYPE, body: await metrics() }),
+      answer: async ({ header }) => metricsAnswer(await metrics(), chooseFormat(header("accept")), turns),
     });
   }
   return routes;
+}
+
+function metricsAnswer(families: readonly FamilySnapshot[], format: TextFormat, turns: Turns): AdminAnswer {
+  return {
+    status: 200,
+    type: CONTENT_TYPE[format],
+    body: inTurns(formatFamilies(families, format), turns),
+    headers: { vary: "accept, accept-encoding" },
+  };
+}
+
+/** Ten thousand series are some ten milliseconds of work: requests go in between. */
+async function* inTurns(pieces: Iterable<string>, turns: Turns): AsyncGenerator<string, void, undefined> {
+  await turns.take();
+  let text = "";
+  for (const piece of pieces) {
+    text += piece;
+    if (!turns.isOver()) continue;
+    yield text;
+    text = "";
+    await turns.take();
+  }
+  yield text;
 }
 
 function rulesOf({ config, whitelist }: AdminSources): DecisionRules {

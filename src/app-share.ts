@@ -10,7 +10,7 @@ import type { Config } from "./config/merge.ts";
 
 /** @param number of the worker, 1 to `count` */
 export function shareOf(config: Config, number: number, count: number): Config {
-  const { inbound, limits, store, whitelist, resource } = config;
+  const { inbound, limits, store, metrics, whitelist, resource } = config;
   const share = (whole: number): number => Math.ceil(whole / count);
   return {
     ...config,
@@ -26,6 +26,7 @@ export function shareOf(config: Config, number: number, count: number): Config {
       upstreamQueue: share(limits.upstreamQueue),
     },
     store: { spansMax: share(store.spansMax), bytesMax: share(store.bytesMax) },
+    metrics: { ...metrics, bytesMax: share(metrics.bytesMax) },
     whitelist: whitelist.map((entry) => ({ ...entry, forcedPerSecond: entry.forcedPerSecond / count })),
     resource: { ...resource, attributes: instanceAttributes(resource.attributes, number) },
   };

@@ -42,6 +42,7 @@ export async function startSide(direction: Direction, live: () => Live, fixed: F
       random: tools.random,
       clock: tools.clock,
       metrics,
+      traffic: fixed.traffic,
       peers: fixed.peers,
       resends: fixed.resends,
       foreignTraces: fixed.foreignTraces,

@@ -8,11 +8,13 @@ import type { Log } from "./core/log.ts";
 import type { Deadlines } from "./http1/deadlines.ts";
 import type { FieldTable } from "./http1/fields.ts";
 import type { UpstreamAddress } from "./http1/upstream-connection.ts";
+import { upstreamLabel } from "./http1/upstream-label.ts";
 import type { UpstreamGroup } from "./http1/upstream-group.ts";
 import type { UpstreamLimits } from "./http1/upstream-member.ts";
 import { createUpstreamPool, type UpstreamPool } from "./http1/upstream-pool.ts";
 import { createUpstreamMetrics, type Direction } from "./metrics/proxy-metrics.ts";
 import type { Registry } from "./metrics/registry.ts";
+import { createUpstreamStates } from "./metrics/upstream-states.ts";
 import { createUpstreamNames } from "./proxy/upstream-names.ts";
 
 /**
@@ -48,6 +50,9 @@ export function createUpstreams({ live, resolve, deadlines, registry, log }: Ups
     addresses: () => own.size,
     healthy: () => own.healthy,
   });
+  const states = createUpstreamStates(registry, () =>
+    own.states.map(({ address, isOut }) => ({ upstream: upstreamLabel(address), isOut })),
+  );
   const createPool = (direction: Direction, idleMax?: number): UpstreamPool =>
     createUpstreamPool({
       get limits() {
@@ -63,7 +68,9 @@ export function createUpstreams({ live, resolve, deadlines, registry, log }: Ups
   const pools = { inbound: createPool("inbound"), outbound: createPool("outbound", TARGETS_IDLE_MAX) };
   const own = pools.inbound.createGroup({
     onAddressesWanted: () => names.lookAgain(),
+    onReached: (address) => states.reached(upstreamLabel(address), true),
     onHealth(address: UpstreamAddress, isIn: boolean) {
+      states.reached(upstreamLabel(address), isIn);
       if (isIn) log.info("upstream answers again", { address: address.key });
       else log.warn("upstream can't be reached or gives no answers", { address: address.key });
     },

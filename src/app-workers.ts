@@ -19,14 +19,13 @@ import { shareOf } from "./app-share.ts";
 import { createTicketKeys, rotateTicketKeys } from "./app-tls.ts";
 import type { Config } from "./config/merge.ts";
 import { findRestartKeys } from "./config/reload.ts";
-import { createRegistry } from "./metrics/registry.ts";
-import { formatSnapshot } from "./metrics/snapshot.ts";
 import { createWorkerMetrics } from "./metrics/worker-metrics.ts";
 import { createWhitelist, type Whitelist } from "./peer/whitelist.ts";
 import { createOutboundIdKey } from "./proxy/outbound-ids.ts";
 import { type Crew, startCrew } from "./workers/crew.ts";
 import { type Door, startDoor } from "./workers/door.ts";
 import { createHandOut, type HandOut } from "./workers/hand-out.ts";
+import { createMetricsRegistry, startOwnMetrics } from "./app-metrics.ts";
 import { createMergedMetrics, type MergedMetrics } from "./workers/merged-metrics.ts";
 import { mergePeers } from "./workers/merged-peers.ts";
 import { createMergedTraces } from "./workers/merged-traces.ts";
@@ -82,15 +81,17 @@ export async function startWorkers(config: Config, tools: WorkersTools): Promise
     crew: undefined,
   };
   const readyOnes = (): Workers => (primary.crew?.workers() ?? []).filter(({ isReady }) => isReady);
-  const registry = createRegistry();
+  const registry = createMetricsRegistry(config, tools.clock);
   const counts = createWorkerMetrics(registry, () => readyOnes().length);
-  const metrics = createMergedMetrics(readyOnes, () => registry.snapshot());
+  const stopOwnMetrics = startOwnMetrics(config, registry, tools.clock);
+  const metrics = createMergedMetrics(readyOnes, () => registry.collect());
   const handOut = createHandOut<Socket>({
     close: (socket) => socket.destroy(),
     onDropped: () => counts.connectionDropped(),
   });
   const opened = await openAll(config, handOut, () => startAdmin(primary, { tools, readyOnes, metrics }));
   if (opened.faults.length > 0) {
+    stopOwnMetrics();
     await opened.close();
     throw mergeFaults(opened.faults);
   }
@@ -129,6 +130,7 @@ export async function startWorkers(config: Config, tools: WorkersTools): Promise
     stopRotation();
     for (const door of opened.doors.values()) door.close();
     handOut.stop();
+    stopOwnMetrics();
     await crew.stop(drainMs + STOP_MARGIN_MS);
     await opened.close();
   }
@@ -170,7 +172,7 @@ function startAdmin(
     ...tools,
     config: () => primary.live.config,
     whitelist: () => primary.live.whitelist,
-    metrics: async () => formatSnapshot(await metrics.snapshot()),
+    metrics: () => metrics.snapshot(),
     async peers() {
       const { all, ...met } = await mergePeers(readyOnes());
       return { ...met, peers: () => all };

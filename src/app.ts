@@ -15,6 +15,7 @@ import { drain } from "./app-drain.ts";
 import { type Exporters, startExporters } from "./app-export.ts";
 import { mergeFaults } from "./app-faults.ts";
 import { createProofs, type FetchServerKeys, type Proofs } from "./app-proof.ts";
+import { createMetricsRegistry, createTrafficMetrics, startOwnMetrics } from "./app-metrics.ts";
 import { createWayOut, type WayOut } from "./app-outbound.ts";
 import { createOutgoingTls } from "./app-roots.ts";
 import { createSampling, type Sampling } from "./app-sampling.ts";
@@ -35,7 +36,8 @@ import {
   type Direction,
   type ProxyMetrics,
 } from "./metrics/proxy-metrics.ts";
-import { createRegistry, type Registry } from "./metrics/registry.ts";
+import type { Registry } from "./metrics/registry.ts";
+import type { TrafficMetrics } from "./metrics/traffic-metrics.ts";
 import { createPeerBook, type PeerBook } from "./peer/peer-book.ts";
 import { createForeignTraces, foreignSpansMax, type ForeignTraces } from "./proxy/foreign-traces.ts";
 import { createOutboundIdKey } from "./proxy/outbound-ids.ts";
@@ -110,6 +112,8 @@ export interface Fixed {
   readonly throttledLog: Log;
   readonly registry: Registry;
   readonly metrics: ProxyMetrics;
+  /** Undefined where metrics are off. */
+  readonly traffic: TrafficMetrics | undefined;
   readonly peers: PeerBook;
   readonly sampling: Sampling;
   readonly deadlines: Deadlines;
@@ -143,6 +147,7 @@ export async function startSidecar(config: Config, tools: SidecarTools): Promise
   }
   fixed.upstreams.use(config);
   const state = { isReady: false };
+  const stopOwnMetrics = startOwnMetrics(config, fixed.registry, tools.clock);
 
   const sides = (["inbound", "outbound"] as const).filter((direction) => config[direction] !== undefined);
   // All are tried before any fault is told, so an operator sees every taken address at once.
@@ -185,6 +190,7 @@ export async function startSidecar(config: Config, tools: SidecarTools): Promise
     fixed.upstreams.close();
     fixed.deadlines.stop();
     fixed.sampling.stop();
+    stopOwnMetrics();
     await fixed.exporters.stop(FLUSH_MS);
     await admin?.stop();
   }
@@ -233,7 +239,7 @@ export async function startSidecar(config: Config, tools: SidecarTools): Promise
 
 function createFixed(config: Config, tools: SidecarTools, live: () => Live): Fixed {
   const workers = tools.worker?.workers ?? 1;
-  const registry = createRegistry();
+  const registry = createMetricsRegistry(config, tools.clock);
   const resource = createResource({
     "service.name": config.resource.serviceName,
     "service.version": VERSION,
@@ -262,6 +268,7 @@ function createFixed(config: Config, tools: SidecarTools, live: () => Live): Fix
     throttledLog,
     registry,
     metrics,
+    traffic: createTrafficMetrics(config, registry),
     peers: createPeerBook(),
     sampling: createSampling({
       ...tools,
@@ -330,7 +337,7 @@ async function startAdminFor(
     ...tools,
     config: () => live().config,
     whitelist: () => live().policy.whitelist,
-    metrics: () => registry.format(),
+    metrics: () => registry.collect(),
     peers: () => peers,
     traceRoutes: (turns) => createQueryRoutes(store, { clock: tools.clock, turns }),
   });

@@ -37,7 +37,12 @@ export function describeConfig(config: Config): ConfigDescription {
     export: config.exports.map(describeExport),
     admin: admin && { listen: hostPort(admin.listen), hosts: admin.hosts },
     store: { spans: store.spansMax, size: formatSize(store.bytesMax) },
-    metrics: { enabled: metrics.isEnabled },
+    metrics: {
+      enabled: metrics.isEnabled,
+      ip: metrics.hasIp,
+      top: metrics.top,
+      size: formatSize(metrics.bytesMax),
+    },
     usage_report: {
       enabled: usageReport.isEnabled,
       endpoint: usageReport.endpoint && withoutQuery(usageReport.endpoint),

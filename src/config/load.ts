@@ -112,11 +112,13 @@ export async function loadConfig(
   }
 
   const settings = readOtelEnvironment(environment);
+  const metricsSwitch = readMetricsSwitch(environment);
   const whitelist = [...checked.file.whitelist, ...(list.file?.entries ?? [])];
   const config = mergeConfig({ ...checked.file, whitelist }, settings, {
     systemRootsFile: environment["SSL_CERT_FILE"],
     // systemd may name several, one for each StateDirectory= (systemd.exec(5)).
     stateDirectory: resolve(environment["STATE_DIRECTORY"]?.split(":")[0] || dirname(path)),
+    isMetricsEnabled: metricsSwitch.value,
   });
   const { intercept } = config.outbound ?? {};
   const authority = intercept && (await checks.checkAuthority?.(intercept));
@@ -150,12 +152,25 @@ export async function loadConfig(
     warnings: [
       ...locateFindings([...doubts, ...aboutOwn], path, yaml.locate),
       ...warningsOfList(list.file, about, own),
-      ...settings.warnings.map(environmentFault),
+      ...[...settings.warnings, ...metricsSwitch.warnings].map(environmentFault),
     ],
     text: text.value,
     list: list.file && { path: list.file.path, text: list.file.text },
   };
 }
+
+/** Unlike OpenTelemetry's variables this one is ours; like them it is warned of and ignored where it can't be read. */
+function readMetricsSwitch(environment: Environment): {
+  readonly value: boolean | undefined;
+  readonly warnings: readonly EnvironmentWarning[];
+} {
+  const word = environment[METRICS_SWITCH]?.trim().toLowerCase() ?? "";
+  if (word === "true" || word === "false") return { value: word === "true", warnings: [] };
+  const message = "is ignored: it is true or false";
+  return { value: undefined, warnings: word === "" ? [] : [{ variable: METRICS_SWITCH, message }] };
+}
+
+const METRICS_SWITCH = "FEDTRACE_METRICS_ENABLED";
 
 interface List {
   readonly file: WhitelistFile | undefined;

@@ -34,10 +34,11 @@ type FileExport = NonNullable<ConfigFile["exports"]>[number];
 
 /** Everything, checked; durations in milliseconds, sizes in bytes, file names absolute. Frozen to the bottom. */
 export type Config = DeepReadonly<
-  Omit<ConfigFile, "propagation" | "sampling" | "exports"> & {
+  Omit<ConfigFile, "propagation" | "sampling" | "exports" | "metrics"> & {
     propagation: { formats: FormatName[]; remove: string[]; outboundIds: "shared" | "per_peer" };
     sampling: Sampling;
     exports: ExportConfig[];
+    metrics: Omit<ConfigFile["metrics"], "isEnabled"> & { isEnabled: boolean };
     /** OpenTelemetry's resource. */
     resource: { serviceName: string; /** Without `service.name`. */ attributes: Record<string, string> };
     /** OTEL_SDK_DISABLED: no span is recorded or exported; the rules of the border hold all the same. */
@@ -51,7 +52,8 @@ type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonl
 
 /**
  * @param environment what readOtelEnvironment made of the process's variables
- * @param places where files are that no key names: SSL_CERT_FILE, and the directory for what is written
+ * @param places where files are that no key names: SSL_CERT_FILE, and the directory for what is written; and
+ *   FEDTRACE_METRICS_ENABLED, undefined where it says nothing
  */
 export function mergeConfig(
   file: ConfigFile,
@@ -59,9 +61,10 @@ export function mergeConfig(
   places: {
     readonly systemRootsFile?: string | undefined;
     readonly stateDirectory?: string | undefined;
+    readonly isMetricsEnabled?: boolean | undefined;
   } = {},
 ): Config {
-  const { systemRootsFile, stateDirectory } = places;
+  const { systemRootsFile, stateDirectory, isMetricsEnabled } = places;
   return deepFrozen({
     ...file,
     propagation: {
@@ -71,6 +74,11 @@ export function mergeConfig(
     },
     sampling: withCacheFile(file.sampling ?? environment.sampling ?? SAMPLING, stateDirectory),
     exports: mergeExports(file.exports, environment.otlp),
+    metrics: {
+      ...file.metrics,
+      // Either one turns them on: a container's variable is what its operator can reach.
+      isEnabled: isMetricsEnabled === true || (file.metrics.isEnabled ?? isMetricsEnabled ?? true),
+    },
     resource: {
       serviceName: environment.serviceName ?? `${file.serverName} fedtrace`,
       attributes: environment.attributes,

@@ -213,12 +213,24 @@ export const configSchema = section(
     metrics: defaulted(
       section(
         {
-          enabled: defaulted(flag(), true, {
+          enabled: optional(flag(), {
             reload: "restart",
-            doc: "Counts, and answers `/metrics` of the admin listener.",
+            doc: "Counts, and answers `/metrics` of the admin listener; off, nothing is counted. `true` unless said, here or by the variable `FEDTRACE_METRICS_ENABLED` (`true` or `false`); either `true` turns them on.",
+          }),
+          ip: defaulted(flag(), true, {
+            reload: "restart",
+            doc: "Tells clients' addresses in the labels `ip` and `source`; `false` leaves both empty.",
+          }),
+          top: defaulted(integer(1, 1000), 20, {
+            reload: "restart",
+            doc: "Busiest values that a label shows whose values come from outside (peers, addresses, paths); all others are `other`. With `workers` each has its own.",
+          }),
+          size: defaulted(size("64KiB", "64MiB"), "1MiB", {
+            reload: "restart",
+            doc: "What the text of a scrape may grow to, about. Combinations of labels for which there is no room are counted as `other`.",
           }),
         },
-        ({ enabled }) => ({ isEnabled: enabled }),
+        ({ enabled, ip, top, ...rest }) => ({ isEnabled: enabled, hasIp: ip, top, bytesMax: rest.size }),
       ),
       {},
       { reload: "restart", doc: "Metrics." },

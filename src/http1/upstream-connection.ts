@@ -1,6 +1,5 @@
 /**
- * One connection to an upstream: a request is written to it, its response is read from it, then it goes back
- * to the pool or is destroyed.
+ * One connection to an upstream: a request is written to it, its response is read, then it goes back to the pool or is destroyed.
  *
  * ```
  *   connecting ──► idle ──► head ──► body ──► idle     failed: told once, the socket is gone
@@ -192,6 +191,7 @@ export class UpstreamConnection implements DeadlineOwner {
     this.#connector = undefined;
     this.#phase = "idle";
     this.deadlineMs = NO_DEADLINE;
+    this.#owner.onOpened();
     connector?.onConnect(this);
   }
 

@@ -23,6 +23,8 @@ export interface UpstreamGroupOwner {
   /** An address can't be reached, or a request waits and there is none: a look at where they come from may help. */
   onAddressesWanted(): void;
   onHealth(address: UpstreamAddress, isIn: boolean): void;
+  /** A connection to an address that is in was opened; told of each. */
+  onReached?(address: UpstreamAddress): void;
   /** There is no connection any more, and nobody waits. */
   onEmpty(): void;
 }
@@ -58,6 +60,11 @@ export class UpstreamGroup implements DeadlineOwner {
   /** Addresses that are in. */
   get healthy(): number {
     return this.#members.filter(({ health }) => health.outUntilMs === undefined).length;
+  }
+
+  /** Each address, and whether it is left alone at present. */
+  get states(): readonly { readonly address: UpstreamAddress; readonly isOut: boolean }[] {
+    return this.#members.map(({ address, health }) => ({ address, isOut: health.outUntilMs !== undefined }));
   }
 
   get isWaiting(): boolean {
@@ -252,6 +259,10 @@ export class UpstreamGroup implements DeadlineOwner {
 
   onConnectFailure(): void {
     this.#owner.onAddressesWanted();
+  }
+
+  onReached({ address }: UpstreamMember): void {
+    this.#owner.onReached?.(address);
   }
 
   onHealth({ address }: UpstreamMember, isIn: boolean): void {

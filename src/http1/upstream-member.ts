@@ -62,6 +62,7 @@ interface MemberOwner {
   readonly isWaiting: boolean;
   /** A connection rests, or one may be opened. */
   dispatch(): void;
+  onReached(member: UpstreamMember): void;
   onConnectFailure(member: UpstreamMember): void;
   onHealth(member: UpstreamMember, isIn: boolean): void;
   /** It has no connection any more. */
@@ -183,6 +184,11 @@ export class UpstreamMember implements UpstreamOwner {
     this.#pool.open--;
     if (this.isEmpty) this.#group.onMemberEmpty();
     if (this.#group.isWaiting) this.#group.dispatch();
+  }
+
+  onOpened(): void {
+    // What is out comes back with an answer.
+    if (this.health.outUntilMs === undefined) this.#group.onReached(this);
   }
 
   onAnswered(): void {

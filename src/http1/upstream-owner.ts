@@ -12,6 +12,8 @@ export interface UpstreamOwner {
   readonly limits: ConnectionLimits;
   readonly fields: FieldTable;
   readonly deadlines: Deadlines;
+  /** A connection is open, and secured where it speaks TLS. */
+  onOpened(): void;
   onConnectFailure(code: ErrorCode): void;
   /** The head of a response came. */
   onAnswered(): void;

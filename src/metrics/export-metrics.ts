@@ -11,25 +11,25 @@ export interface ExporterMetrics {
 
 /** @returns one set of counters for each exporter's name */
 export function createExportMetrics(registry: Registry): (exporter: string) => ExporterMetrics {
-  const exported = registry.counter("fedtrace_spans_exported_total", "Spans a back end has taken.", [
+  const exported = registry.metric("counter", "spans_exported", "", "Spans a back end has taken.", [
     "exporter",
   ]);
-  const dropped = registry.counter(
-    "fedtrace_spans_dropped_total",
-    "Recorded spans that were lost, by reason.",
+  const dropped = registry.metric(
+    "counter",
+    "spans_dropped",
+    "",
+    "Recorded spans that were lost: queue_full, rejected, retries_exhausted, shutdown.",
     ["exporter", "reason"],
   );
   const waiting = new Map<string, number>();
-  registry.gauge(
-    "fedtrace_queue_length",
-    "Recorded spans that wait for export, all exporters together.",
-    () => [...waiting.values()].reduce((sum, spans) => sum + spans, 0),
-  );
+  registry
+    .metric("gauge", "queue_length", "", "Recorded spans that wait for export, all exporters together.")
+    .read(() => [...waiting.values()].reduce((sum, spans) => sum + spans, 0));
   return (exporter) => {
-    const ownExported = exported.with(exporter);
+    const ownExported = exported.withLabels(exporter);
     return {
       exported: (spans) => ownExported.add(spans),
-      dropped: (reason, spans) => dropped.with(exporter, reason).add(spans),
+      dropped: (reason, spans) => dropped.withLabels(exporter, reason).add(spans),
       queueLength: (spans) => void waiting.set(exporter, spans),
     };
   };
@@ -46,15 +46,24 @@ export function createStoreMetrics(
   registry: Registry,
   read: { readonly spans: () => number; readonly bytes: () => number },
 ): StoreMetrics {
-  registry.gauge("fedtrace_store_spans", "Spans that the built-in store keeps.", read.spans);
-  registry.gauge("fedtrace_store_bytes", "Memory that the built-in store's spans take, about.", read.bytes);
-  const evicted = registry.counter(
-    "fedtrace_store_evicted_spans_total",
+  registry.metric("gauge", "store_spans", "", "Spans that the built-in store keeps.").read(read.spans);
+  registry
+    .metric("gauge", "store", "bytes", "Memory that the built-in store's spans take, about.")
+    .read(read.bytes);
+  const evicted = registry.metric(
+    "counter",
+    "store_evicted_spans",
+    "",
     "Spans that left the built-in store with their traces, to make room.",
   );
-  const dropped = registry.counter(
-    "fedtrace_store_dropped_spans_total",
+  const dropped = registry.metric(
+    "counter",
+    "store_dropped_spans",
+    "",
     "Spans that the built-in store did not take, because their trace has its share of it.",
   );
-  return { evicted: (spans) => evicted.with().add(spans), dropped: (spans) => dropped.with().add(spans) };
+  return {
+    evicted: (spans) => evicted.withLabels().add(spans),
+    dropped: (spans) => dropped.withLabels().add(spans),
+  };
 }

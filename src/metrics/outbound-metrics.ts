@@ -19,24 +19,28 @@ export function createDiscoveryMetrics(
 ): void {
   const sum = (count: (counts: LookupCounts) => number): number =>
     Object.values(read()).reduce((total, counts) => total + count(counts), 0);
-  registry.reading(
-    "fedtrace_discovery_lookups_total",
-    "What was asked of discovery: known already (hit), looked up (miss), looked up ahead of its end (refresh), or too much at a time (refused).",
-    ["kind", "outcome"],
-    () =>
+  registry
+    .metric(
+      "counter",
+      "discovery_lookups",
+      "",
+      "What was asked of discovery: known already (hit), looked up (miss), looked up ahead of its end (refresh), or too much at a time (refused).",
+      ["kind", "outcome"],
+    )
+    .read(() =>
       Object.entries(read()).flatMap(([kind, { hits, misses, refreshes, refused }]) => [
         { values: [kind, "hit"], value: hits },
         { values: [kind, "miss"], value: misses },
         { values: [kind, "refresh"], value: refreshes },
         { values: [kind, "refused"], value: refused },
       ]),
-  );
-  registry.gauge("fedtrace_discovery_entries", "Answers of discovery that are kept.", () =>
-    sum(({ size }) => size),
-  );
-  registry.gauge("fedtrace_discovery_in_flight", "Look-ups under way.", () =>
-    sum(({ inFlight }) => inFlight),
-  );
+    );
+  registry
+    .metric("gauge", "discovery_entries", "", "Answers of discovery that are kept.")
+    .read(() => sum(({ size }) => size));
+  registry
+    .metric("gauge", "discovery_in_flight", "", "Look-ups under way.")
+    .read(() => sum(({ inFlight }) => inFlight));
 }
 
 /** As authority/leaf-cache.ts has it. */
@@ -52,22 +56,25 @@ export function createInterceptMetrics(
   registry: Registry,
   read: { readonly tunnels: () => number; readonly leafs: () => LeafCounts },
 ): void {
-  registry.gauge("fedtrace_intercepted_tunnels", "Tunnels that are looked into at present.", read.tunnels);
-  registry.gauge(
-    "fedtrace_intercept_certificates",
-    "Certificates that are kept, each for one name.",
-    () => read.leafs().size,
-  );
-  registry.reading(
-    "fedtrace_intercept_certificates_total",
-    "Certificates that were asked for: made (issued), kept from before (hit), just being made (joined), or refused.",
-    ["outcome"],
-    () => {
+  registry
+    .metric("gauge", "intercepted_tunnels", "", "Tunnels that are looked into at present.")
+    .read(read.tunnels);
+  registry
+    .metric("gauge", "intercept_certificates_kept", "", "Certificates that are kept, each for one name.")
+    .read(() => read.leafs().size);
+  registry
+    .metric(
+      "counter",
+      "intercept_certificates",
+      "",
+      "Certificates that were asked for: made (issued), kept from before (hit), just being made (joined), or refused.",
+      ["outcome"],
+    )
+    .read(() => {
       const { issued, hits, joined, refused } = read.leafs();
       return Object.entries({ issued, hit: hits, joined, refused }).map(([outcome, value]) => ({
         values: [outcome],
         value,
       }));
-    },
-  );
+    });
 }

@@ -26,36 +26,44 @@ export function createProofMetrics(
   },
 ): ProofMetrics {
   const kinds = Object.entries(read.keys);
-  const checks = registry.counter(
-    "fedtrace_proofs_total",
-    "Requests in a whitelisted name whose signature was looked at, by what came of it.",
+  const checks = registry.metric(
+    "counter",
+    "proofs",
+    "",
+    "Requests in a whitelisted name whose signature was looked at: verified, or why it proved nothing.",
     ["result"],
   );
-  const fetches = registry.counter(
-    "fedtrace_key_fetches_total",
-    "Servers and actors that were asked for their keys, by what came of it.",
+  const fetches = registry.metric(
+    "counter",
+    "key_fetches",
+    "",
+    "Servers and actors that were asked for their keys: fetched, or why there were none.",
     ["kind", "result"],
   );
-  registry.reading(
-    "fedtrace_key_fetches_held_total",
-    "Keys that were needed and not asked for, because too many were.",
-    ["kind"],
-    () => kinds.map(([kind, counts]) => ({ values: [kind], value: counts().held })),
-  );
+  registry
+    .metric(
+      "counter",
+      "key_fetches_held",
+      "",
+      "Keys that were needed and not asked for, because too many were: a flood of forged names.",
+      ["kind"],
+    )
+    .read(() => kinds.map(([kind, counts]) => ({ values: [kind], value: counts().held })));
   for (const [kind, counts] of kinds) {
-    registry.gauge(
-      `fedtrace_${kind}_keys`,
-      `Holders (${kind}s) whose keys are remembered.`,
-      () => counts().size,
-    );
+    registry
+      .metric("gauge", `${kind}_keys`, "", `Holders (${kind}s) whose keys are remembered.`)
+      .read(() => counts().size);
   }
-  registry.gauge(
-    "fedtrace_held_body_bytes",
-    "Bytes of request bodies that wait here until they are whole and verified.",
-    read.heldBytes,
-  );
+  registry
+    .metric(
+      "gauge",
+      "held_body",
+      "bytes",
+      "Bytes of request bodies that wait here until they are whole and verified.",
+    )
+    .read(read.heldBytes);
   return {
-    checked: (result) => checks.with(result).add(1),
-    fetched: (kind, result) => fetches.with(kind, result).add(1),
+    checked: (result) => checks.withLabels(result).add(1),
+    fetched: (kind, result) => fetches.withLabels(kind, result).add(1),
   };
 }

@@ -1,19 +1,20 @@
 /** What the proxy counts, and what its upstream connections do. The series that every request touches are looked up once, here. */
 
 import type { ErrorCode } from "../core/errors.ts";
-import type { CounterCell, Registry } from "./registry.ts";
+import type { CounterChild } from "./children.ts";
+import type { Registry } from "./registry.ts";
 import { createDecisionMetrics, type DecisionMetrics } from "./sampling-metrics.ts";
 
 export type Direction = "inbound" | "outbound";
 
 export interface ProxyMetrics {
-  readonly started: Readonly<Record<Direction, CounterCell>>;
-  readonly sampled: Readonly<Record<Direction, CounterCell>>;
-  readonly removed: Readonly<Record<Direction, CounterCell>>;
+  readonly started: Readonly<Record<Direction, CounterChild>>;
+  readonly sampled: Readonly<Record<Direction, CounterChild>>;
+  readonly removed: Readonly<Record<Direction, CounterChild>>;
   /** Trace contexts seen in bodies. */
-  readonly bodyContexts: Readonly<Record<Direction, CounterCell>>;
-  readonly whitelisted: Readonly<Record<Direction, CounterCell>>;
-  readonly stranger: Readonly<Record<Direction, CounterCell>>;
+  readonly bodyContexts: Readonly<Record<Direction, CounterChild>>;
+  readonly whitelisted: Readonly<Record<Direction, CounterChild>>;
+  readonly stranger: Readonly<Record<Direction, CounterChild>>;
   readonly sampling: DecisionMetrics;
   contextRefused(format: string, reason: string): void;
   foreignTraceForgotten(): void;
@@ -36,103 +37,130 @@ export interface ProxyMetrics {
 }
 
 export function createProxyMetrics(registry: Registry): ProxyMetrics {
-  const both = (name: string, help: string): Record<Direction, CounterCell> => {
-    const family = registry.counter(name, help, ["direction"]);
-    return { inbound: family.with("inbound"), outbound: family.with("outbound") };
+  const both = (name: string, help: string): Record<Direction, CounterChild> => {
+    const family = registry.metric("counter", name, "", help, ["direction"]);
+    return { inbound: family.withLabels("inbound"), outbound: family.withLabels("outbound") };
   };
-  const verdicts = registry.counter(
-    "fedtrace_peers_total",
-    "Requests from (inbound) and to (outbound) peers, by the whitelist's verdict.",
+  const verdicts = registry.metric(
+    "counter",
+    "peers",
+    "",
+    "Requests from (inbound) and to (outbound) peers, by the whitelist's verdict: whitelisted, stranger.",
     ["direction", "verdict"],
   );
-  const contexts = registry.counter(
-    "fedtrace_context_refused_total",
+  const contexts = registry.metric(
+    "counter",
+    "context_refused",
+    "",
     "Trace contexts of whitelisted senders that were malformed or over a bound.",
     ["format", "reason"],
   );
   const forgotten = registry
-    .counter(
-      "fedtrace_foreign_traces_forgotten_total",
-      "Peers' traces of several spans that are no longer counted because too many others came.",
+    .metric(
+      "counter",
+      "foreign_traces_forgotten",
+      "",
+      "Peers' traces of several spans that are no longer counted because too many others came: a flood of trace ids.",
     )
-    .with();
-  const errors = registry.counter("fedtrace_errors_total", "Exchanges that failed, by error code.", [
-    "direction",
-    "code",
-  ]);
-  const refusals = registry.counter(
-    "fedtrace_requests_refused_total",
+    .withLabels();
+  const errors = registry.metric(
+    "counter",
+    "errors",
+    "",
+    "Exchanges that failed; docs/errors.md has the codes.",
+    ["direction", "code"],
+  );
+  const refusals = registry.metric(
+    "counter",
+    "requests_refused",
+    "",
     "Requests refused before anything of them was forwarded, by reason.",
     ["direction", "reason"],
   );
-  const targets = registry.counter(
-    "fedtrace_targets_refused_total",
-    "Outbound requests whose target was refused or could not be found, by reason.",
+  const targets = registry.metric(
+    "counter",
+    "targets_refused",
+    "",
+    "Outbound requests whose target was refused (address, port, loop) or could not be found (no-address, dns, timeout, busy).",
     ["reason"],
   );
-  const intercepts = registry.counter(
-    "fedtrace_intercept_failures_total",
-    "Tunnels that should be looked into and could not be, by reason.",
+  const intercepts = registry.metric(
+    "counter",
+    "intercept_failures",
+    "",
+    "Tunnels that should be looked into and could not be: hello (the client went away), leaf (no certificate for the name), handshake, timeout.",
     ["reason"],
   );
-  const evictions = both(
-    "fedtrace_connections_evicted_total",
-    "Idle connections closed to make room for new ones.",
-  );
-  const drops = registry.counter(
-    "fedtrace_connections_dropped_total",
-    "Connections closed before anything was read of them and without an answer, by reason.",
+  const evictions = both("connections_evicted", "Idle connections closed to make room for new ones.");
+  const drops = registry.metric(
+    "counter",
+    "connections_dropped",
+    "",
+    "Connections closed before anything was read of them and without an answer: handshakes (too many under way), refusals (too many 503 under way), peer-connections (TLS: the client has its share).",
     ["direction", "reason"],
   );
-  const handshakes = registry.counter(
-    "fedtrace_tls_handshake_failures_total",
-    "TLS handshakes of listeners that failed, by reason.",
+  const handshakes = registry.metric(
+    "counter",
+    "tls_handshake_failures",
+    "",
+    "TLS handshakes of listeners that failed: alpn, cipher, distrusted, gone, not-tls, plain-http, timeout, version, other.",
     ["reason"],
   );
-  const proxyHeaders = registry.counter(
-    "fedtrace_proxy_headers_refused_total",
-    "Connections of trusted proxies closed for want of a good PROXY protocol header, by reason.",
+  const proxyHeaders = registry.metric(
+    "counter",
+    "proxy_headers_refused",
+    "",
+    "Connections of inbound.trusted_proxies closed for want of a good PROXY protocol header: absent, syntax, length, version, command, family, tlv, checksum, gone (closed before it was whole, as health checks do), timeout, busy (too many awaited).",
     ["reason"],
   );
-  const forwarded = registry.counter(
-    "fedtrace_forwarded_refused_total",
-    "Requests of trusted proxies whose Forwarded and X-Forwarded-* lines were not believed, by reason.",
+  const forwarded = registry.metric(
+    "counter",
+    "forwarded_refused",
+    "",
+    "Requests of trusted proxies whose Forwarded and X-Forwarded-* lines were not believed: syntax, bound (too long, too many hops), disagree (one kind says another client than the other), nominated (Connection names one of them).",
     ["reason"],
   );
   return {
-    started: both("fedtrace_spans_started_total", "Spans begun: one for each request that was forwarded."),
-    sampled: both("fedtrace_spans_sampled_total", "Spans recorded for export."),
-    removed: both("fedtrace_headers_removed_total", "Trace and baggage headers taken out of messages."),
+    started: both("spans_started", "Spans begun: one for each request that was forwarded."),
+    sampled: both("spans_sampled", "Spans recorded for export."),
+    removed: both("headers_removed", "Trace and baggage headers taken out of messages."),
     bodyContexts: both(
-      "fedtrace_body_contexts_total",
+      "body_contexts",
       "Trace contexts seen in the bodies of Matrix transactions, which are signed and pass unchanged.",
     ),
     whitelisted: {
-      inbound: verdicts.with("inbound", "whitelisted"),
-      outbound: verdicts.with("outbound", "whitelisted"),
+      inbound: verdicts.withLabels("inbound", "whitelisted"),
+      outbound: verdicts.withLabels("outbound", "whitelisted"),
     },
     stranger: {
-      inbound: verdicts.with("inbound", "stranger"),
-      outbound: verdicts.with("outbound", "stranger"),
+      inbound: verdicts.withLabels("inbound", "stranger"),
+      outbound: verdicts.withLabels("outbound", "stranger"),
     },
     sampling: createDecisionMetrics(registry),
-    contextRefused: (format, reason) => contexts.with(format, reason).add(1),
+    contextRefused: (format, reason) => contexts.withLabels(format, reason).add(1),
     foreignTraceForgotten: () => forgotten.add(1),
-    failed: (direction, code) => errors.with(direction, code).add(1),
-    interceptFailed: (reason) => intercepts.with(reason).add(1),
-    targetRefused: (reason) => targets.with(reason).add(1),
-    requestRefused: (direction, reason) => refusals.with(direction, reason).add(1),
+    failed: (direction, code) => errors.withLabels(direction, code).add(1),
+    interceptFailed: (reason) => intercepts.withLabels(reason).add(1),
+    targetRefused: (reason) => targets.withLabels(reason).add(1),
+    requestRefused: (direction, reason) => refusals.withLabels(direction, reason).add(1),
     connectionEvicted: (direction) => evictions[direction].add(1),
-    connectionDropped: (direction, reason) => drops.with(direction, reason).add(1),
-    handshakeFailed: (reason) => handshakes.with(reason).add(1),
-    proxyHeaderRefused: (reason) => proxyHeaders.with(reason).add(1),
-    forwardedRefused: (reason) => forwarded.with(reason).add(1),
+    connectionDropped: (direction, reason) => drops.withLabels(direction, reason).add(1),
+    handshakeFailed: (reason) => handshakes.withLabels(reason).add(1),
+    proxyHeaderRefused: (reason) => proxyHeaders.withLabels(reason).add(1),
+    forwardedRefused: (reason) => forwarded.withLabels(reason).add(1),
   };
 }
 
 /** @param read open client connections of all listeners, as `limits.connections` counts them */
 export function createListenerMetrics(registry: Registry, read: () => number): void {
-  registry.gauge("fedtrace_connections", "Client connections of both listeners, idle ones too.", read);
+  registry
+    .metric(
+      "gauge",
+      "connections",
+      "",
+      "Client connections of both listeners, idle ones too; each has limits.connections.",
+    )
+    .read(read);
 }
 
 /** What one side's upstream connections count into; http1/upstream-member.ts calls it. */
@@ -160,51 +188,59 @@ interface AllUpstreamMetrics {
 }
 
 export function createUpstreamMetrics(registry: Registry, read: UpstreamReadings): AllUpstreamMetrics {
-  registry.gauge(
-    "fedtrace_upstream_connections",
-    "Connections to upstreams and targets, idle ones too.",
-    read.connections,
-  );
-  registry.gauge(
-    "fedtrace_upstream_queue",
-    "Requests that wait for a connection to their upstream or target.",
-    read.queue,
-  );
-  registry.gauge("fedtrace_upstream_addresses", "Addresses of the own server.", read.addresses, "most");
-  registry.gauge(
-    "fedtrace_upstream_healthy",
-    "Addresses of the own server that are not left alone because they can't be reached or gave no answers.",
-    read.healthy,
-    "least",
-  );
-  const connects = registry.counter("fedtrace_upstream_connects_total", "Connections that were begun.", [
+  registry
+    .metric("gauge", "upstream_connections", "", "Connections to upstreams and targets, idle ones too.")
+    .read(read.connections);
+  registry
+    .metric("gauge", "upstream_queue", "", "Requests that wait for a connection to their upstream or target.")
+    .read(read.queue);
+  registry
+    .metric("gauge", "upstream_addresses", "", "Addresses of the own server.", [], { merge: "most" })
+    .read(read.addresses);
+  registry
+    .metric(
+      "gauge",
+      "upstream_healthy",
+      "",
+      "Addresses of the own server that are not left alone because they can't be reached or gave no answers.",
+      [],
+      { merge: "least" },
+    )
+    .read(read.healthy);
+  const connects = registry.metric("counter", "upstream_connects", "", "Connections that were begun.", [
     "direction",
   ]);
-  const failures = registry.counter(
-    "fedtrace_upstream_connect_failures_total",
-    "Connections that could not be opened, by error code.",
+  const failures = registry.metric(
+    "counter",
+    "upstream_connect_failures",
+    "",
+    "Connections that could not be opened; docs/errors.md has the codes.",
     ["direction", "code"],
   );
-  const retries = registry.counter(
-    "fedtrace_upstream_retries_total",
+  const retries = registry.metric(
+    "counter",
+    "upstream_retries",
+    "",
     "Requests that went on to another connection: their address could not be reached (connect), or an idle connection was closed (stale).",
     ["direction", "reason"],
   );
-  const refused = registry.counter(
-    "fedtrace_upstream_queue_refused_total",
+  const refused = registry.metric(
+    "counter",
+    "upstream_queue_refused",
+    "",
     "Requests that got no connection: as many waited as may (full), or they had waited too long (timeout).",
     ["direction", "reason"],
   );
   const lookUps = registry
-    .counter("fedtrace_upstream_lookups_failed_total", "Look-ups of the own server's name that failed.")
-    .with();
+    .metric("counter", "upstream_lookups_failed", "", "Look-ups of the own server's name that failed.")
+    .withLabels();
   const side = (direction: Direction): UpstreamMetrics => {
-    const ownConnects = connects.with(direction);
+    const ownConnects = connects.withLabels(direction);
     return {
       onConnect: () => ownConnects.add(1),
-      onConnectFailure: (code) => failures.with(direction, code).add(1),
-      onRetry: (why) => retries.with(direction, why).add(1),
-      onQueueRefused: (why) => refused.with(direction, why).add(1),
+      onConnectFailure: (code) => failures.withLabels(direction, code).add(1),
+      onRetry: (why) => retries.withLabels(direction, why).add(1),
+      onQueueRefused: (why) => refused.withLabels(direction, why).add(1),
     };
   };
   return {

@@ -1,24 +1,24 @@
 /**
- * The families of a registry as plain values: what one process tells another, how those of several become one, and their
- * text for Prometheus.
+ * The families of a registry as plain values: what code reads, what one process tells another, and how those of several become one.
  *
- * Format: Prometheus text exposition 0.0.4
- * (https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format).
- * Not here: counting (registry.ts).
+ * Not here: counting (registry.ts) and text (text.ts).
  */
 
-/** Lengths and sizes are shares of one sum; what every process sees for itself, as the addresses of a name, is not. */
-export type MergeRule = "sum" | "least" | "most";
+import { type Exemplar, mergeNumbers } from "./children.ts";
+import type { FamilyDefinition } from "./definition.ts";
 
-export interface FamilySnapshot {
-  readonly name: string;
-  readonly help: string;
-  readonly type: "counter" | "gauge";
-  /** What the values of several processes are together. */
-  readonly merge: MergeRule;
-  readonly labels: readonly string[];
-  /** Values in the order of the family's labels. */
-  readonly series: readonly { readonly values: readonly string[]; readonly value: number }[];
+export interface SeriesSnapshot {
+  /** In the order of the family's labels. */
+  readonly values: readonly string[];
+  /** What they mean goes by the family's type (children.ts). */
+  readonly numbers: readonly number[];
+  readonly createdUnixMs: number;
+  /** A histogram's by bucket, a counter's alone; undefined: none. */
+  readonly exemplars?: readonly (Exemplar | undefined)[] | undefined;
+}
+
+export interface FamilySnapshot extends FamilyDefinition {
+  readonly series: readonly SeriesSnapshot[];
 }
 
 /** The families of all, each once, in the order in which they first appear; its series are merged by its rule. */
@@ -28,54 +28,47 @@ export function mergeSnapshots(snapshots: Iterable<readonly FamilySnapshot[]>): 
     for (const family of snapshot) {
       const known = families.get(family.name) ?? { family, merged: new Map() };
       families.set(family.name, known);
-      mergeSeries(known.merged, family);
+      for (const series of family.series) mergeSeries(known.merged, family, series);
     }
   }
   return [...families.values()].map(({ family, merged }) => ({ ...family, series: [...merged.values()] }));
 }
 
 /** What stays of a process that ended: its counts, or totals would go backwards; not what it held. */
-export function onlyCounters(snapshot: readonly FamilySnapshot[]): readonly FamilySnapshot[] {
-  return snapshot.filter(({ type }) => type === "counter");
+export function onlyCounts(snapshot: readonly FamilySnapshot[]): readonly FamilySnapshot[] {
+  return snapshot.filter(({ type }) => type === "counter" || type === "histogram" || type === "summary");
 }
 
-export function formatSnapshot(snapshot: readonly FamilySnapshot[]): string {
-  return snapshot.map(formatFamily).join("");
-}
+/** By `seriesKey`. */
+type Merged = Map<string, SeriesSnapshot>;
 
-/** By the values of the labels, one a line: no label's value has a line break in this program, and one that had would only share a sum. */
-type Merged = Map<string, { readonly values: readonly string[]; value: number }>;
-
-const MERGE: Readonly<Record<MergeRule, (one: number, two: number) => number>> = {
-  sum: (one, two) => one + two,
-  least: Math.min,
-  most: Math.max,
-};
-
-function mergeSeries(merged: Merged, { series, merge }: FamilySnapshot): void {
-  for (const { values, value } of series) {
-    const key = values.join("\n");
-    const known = merged.get(key);
-    if (known === undefined) merged.set(key, { values, value });
-    else known.value = MERGE[merge](known.value, value);
+function mergeSeries(merged: Merged, family: FamilySnapshot, series: SeriesSnapshot): void {
+  const key = seriesKey(series.values);
+  const known = merged.get(key);
+  if (known === undefined) {
+    merged.set(key, series);
+    return;
   }
+  merged.set(key, {
+    values: known.values,
+    numbers: mergeNumbers(family, known.numbers, series.numbers),
+    createdUnixMs: Math.min(known.createdUnixMs, series.createdUnixMs),
+    exemplars: newerExemplars(known.exemplars, series.exemplars),
+  });
 }
 
-function formatFamily({ name, help, type, labels, series }: FamilySnapshot): string {
-  const lines = series.map(({ values, value }) => `${name}${formatLabels(labels, values)} ${value}\n`);
-  return `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n${lines.join("")}`;
+/** One text for a series' label values. No value of ours holds a NUL, and those that did would share a sum. */
+export function seriesKey(values: readonly string[]): string {
+  return values.join("\0");
 }
 
-function formatLabels(names: readonly string[], values: readonly string[]): string {
-  if (names.length === 0) return "";
-  const pairs = names.map((name, index) => `${name}="${escapeValue(values[index] ?? "")}"`);
-  return `{${pairs.join(",")}}`;
-}
-
-function escapeHelp(text: string): string {
-  return text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
-}
-
-function escapeValue(text: string): string {
-  return escapeHelp(text).replaceAll('"', '\\"');
+function newerExemplars(
+  one: SeriesSnapshot["exemplars"],
+  two: SeriesSnapshot["exemplars"],
+): SeriesSnapshot["exemplars"] {
+  if (one === undefined || two === undefined) return one ?? two;
+  return one.map((exemplar, at) => {
+    const other = two[at];
+    return (other?.unixMs ?? 0) > (exemplar?.unixMs ?? 0) ? other : exemplar;
+  });
 }

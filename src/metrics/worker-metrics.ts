@@ -9,15 +9,17 @@ export interface WorkerMetrics {
 
 /** @param ready asked at each scrape */
 export function createWorkerMetrics(registry: Registry, ready: () => number): WorkerMetrics {
-  registry.gauge("fedtrace_workers_ready", "Workers that take connections.", ready);
+  registry.metric("gauge", "workers_ready", "", "Workers that take connections.").read(ready);
   const restarts = registry
-    .counter("fedtrace_worker_restarts_total", "Workers that ended unasked and were started again.")
-    .with();
+    .metric("counter", "worker_restarts", "", "Workers that ended unasked and were started again.")
+    .withLabels();
   const dropped = registry
-    .counter(
-      "fedtrace_worker_connections_dropped_total",
+    .metric(
+      "counter",
+      "worker_connections_dropped",
+      "",
       "Connections closed unread because too many waited for a worker.",
     )
-    .with();
+    .withLabels();
   return { restarted: () => restarts.add(1), connectionDropped: () => dropped.add(1) };
 }

@@ -60,6 +60,8 @@ export interface Crossing {
   readonly peer: Peer;
   /** Whether the whitelist names the peer and its proof was enough. */
   readonly isWhitelisted: boolean;
+  /** The whitelist names the peer, and its proof was not enough: somebody uses a friend's name, or a friend can't prove its own. */
+  readonly isUnproven: boolean;
   /** `fedtrace.context`; contract section 9. */
   readonly contextState: "extracted" | "restarted" | "refused" | "absent";
   /** Contexts of a trusted sender that were malformed, or over a bound. */
@@ -135,6 +137,7 @@ export function crossBorder(
   return {
     peer,
     isWhitelisted: verdict.isWhitelisted,
+    isUnproven: verdict === UNPROVEN,
     contextState: contextState(taken, isSenderTrusted, fields.hasContext),
     refusals: taken.refusals,
     parent,
@@ -153,12 +156,13 @@ export function crossBorder(
 }
 
 const STRANGER: Verdict = { isWhitelisted: false, entry: undefined };
+const UNPROVEN: Verdict = { isWhitelisted: false, entry: undefined };
 
 function judge(policy: BorderPolicy, peer: Peer, isProofNeeded: boolean): Verdict {
   if (peer.name === undefined) return STRANGER;
   const verdict = policy.whitelist.decide(peer.name);
   if (!isProofNeeded || reaches(peer.proof, leastProof(policy, verdict.entry))) return verdict;
-  return STRANGER;
+  return verdict.isWhitelisted ? UNPROVEN : STRANGER;
 }
 
 /** What a name needs that this entry names: the more of what the side and the entry ask for. */

@@ -4,8 +4,12 @@ import { ERROR_STATUS, type ErrorCode } from "../core/errors.ts";
 import type { ExchangeContext } from "./exchange.ts";
 import { type ExchangeFacts, toMeeting, toSpanDraft } from "./exchange-span.ts";
 import type { Resends } from "./resends.ts";
+import { countAttempt, countRequest } from "./traffic-counts.ts";
 
-type EndContext = Pick<ExchangeContext, "clock" | "metrics" | "peers" | "resends" | "spans" | "log">;
+type EndContext = Pick<
+  ExchangeContext,
+  "clock" | "metrics" | "traffic" | "peers" | "resends" | "spans" | "log"
+>;
 
 /** @param detail a word about the failure that its code does not say, for the log */
 export function endExchange(
@@ -16,7 +20,8 @@ export function endExchange(
 ): void {
   const { metrics, peers, log } = context;
   facts.error = error;
-  const endUnixMs = endAttempt(context, facts);
+  const endUnixMs = endSpan(context, facts);
+  if (context.traffic !== undefined && !facts.isCounted) countRequest(context.traffic, facts, endUnixMs);
   const { direction, operation, crossing, transaction, bodyContexts } = facts;
   const isNews = peers.note(crossing.peer.name, toMeeting(facts, endUnixMs));
   if (transaction !== undefined) noteTransaction(context.resends, transaction, facts);
@@ -60,8 +65,21 @@ export function noteAttempt(
   if (crossing.context.isSampled) metrics.sampled[direction].add(1);
 }
 
+/** It became a tunnel or a WebSocket: its request is over, and the span is not. */
+export function noteUpgrade({ clock, traffic }: EndContext, facts: ExchangeFacts): void {
+  if (traffic === undefined) return;
+  countRequest(traffic, facts, facts.startUnixMs + clock.monotonicMs() - facts.startMs);
+  facts.isCounted = true;
+}
+
+/** An attempt that is followed by another. */
+export function endAttempt(context: EndContext, facts: ExchangeFacts): void {
+  const endUnixMs = endSpan(context, facts);
+  if (context.traffic !== undefined) countAttempt(context.traffic, facts, endUnixMs);
+}
+
 /** One attempt's span. @returns when it ended, in Unix milliseconds */
-export function endAttempt({ clock, spans }: EndContext, facts: ExchangeFacts): number {
+function endSpan({ clock, spans }: EndContext, facts: ExchangeFacts): number {
   const endUnixMs = facts.startUnixMs + clock.monotonicMs() - facts.startMs;
   if (facts.crossing.context.isSampled || spans.takesUnsampled) spans.take(toSpanDraft(facts, endUnixMs));
   return endUnixMs;

@@ -64,6 +64,10 @@ export interface ExchangeFacts {
   /** Trace contexts in the body. */
   bodyContexts: number;
   tunnel: ClientFacts["tunnel"];
+  /** Its request is counted: it became a tunnel or a WebSocket. */
+  isCounted: boolean;
+  /** Of the answer's body, without its framing. */
+  responseBytes: number;
 }
 
 /** How a Matrix server name became addresses. */
@@ -136,10 +140,8 @@ function eventsOf({ startUnixMs, startMs, located, opened }: ExchangeFacts): rea
   return events;
 }
 
-export function toMeeting(
-  { direction, crossing, removed, bodyContexts, status, error }: ExchangeFacts,
-  unixMs: number,
-): Meeting {
+export function toMeeting(facts: ExchangeFacts, unixMs: number): Meeting {
+  const { direction, crossing, removed, bodyContexts } = facts;
   return {
     direction,
     isWhitelisted: crossing.isWhitelisted,
@@ -148,9 +150,14 @@ export function toMeeting(
     refusals: crossing.refusals,
     headersRemoved: removed,
     bodyContexts,
-    hasFailed: error !== undefined || (status ?? 0) >= 500,
+    hasFailed: hasFailed(facts),
     unixMs,
   };
+}
+
+/** Whether the peer, or who stands between, failed: what the one asked for wrongly is no failure of the other. */
+export function hasFailed({ status, error }: ExchangeFacts): boolean {
+  return error !== undefined || (status ?? 0) >= 500;
 }
 
 function serverFacts(facts: ExchangeFacts): ServerFacts {

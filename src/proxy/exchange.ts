@@ -21,6 +21,7 @@ import type { RequestHead } from "../http1/request-head.ts";
 import type { RequestHandler, ServerConnection } from "../http1/server-connection.ts";
 import type { UpstreamPool } from "../http1/upstream-pool.ts";
 import type { ProxyMetrics } from "../metrics/proxy-metrics.ts";
+import type { TrafficMetrics } from "../metrics/traffic-metrics.ts";
 import type { PeerBook } from "../peer/peer-book.ts";
 import type { Prover } from "../proof/prover.ts";
 import type { MatchRoute } from "../span/routes.ts";
@@ -52,6 +53,8 @@ export interface ExchangeContext {
   readonly random: Random;
   readonly clock: Clock;
   readonly metrics: ProxyMetrics;
+  /** Undefined where metrics are off. */
+  readonly traffic: TrafficMetrics | undefined;
   readonly peers: PeerBook;
   readonly resends: Resends;
   readonly foreignTraces: ForeignTraces;
@@ -198,6 +201,8 @@ function createExchange(context: ExchangeContext, arrival: Arrival, standing: St
     opened: undefined,
     bodyContexts: 0,
     tunnel: undefined,
+    isCounted: false,
+    responseBytes: 0,
   };
   if (target.form === "tunnel") return new Tunnel(context, connection, facts);
   noteExchange(metrics, facts); // A tunnel that is looked into has no span of its own.

@@ -20,7 +20,7 @@ import { formatContextLines } from "../propagation/inject.ts";
 import { type Answer, formatAnswer } from "./answers.ts";
 import { BodyContexts } from "./body-contexts.ts";
 import type { Exchange, ExchangeContext } from "./exchange.ts";
-import { endAttempt, endExchange, noteAttempt } from "./exchange-end.ts";
+import { endAttempt, endExchange, noteAttempt, noteUpgrade } from "./exchange-end.ts";
 import type { ExchangeFacts } from "./exchange-span.ts";
 import { formatRequest, formatResponse, formatTrailers, withHostCut } from "./rewrite.ts";
 import type { Location } from "./side.ts";
@@ -257,6 +257,7 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
       added: "connection: Upgrade\r\n",
     });
     this.#connection.outlet.flush();
+    noteUpgrade(this.#context, this.facts);
     const ahead = this.#connection.detach();
     spliceSockets(
       { socket: this.#connection.socket, ahead },

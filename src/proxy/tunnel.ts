@@ -12,7 +12,7 @@ import type { UpstreamConnection } from "../http1/upstream-connection.ts";
 import type { UpstreamTaker, UpstreamWait } from "../http1/upstream-wait.ts";
 import { type Answer, formatAnswer } from "./answers.ts";
 import type { Exchange, ExchangeContext } from "./exchange.ts";
-import { endExchange, noteExchange } from "./exchange-end.ts";
+import { endExchange, noteExchange, noteUpgrade } from "./exchange-end.ts";
 import type { ExchangeFacts } from "./exchange-span.ts";
 import type { Location } from "./side.ts";
 import { spliceSockets } from "./splice.ts";
@@ -66,6 +66,7 @@ export class Tunnel implements Exchange, UpstreamTaker {
     const remote = upstream.takeSocket();
     this.#connection.outlet.text(ESTABLISHED);
     this.#connection.outlet.flush();
+    noteUpgrade(this.#context, facts);
     const ahead = this.#connection.detach();
     spliceSockets(
       { socket: this.#connection.socket, ahead },

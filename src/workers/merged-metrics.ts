@@ -5,7 +5,7 @@
  * one that doesn't answer counts as it last did.
  */
 
-import { type FamilySnapshot, mergeSnapshots, onlyCounters } from "../metrics/snapshot.ts";
+import { type FamilySnapshot, mergeSnapshots, onlyCounts } from "../metrics/snapshot.ts";
 import type { Worker } from "./crew.ts";
 
 /** Below a scraper's own limit (Prometheus' default is 10 s), and long for a process that serves. */
@@ -39,7 +39,7 @@ export function createMergedMetrics(
   return {
     poll,
     gone(worker) {
-      ended = mergeSnapshots([ended, onlyCounters(lastOf.get(worker) ?? [])]);
+      ended = mergeSnapshots([ended, onlyCounts(lastOf.get(worker) ?? [])]);
       lastOf.delete(worker);
     },
     async snapshot() {

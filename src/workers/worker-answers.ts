@@ -44,7 +44,7 @@ export function createWorkerAnswers(sources: AnswerSources): Answers {
       yield* []; // That it is done is all of the answer.
     },
     async *metrics() {
-      yield registry.snapshot();
+      yield registry.collect();
     },
     peers: () => peersParts(peers, turns),
     async *services() {

@@ -8,6 +8,7 @@
  * Without the rule: any user of a whitelisted server is that server, with proof `signature`.
  */
 
+import { metricsText } from "../support/metrics.ts";
 import { generateKeyPairSync } from "node:crypto";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { startWeb, type Web } from "../discovery/web.ts";
@@ -72,7 +73,7 @@ async function deliver(keyId: string): Promise<{ readonly proof: unknown; readon
 
 /** Value of one series of /metrics; undefined where there is none yet. */
 function counted(series: string): string | undefined {
-  const lines = sidecar.sidecar.registry.format().split("\n");
+  const lines = metricsText(sidecar.sidecar.registry).split("\n");
   return lines.find((line) => line.startsWith(`${series} `))?.slice(series.length + 1);
 }
 

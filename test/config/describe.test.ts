@@ -110,7 +110,7 @@ const LARGEST = {
   ],
   admin: { listen: "127.0.0.1:9470", hosts: ["trace.example"] },
   store: { spans: 100, size: "1MiB" },
-  metrics: { enabled: false },
+  metrics: { enabled: false, ip: false, top: 7, size: "2MiB" },
   usage_report: { enabled: true, endpoint: "https://collector.example/push" },
   limits: {
     head: "1000B",

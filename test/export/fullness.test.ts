@@ -1,10 +1,10 @@
 /** How full the queues are that sampling looks at: a back end that is gone has no say while another one takes spans, or rests. */
 
+import { metricsText, testRegistry } from "../support/metrics.ts";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { startExporters } from "../../src/app-export.ts";
 import { createRandom } from "../../src/core/random.ts";
-import { createRegistry } from "../../src/metrics/registry.ts";
 import { temporaryDirectory } from "../support/cli.ts";
 import { quietLog } from "../sampling/support.ts";
 import { fakeClock } from "../support/clock.ts";
@@ -23,7 +23,7 @@ const otlp = {
 
 function start(exporters: Parameters<typeof startExporters>[0]) {
   const clock = fakeClock();
-  const registry = createRegistry();
+  const registry = testRegistry();
   const made = startExporters(exporters, {
     clock,
     random: createRandom(),
@@ -69,10 +69,8 @@ it("is not that of a back end which is gone while another one takes what comes, 
   const { clock, made, registry, take } = start([otlp, { kind: "file", path }]);
   take(4096);
   expect(made.fullness(clock.monotonicMs())).toBe(0.5);
-  const exported = (): string => registry.format();
-  await expect
-    .poll(exported, { timeout: 10_000 })
-    .toContain('fedtrace_spans_exported_total{exporter="file[1]"} 4096');
+  const exported = (): string => metricsText(registry);
+  await expect.poll(exported, { timeout: 10_000 }).toContain('spans_exported_total{exporter="file[1]"} 4096');
   clock.advance(59_999);
   expect(made.fullness(clock.monotonicMs())).toBeGreaterThan(0.4);
   clock.advance(1);

@@ -65,6 +65,7 @@ const OWNER: Omit<UpstreamOwner, "address"> = {
   limits: FUZZ_LIMITS,
   fields: FIELDS,
   deadlines: { nowMs: () => 0, add: NOT_NOTED, delete: NOT_NOTED, stop: NOT_NOTED },
+  onOpened: NOT_NOTED,
   onConnectFailure: NOT_NOTED,
   onAnswered: NOT_NOTED,
   onUnanswered: NOT_NOTED,

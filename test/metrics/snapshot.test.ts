@@ -1,51 +1,89 @@
 /** What the metrics of several processes are together. */
 
 import { expect, it } from "vitest";
-import { createRegistry } from "../../src/metrics/registry.ts";
-import { formatSnapshot, mergeSnapshots, onlyCounters } from "../../src/metrics/snapshot.ts";
+import type { Registry } from "../../src/metrics/registry.ts";
+import { mergeSnapshots, onlyCounts } from "../../src/metrics/snapshot.ts";
+import { formatText } from "../../src/metrics/text.ts";
+import { metricsText, testRegistry } from "../support/metrics.ts";
 
 /** A process that has counted and measured so much. */
-function processOf(
-  counted: Readonly<Record<string, number>>,
-  measured: number,
-): ReturnType<typeof createRegistry> {
-  const registry = createRegistry();
-  const family = registry.counter("a_total", "A.", ["label"]);
-  for (const [label, amount] of Object.entries(counted)) family.with(label).add(amount);
-  registry.gauge("b", "B.", () => measured);
-  registry.gauge("c_least", "C.", () => measured, "least");
-  registry.gauge("d_most", "D.", () => measured, "most");
+function processOf(counted: Readonly<Record<string, number>>, measured: number): Registry {
+  const registry = testRegistry();
+  const family = registry.metric("counter", "a", "", "A.", ["label"]);
+  for (const [label, amount] of Object.entries(counted)) family.withLabels(label).add(amount);
+  registry.metric("gauge", "b", "", "B.").read(() => measured);
+  registry.metric("gauge", "c_least", "", "C.", [], { merge: "least" }).read(() => measured);
+  registry.metric("gauge", "d_most", "", "D.", [], { merge: "most" }).read(() => measured);
+  registry
+    .metric("histogram", "e", "", "E.", [], { buckets: [1, 2] })
+    .withLabels()
+    .sample(measured);
+  registry
+    .metric("summary", "f", "", "F.", [], { quantiles: [0.5] })
+    .withLabels()
+    .sample(measured);
+  const states = registry.metric("stateset", "g", "", "G.", [], { states: ["low", "high"] }).withLabels();
+  states.set(measured > 4 ? "high" : "low", true);
   return registry;
 }
 
-it("adds up counters series by series, and gauges as each says", () => {
-  const processes = [processOf({ x: 1, y: 2 }, 5), processOf({ y: 3, z: 4 }, 3)];
-  expect(formatSnapshot(mergeSnapshots(processes.map((registry) => registry.snapshot())))).toBe(
-    '# HELP a_total A.\n# TYPE a_total counter\na_total{label="x"} 1\na_total{label="y"} 5\na_total{label="z"} 4\n' +
-      "# HELP b B.\n# TYPE b gauge\nb 8\n" +
-      "# HELP c_least C.\n# TYPE c_least gauge\nc_least 3\n" +
-      "# HELP d_most D.\n# TYPE d_most gauge\nd_most 5\n",
+it("adds up counts series by series, and what is held as each family says", () => {
+  const processes = [processOf({ x: 1, y: 2 }, 5), processOf({ y: 3, z: 4 }, 1)];
+  const merged = mergeSnapshots(processes.map((registry) => registry.collect()));
+  const rows = merged.flatMap(({ name, series }) =>
+    series.map(({ values, numbers }) => [name, ...values, ...numbers].join(" ")),
   );
+  expect(rows).toEqual([
+    "a x 1",
+    "a y 5",
+    "a z 4",
+    "b 6",
+    "c_least 1",
+    "d_most 5",
+    "e 1 0 1 6",
+    "f 2 6 5",
+    "g 1 1",
+  ]);
 });
 
 it.each([
   { why: "of nobody", snapshots: [], text: "" },
   {
     why: "of one, its own",
-    snapshots: [processOf({ x: 1 }, 2).snapshot()],
-    text: processOf({ x: 1 }, 2).format(),
+    snapshots: [processOf({ x: 1 }, 2).collect()],
+    text: metricsText(processOf({ x: 1 }, 2)),
   },
 ])("is, $why", ({ snapshots, text }) => {
-  expect(formatSnapshot(mergeSnapshots(snapshots))).toBe(text);
+  expect(formatText(mergeSnapshots(snapshots), "prometheus")).toBe(text);
 });
 
 it("changes none of what it merges", () => {
-  const one = processOf({ x: 1 }, 1).snapshot();
+  const one = processOf({ x: 1 }, 1).collect();
   const before = structuredClone(one);
   mergeSnapshots([one, one, one]);
   expect(one).toEqual(before);
 });
 
+it("takes the newer exemplar of each bucket, and when the older series was made", () => {
+  const snapshot = (traceId: string, unixMs: number, createdUnixMs: number) => {
+    const registry = testRegistry();
+    registry.metric("histogram", "e", "", "E.", [], { buckets: [1] });
+    const [family] = registry.collect();
+    if (family === undefined) throw new Error("no family");
+    const exemplars = [{ traceId, spanId: "s", value: 1, unixMs }, undefined];
+    return [{ ...family, series: [{ values: [], numbers: [1, 0, 1], createdUnixMs, exemplars }] }];
+  };
+  const [family] = mergeSnapshots([snapshot("new", 20, 7), snapshot("old", 10, 5)]);
+  expect(family?.series).toEqual([
+    {
+      values: [],
+      numbers: [2, 0, 2],
+      createdUnixMs: 5,
+      exemplars: [{ traceId: "new", spanId: "s", value: 1, unixMs: 20 }, undefined],
+    },
+  ]);
+});
+
 it("keeps of a process that ended what it counted, not what it held", () => {
-  expect(onlyCounters(processOf({ x: 1 }, 2).snapshot()).map(({ name }) => name)).toEqual(["a_total"]);
+  expect(onlyCounts(processOf({ x: 1 }, 2).collect()).map(({ name }) => name)).toEqual(["a", "e", "f"]);
 });

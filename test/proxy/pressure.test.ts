@@ -1,5 +1,6 @@
 /** A back end that doesn't answer: sampling falls in steps before spans are dropped, says so once, and comes back. Real sockets. */
 
+import { metricsText } from "../support/metrics.ts";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
@@ -37,7 +38,7 @@ async function silentCollector(): Promise<{ readonly url: string; readonly answe
 }
 
 function metric({ sidecar }: TestSidecar, series: string): number {
-  const at = sidecar.registry.format().split("\n");
+  const at = metricsText(sidecar.registry).split("\n");
   return Number(at.find((line) => line.startsWith(`${series} `))?.split(" ")[1] ?? 0);
 }
 

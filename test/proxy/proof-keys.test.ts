@@ -3,6 +3,7 @@
  * first request begins a trace of its own, and the next one is proven.
  */
 
+import { metricsText } from "../support/metrics.ts";
 import { generateKeyPairSync } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { startWeb, type Web } from "../discovery/web.ts";
@@ -63,7 +64,7 @@ async function proofOf(lines: readonly string[], body = ""): Promise<readonly un
 /** Until the fetch that a request has begun is over. */
 async function fetched(count = 1): Promise<void> {
   await expect
-    .poll(() => /fedtrace_key_fetches_total\{.*\} (\d+)/.exec(sidecar.sidecar.registry.format())?.[1])
+    .poll(() => /fedtrace_key_fetches_total\{.*\} (\d+)/.exec(metricsText(sidecar.sidecar.registry))?.[1])
     .toBe(String(count));
 }
 
@@ -124,7 +125,7 @@ describe("of a Matrix server", () => {
     expect(await proofOf(requestBy(signerOf("a.example")))).toEqual(["claimed", "fetching"]);
     await fetched();
     expect(web.takeRequests()).toEqual([]);
-    expect(sidecar.sidecar.registry.format()).toContain(
+    expect(metricsText(sidecar.sidecar.registry)).toContain(
       'fedtrace_key_fetches_total{kind="server",result="address"} 1',
     );
   });

@@ -4,6 +4,7 @@
  * tried against it is in test/attacks/forged-proof.test.ts.
  */
 
+import { metricsText } from "../support/metrics.ts";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createMatrixSigner, type MatrixSigner } from "../support/matrix-signer.ts";
 import { startInProcess, type TestSidecar } from "../support/in-process.ts";
@@ -207,13 +208,14 @@ describe("with the key at hand", () => {
     sidecar.advance(1000);
     await send(requestOf({ signer: forger }));
     expect(told()).toBe(2);
-    expect(sidecar.sidecar.registry.format()).toContain('fedtrace_proofs_total{result="wrong"} 5');
+    expect(metricsText(sidecar.sidecar.registry)).toContain('fedtrace_proofs_total{result="wrong"} 5');
   });
 
-  it("names nobody in a metric", async () => {
+  it("tells by whose name a forger came", async () => {
     await send(requestOf({ signer: forger }));
-    await send(requestOf({}));
-    expect(sidecar.sidecar.registry.format()).not.toContain("friend.test");
+    expect(metricsText(sidecar.sidecar.registry)).toContain(
+      `fedtrace_peer_forged_names_total{peer="${friend.name}",reason="wrong"} 1`,
+    );
   });
 });
 

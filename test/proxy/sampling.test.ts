@@ -3,6 +3,7 @@
  * on, debug passes, and what is kept once it is known how it ended. Both directions, real sockets.
  */
 
+import { metricsText } from "../support/metrics.ts";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createSecret } from "../../src/core/random.ts";
 import { createSystemClock } from "../../src/core/clock.ts";
@@ -234,7 +235,7 @@ describe("what a span says about its sampling", () => {
     expect(sidecar.spans.length).toBe(1);
     await passIn([TRUSTED, w3c("01", `0${TRACE.slice(1)}-${SPAN}`)]);
     expect(sidecar.spans.length).toBe(2);
-    const counted = sidecar.sidecar.registry.format();
+    const counted = metricsText(sidecar.sidecar.registry);
     expect(counted).toContain('fedtrace_sampling_decisions_total{decided="forced",sampled="true"} 2');
     expect(counted).toContain('fedtrace_sampling_decisions_total{decided="local",sampled="false"} 4');
   });
@@ -393,7 +394,7 @@ describe("a friend that chooses its trace ids", () => {
       await passIn([FRIEND, w3c("01", `${traceId}-${SPAN}`), `tracestate: ot=rv:${HIGH}`]);
     }
     expect(sidecar.spans.length).toBe(21);
-    expect(sidecar.sidecar.registry.format()).toContain(
+    expect(metricsText(sidecar.sidecar.registry)).toContain(
       'fedtrace_sampling_withheld_total{reason="share"} 39',
     );
   });
@@ -442,7 +443,7 @@ describe("a debug pass", () => {
       "debug_pass",
       "debug_pass",
     ]);
-    const counted = sidecar.sidecar.registry.format();
+    const counted = metricsText(sidecar.sidecar.registry);
     expect(counted).toContain('fedtrace_debug_passes_total{outcome="used"} 2');
     expect(counted).toContain('fedtrace_debug_passes_total{outcome="spent"} 2');
   });
@@ -584,6 +585,6 @@ describe("tail", () => {
     const { sidecar, passIn } = await stage(NONE, () => FAILED);
     await passIn([]);
     expect(sidecar.spans).toEqual([]);
-    expect(sidecar.sidecar.registry.format()).not.toContain("fedtrace_tail_spans");
+    expect(metricsText(sidecar.sidecar.registry)).not.toContain("fedtrace_tail_spans");
   });
 });

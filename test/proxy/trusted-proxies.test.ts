@@ -5,6 +5,7 @@
  * Spoofing: CWE-290 and CWE-348. Without the rule, whoever writes an address of `networks` into a header is a whitelisted peer.
  */
 
+import { metricsText } from "../support/metrics.ts";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { v2 } from "../http1/proxy-headers.ts";
@@ -252,7 +253,7 @@ describe("a trusted proxy's word is not believed", () => {
 });
 
 async function refusedBy(reason: string): Promise<number> {
-  const text = behind.sidecar.registry.format();
+  const text = metricsText(behind.sidecar.registry);
   return Number(
     new RegExp(`fedtrace_forwarded_refused_total\\{reason="${reason}"\\} (\\d+)`).exec(text)?.[1] ?? 0,
   );
@@ -360,7 +361,7 @@ describe("with the PROXY protocol", () => {
     peer.send("GET / HTTP/1.1\r\nHost: own.test\r\n\r\n");
     await peer.ended();
     expect(peer.received).toBe("");
-    expect(announced.sidecar.registry.format()).toContain(
+    expect(metricsText(announced.sidecar.registry)).toContain(
       'fedtrace_proxy_headers_refused_total{reason="absent"} 1',
     );
     expect(announced.logged.join()).toContain(`"reason":"absent","proxy":"${PROXY}"`);

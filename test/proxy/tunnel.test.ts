@@ -458,7 +458,7 @@ describe("a tunnel that is looked into", () => {
       tunnel.destroy();
     }
     expect(await metricsOf(sidecar)).toMatchObject({
-      fedtrace_intercept_certificates: 1,
+      fedtrace_intercept_certificates_kept: 1,
       'fedtrace_intercept_certificates_total{outcome="issued"}': 1,
       'fedtrace_intercept_certificates_total{outcome="hit"}': 2,
     });

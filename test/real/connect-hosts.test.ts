@@ -110,7 +110,7 @@ async function takeSample(probed: Probed, names: number): Promise<Sample> {
     heapBytes: held.heapUsed + held.external,
     residentBytes: Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024,
     entries: read("discovery_entries"),
-    certificates: read("intercept_certificates"),
+    certificates: read("intercept_certificates_kept"),
     idle: read("upstream_connections"),
   };
   const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;

@@ -1,6 +1,6 @@
 /** A worker that answers from its own parts in this process; what goes over is copied as a channel would. */
 
-import { createRegistry, type Registry } from "../../src/metrics/registry.ts";
+import type { Registry } from "../../src/metrics/registry.ts";
 import { createPeerBook, type PeerBook } from "../../src/peer/peer-book.ts";
 import { createSpanPages, type EncodedSpan } from "../../src/span/encoded-span.ts";
 import { createSpanOutput, writeSpan } from "../../src/span/otlp-span.ts";
@@ -11,6 +11,7 @@ import type { Worker } from "../../src/workers/crew.ts";
 import { type Asker, createAsker } from "../../src/workers/questions.ts";
 import { createWorkerAnswers } from "../../src/workers/worker-answers.ts";
 import { fakeClock } from "../support/clock.ts";
+import { testRegistry } from "../support/metrics.ts";
 
 export interface InProcessWorker extends Worker {
   readonly registry: Registry;
@@ -23,7 +24,7 @@ export interface InProcessWorker extends Worker {
 }
 
 export function inProcessWorker(number: number, spans: readonly SpanRecord[] = []): InProcessWorker {
-  const registry = createRegistry();
+  const registry = testRegistry();
   const peers = createPeerBook();
   const store = createRecentStore({ evicted() {}, dropped() {} }, { spansMax: 100_000, bytesMax: 1e9 });
   for (const span of encodeAll(spans)) store.onEnd(span);

@@ -1,9 +1,10 @@
 /** The metrics of all workers: the sums, and never less than before. */
 
 import { expect, it } from "vitest";
-import { createRegistry } from "../../src/metrics/registry.ts";
-import { type FamilySnapshot, formatSnapshot } from "../../src/metrics/snapshot.ts";
+import type { FamilySnapshot } from "../../src/metrics/snapshot.ts";
+import { formatText } from "../../src/metrics/text.ts";
 import { createMergedMetrics, type MergedMetrics } from "../../src/workers/merged-metrics.ts";
+import { testRegistry } from "../support/metrics.ts";
 import { type InProcessWorker, inProcessWorker } from "./in-process-worker.ts";
 
 const NONE = (): readonly FamilySnapshot[] => [];
@@ -11,13 +12,13 @@ const NONE = (): readonly FamilySnapshot[] => [];
 /** A worker that has counted so much, and holds so much. */
 function workerWith(number: number, counted: number, held = 0): InProcessWorker {
   const worker = inProcessWorker(number);
-  worker.registry.counter("a_total", "A.").with().add(counted);
-  worker.registry.gauge("b", "B.", () => held);
+  worker.registry.metric("counter", "a", "", "A.").withLabels().add(counted);
+  worker.registry.metric("gauge", "b", "", "B.").read(() => held);
   return worker;
 }
 
 async function valuesOf(metrics: MergedMetrics): Promise<Record<string, number>> {
-  const text = formatSnapshot(await metrics.snapshot());
+  const text = formatText(await metrics.snapshot(), "prometheus");
   const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
   return Object.fromEntries(
     lines.map((line) => {
@@ -28,12 +29,12 @@ async function valuesOf(metrics: MergedMetrics): Promise<Record<string, number>>
 }
 
 it("are the sums over all, and the primary's own", async () => {
-  const own = createRegistry();
-  own.counter("c_total", "C.").with().add(7);
+  const own = testRegistry();
+  own.metric("counter", "c", "", "C.").withLabels().add(7);
   const workers = [workerWith(1, 1, 10), workerWith(2, 2, 20)];
   const metrics = createMergedMetrics(
     () => workers,
-    () => own.snapshot(),
+    () => own.collect(),
   );
   expect(await valuesOf(metrics)).toEqual({ a_total: 3, b: 30, c_total: 7 });
 });
@@ -56,7 +57,7 @@ it("count one that does not answer as it last did", async () => {
   const metrics = createMergedMetrics(() => workers, NONE);
   expect(await valuesOf(metrics)).toMatchObject({ a_total: 7 });
   workers[0]?.hang();
-  workers[1]?.registry.counter("d_total", "D.").with().add(1);
+  workers[1]?.registry.metric("counter", "d", "", "D.").withLabels().add(1);
   expect(await valuesOf(metrics)).toMatchObject({ a_total: 7, d_total: 1 });
 });
 

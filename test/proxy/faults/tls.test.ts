@@ -1,5 +1,6 @@
 /** Faults that only TLS has: handshakes that end early, and an answer that is cut without the goodbye of TLS. */
 
+import { sumOf } from "../../support/metrics.ts";
 import { once } from "node:events";
 import { type AddressInfo, connect as netConnect, createServer, type Socket } from "node:net";
 import { connect } from "node:tls";
@@ -28,8 +29,7 @@ async function start(answer: Upstream, limits: object = { drain: "0s" }): Promis
 }
 
 function sum({ sidecar }: TestSidecar, name: string): number {
-  const family = sidecar.registry.snapshot().find((known) => known.name === name);
-  return family?.series.reduce((total, { value }) => total + value, 0) ?? 0;
+  return sumOf(sidecar.registry, name);
 }
 
 const dial = (port: number) => connect({ port, host: "127.0.0.1", rejectUnauthorized: false });
@@ -42,7 +42,7 @@ it("a client that leaves as its handshake ends is gone at once, not when the tim
   await expect
     .poll(
       () => [
-        sum(sidecar, "fedtrace_tls_handshake_failures_total") + sum(sidecar, "fedtrace_connections"),
+        sum(sidecar, "fedtrace_tls_handshake_failures") + sum(sidecar, "fedtrace_connections"),
         process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length,
       ],
       FAST,
