@@ -24,7 +24,8 @@ const records = new Map(rules.flatMap(({ record, expr }) => (record === undefine
 /** Metric → its labels. */
 const documented = new Map(
   [...readFileSync("docs/metrics.md", "utf8").matchAll(/^\| `(\w+)`\s*\|[^|]*\|([^|]*)\|/gm)].map(
-    ([, name = "", labels = ""]) => [name, labels.split(",").map((label) => label.trim())] as const,
+    ([, name = "", labels = ""]) =>
+      [name, labels.split(",").map((label) => label.replace("_(bounded)_", "").trim())] as const,
   ),
 );
 /** What Prometheus adds by itself. */
