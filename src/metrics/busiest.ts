@@ -5,8 +5,10 @@
  * Space-Saving (Metwally, Agrawal, El Abbadi: Efficient Computation of Frequent and Top-k Elements in Data Streams, ICDT 2005): a fixed
  * number of counters; a value without one takes over the smallest, and its count, which is the most that it may have missed. So
  * whatever is seen more often than one in `slots` has a counter, and `count - error` is sure. The first K values are shown at once;
- * later ones take the place of the least busy one shown when they have surely been seen more often. A value that comes once never does.
- * Counts are halved now and then, so that what was busy last month makes room.
+ * later ones take the place of the least busy one shown when they have surely been seen twice as often: with less, equals would
+ * take each other's places for ever, and each time a series ends. A value that comes once never does.
+ * Once all counters are taken, one in eight of the values without one is considered, so that a flood of them costs little more than a
+ * look: a busy value is seen often enough. Counts are halved now and then, so that what was busy last month makes room.
  * Class: every request passes here (0.1 µs).
  */
 
@@ -18,6 +20,9 @@ const SLOTS_PER_PLACE = 8;
 /** Longer ones are nobody's name, and would fill a scrape: a path may have 64 KiB. */
 const LENGTH_MAX = 120;
 const HALVE_EVERY = 1 << 17;
+const CONSIDER_EVERY = 8;
+/** How much busier a value must be to take another one's place. */
+const LEAD = 2;
 
 export class Busiest {
   readonly #places: number;
@@ -36,6 +41,7 @@ export class Busiest {
   #least = 0;
   #cursor = 0;
   #noted = 0;
+  #passedOver = 0;
 
   /** @param places values shown at a time, at least 1 @param onOverflow told of each value that is counted as `other` */
   constructor(places: number, onOverflow: () => void) {
@@ -56,7 +62,10 @@ export class Busiest {
   note(value: string): string {
     let slot = this.#slotOf.get(value);
     if (slot === undefined) {
-      if (value.length > LENGTH_MAX) return this.#overflow();
+      const isFull = this.#values.length === this.#slots;
+      if (value.length > LENGTH_MAX || (isFull && ++this.#passedOver % CONSIDER_EVERY !== 0)) {
+        return this.#overflow();
+      }
       slot = this.#take(value);
     }
     const count = (this.#counts[slot] ?? 0) + 1;
@@ -64,8 +73,9 @@ export class Busiest {
     if (++this.#noted === HALVE_EVERY) this.#halve();
     if (this.#isShown[slot] !== 1) {
       if (this.#shown < this.#places) this.#show(slot);
-      else if (count - (this.#errors[slot] ?? 0) <= this.#leastShown || !this.#displace(slot))
+      else if (count - (this.#errors[slot] ?? 0) <= LEAD * this.#leastShown || !this.#displace(slot)) {
         return this.#overflow();
+      }
     }
     return this.#values[slot] ?? OTHER;
   }
@@ -120,7 +130,7 @@ export class Busiest {
       this.#leastShown = count;
       idlest = other;
     }
-    if ((this.#counts[slot] ?? 0) - (this.#errors[slot] ?? 0) <= this.#leastShown) return false;
+    if ((this.#counts[slot] ?? 0) - (this.#errors[slot] ?? 0) <= LEAD * this.#leastShown) return false;
     this.#isShown[idlest] = 0;
     this.#shown--;
     this.#least = Math.min(this.#least, this.#counts[idlest] ?? 0);

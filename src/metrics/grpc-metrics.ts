@@ -45,7 +45,7 @@ export function createGrpcMetrics(registry: Registry, bounds: LabelBounds): Grpc
     families: [sent, received, latency],
     bounds: { service: services, method: methods, plugin: plugins },
     bytesMax: bounds.room("grpc"),
-    onOverflow: bounds.onOverflow,
+    overflow: bounds.overflow,
     make: (values) => ({
       sent: sent.withLabels(...values),
       received: received.withLabels(...values),

@@ -131,7 +131,7 @@ function createFront(registry: Registry, bounds: LabelBounds) {
     families: [count, latency, bytes],
     bounds: own,
     bytesMax: bounds.room("front"),
-    onOverflow: bounds.onOverflow,
+    overflow: bounds.overflow,
     make: (values) => ({
       count: count.withLabels(...values),
       latency: latency.withLabels(...values),
@@ -174,7 +174,7 @@ function createDurations(registry: Registry, bounds: LabelBounds, side: "server"
     bounds: side === "server" ? {} : own,
     bytesMax: bounds.room(side),
     hasExemplars: true,
-    onOverflow: bounds.onOverflow,
+    overflow: bounds.overflow,
     make: (values) => ({ duration: family.withLabels(...values) }),
   });
   return { table, bounds: own };

@@ -1,6 +1,7 @@
 /** What a scrape may grow to: how many values each label from outside shows, and how many bytes each group of families may take. */
 
 import { Busiest } from "./busiest.ts";
+import type { CounterChild } from "./children.ts";
 import { createOverflow, type Registry } from "./registry.ts";
 
 export interface MetricsBounds {
@@ -28,8 +29,8 @@ export interface LabelBounds {
   busiest(label: string): Busiest;
   /** Bytes. */
   room(group: keyof typeof SHARES): number;
-  /** Counts values that were counted as `other` for want of room. */
-  readonly onOverflow: (labels: readonly string[]) => void;
+  /** @returns what counts its values that were counted as `other` for want of room */
+  readonly overflow: (label: string) => CounterChild;
 }
 
 export function createLabelBounds(registry: Registry, { top, bytesMax }: MetricsBounds): LabelBounds {
@@ -40,8 +41,6 @@ export function createLabelBounds(registry: Registry, { top, bytesMax }: Metrics
       return new Busiest(top, () => counter.add(1));
     },
     room: (group) => SHARES[group] * bytesMax,
-    onOverflow(labels) {
-      for (const label of labels) overflow.withLabels(label).add(1);
-    },
+    overflow: (label) => overflow.withLabels(label),
   };
 }

@@ -59,7 +59,7 @@ export function createPeerMetrics(registry: Registry, bounds: LabelBounds): Peer
       families: [family],
       bounds: { peer: named },
       bytesMax: bounds.room("peers") * REST_SHARE,
-      onOverflow: bounds.onOverflow,
+      overflow: bounds.overflow,
       make: (values) => ({ count: family.withLabels(...values) }),
     });
   };
@@ -131,7 +131,7 @@ function createRequests(
     bounds: own,
     bytesMax: bounds.room("peers") * REQUESTS_SHARE,
     hasExemplars: true,
-    onOverflow: bounds.onOverflow,
+    overflow: bounds.overflow,
     make: (values) => ({
       count: count.withLabels(...values),
       errors: errors.withLabels(...values),

@@ -14,6 +14,7 @@
 
 import { linesPerSeries } from "./definition.ts";
 import type { Busiest } from "./busiest.ts";
+import type { CounterChild } from "./children.ts";
 import { type Family, OTHER } from "./registry.ts";
 import { seriesKey } from "./snapshot.ts";
 
@@ -44,24 +45,31 @@ export interface TableOptions<S> {
   readonly hasExemplars?: boolean;
   /** Takes the series of these values out of each family. */
   readonly make: (values: readonly string[]) => S;
-  /** Told of labels whose values were counted as `other` for want of room. */
-  readonly onOverflow: (labels: readonly string[]) => void;
+  /** By label: what counts its values that were counted as `other` for want of room. */
+  readonly overflow: (label: string) => CounterChild;
 }
 
 export class SeriesTable<S extends object> {
   readonly #options: TableOptions<S>;
   readonly #labels: readonly string[];
-  readonly #isBounded: readonly boolean[];
+  /** Where the bounded ones stand. */
+  readonly #boundedAt: readonly number[];
+  /** By label: counts its values that are counted as `other`. */
+  readonly #overflow: readonly CounterChild[];
   readonly #root: Node<S> = new Map();
   readonly #kept = new Map<string, Kept>();
   readonly #valuesOf = new WeakMap<S, readonly string[]>();
   #bytes = 0;
+  /** Since a series had no room, until one leaves. */
+  #isFull = false;
+  #isDetailFull = false;
 
   constructor(options: TableOptions<S>) {
     const { families, bounds } = options;
     this.#options = options;
     this.#labels = families[0]?.definition.labels ?? [];
-    this.#isBounded = this.#labels.map((label) => label in bounds);
+    this.#boundedAt = Object.keys(bounds).map((label) => this.#labels.indexOf(label));
+    this.#overflow = this.#labels.map((label) => options.overflow(label));
     for (const [label, busiest] of Object.entries(bounds)) {
       const at = this.#labels.indexOf(label);
       busiest.onLeft((value) => this.#leave(at, value));
@@ -75,30 +83,36 @@ export class SeriesTable<S extends object> {
 
   /** @param values in the order of the labels; of bounded ones what `Busiest.note` gave. Hold on to none of it: it may be folded */
   find(values: readonly Value[]): S {
+    return this.#valueAt(values) ?? this.#admit(values);
+  }
+
+  #valueAt(values: readonly Value[]): S | undefined {
     let node: Node<S> | S | undefined = this.#root;
     for (let at = 0; at < values.length; at++) {
       node = (node as Node<S>).get(values[at] ?? "");
-      if (node === undefined) return this.#admit(values);
+      if (node === undefined) return undefined;
     }
     return node as S;
   }
 
+  /** Where there is room no more this is the way of most requests, so it is known without a look at the labels' texts. */
   #admit(path: readonly Value[]): S {
-    const bytes = this.#bytesOf(path);
-    const isPlain = path.every(
-      (value, at) => this.#isBounded[at] !== true || value === OTHER || value === "",
-    );
-    const { bytesMax, onOverflow } = this.#options;
-    if (this.#bytes + bytes <= (isPlain ? bytesMax : bytesMax * DETAIL_SHARE))
-      return this.#create(path, bytes);
-    if (!isPlain) {
-      onOverflow(this.#labels.filter((_, at) => this.#isBounded[at] === true && path[at] !== OTHER));
-      return this.find(path.map((value, at) => (this.#isBounded[at] === true ? OTHER : value)));
+    const isPlain = this.#boundedAt.every((at) => path[at] === OTHER || path[at] === "");
+    const bytesMax = this.#options.bytesMax * (isPlain ? 1 : DETAIL_SHARE);
+    if (!(isPlain ? this.#isFull : this.#isDetailFull)) {
+      const bytes = this.#bytesOf(path);
+      if (this.#bytes + bytes <= bytesMax) return this.#create(path, bytes);
+      if (isPlain) this.#isFull = true;
+      this.#isDetailFull = true;
     }
-    const others = path.map(() => OTHER);
-    if (path.every((value) => value === OTHER)) return this.#create(path, bytes); // The one that always has room.
-    onOverflow(this.#labels);
-    return this.find(others);
+    const coarser = path.slice();
+    for (const at of isPlain ? coarser.keys() : this.#boundedAt) {
+      if (coarser[at] !== OTHER) this.#overflow[at]?.add(1);
+      coarser[at] = OTHER;
+    }
+    if (!isPlain) return this.find(coarser);
+    // The one of others alone always has room.
+    return this.#valueAt(coarser) ?? this.#create(coarser, this.#bytesOf(coarser));
   }
 
   #create(path: readonly Value[], bytes: number): S {
@@ -123,6 +137,8 @@ export class SeriesTable<S extends object> {
       if (path[at] !== value) continue;
       this.#kept.delete(key);
       this.#bytes -= bytes;
+      this.#isFull = false;
+      this.#isDetailFull = false;
       this.#cut(path);
       const into = this.#valuesOf.get(this.find(path.with(at, OTHER))) ?? [];
       for (const family of this.#options.families) family.fold(values, into);
