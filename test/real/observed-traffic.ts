@@ -5,7 +5,7 @@
  *   peers ──► one (in) ──► own server          one: what a sidecar sees on a good day, and WebSocket and gRPC
  *   own server ──► one (out) ──► two (in) ──► own server        two: forged names, broken contexts, failures
  *   peers ──► cramped (in) ──► own server      every limit is tiny, and its back end takes no span
- *   peers ──► team (in) ──► own server         two workers
+ *   peers ──► team (in) ──► fleeting server    two workers; the server goes away and comes back
  * ```
  * Not here: what is asked of it (prometheus.test.ts).
  */
@@ -44,6 +44,7 @@ export async function startObserved(otlpUrl: string): Promise<ObservedSidecars> 
   const own = await startOwnServer();
   const [freePort = 0] = await freePorts(1);
   const keyless = `127.0.0.1:${freePort}`;
+  const fleeting = await startFleetingServer();
   const refusing = await startRefusingBackEnd();
   const shared = {
     admin: ADMIN,
@@ -80,7 +81,7 @@ export async function startObserved(otlpUrl: string): Promise<ObservedSidecars> 
     startSidecar({
       ...shared,
       server_name: "team.test",
-      inbound: inboundTo(own.port),
+      inbound: inboundTo(fleeting.port),
       whitelist: ["friend\\.test"],
       workers: 2,
     }),
@@ -97,7 +98,7 @@ export async function startObserved(otlpUrl: string): Promise<ObservedSidecars> 
       await driveBrokenSession(one.port.inbound);
       await driveGrpc(one.port.inbound);
       await driveLimits(cramped.port.inbound, own);
-      for (let sent = 0; sent < 4; sent++) await ask(team.port.inbound, VERSION, from("friend.test"));
+      await driveAway(team.port.inbound, fleeting);
     },
   };
 }
@@ -179,6 +180,42 @@ async function driveLimits(port: number, own: OwnServer): Promise<void> {
   for (const { socket } of clients) socket.destroy();
 }
 
+/** The own server is there, is not, and is there again. */
+async function driveAway(port: number, fleeting: FleetingServer): Promise<void> {
+  for (let sent = 0; sent < EVERYDAY; sent++) await ask(port, VERSION, from("friend.test"));
+  await fleeting.leave();
+  for (let sent = 0; sent < EVERYDAY; sent++) await ask(port, VERSION, from("friend.test"));
+  await fleeting.comeBack();
+}
+
+interface FleetingServer {
+  readonly port: number;
+  leave(): Promise<void>;
+  comeBack(): Promise<void>;
+}
+
+async function startFleetingServer(): Promise<FleetingServer> {
+  const [port = 0] = await freePorts(1);
+  const server = createServer((incoming, response) => {
+    incoming.resume();
+    response.end("{}");
+  });
+  await listen(server, port);
+  return {
+    port,
+    async leave() {
+      const closed = once(server, "close");
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+    async comeBack() {
+      server.listen(port, "127.0.0.1");
+      await once(server, "listening");
+    },
+  };
+}
+
 interface OwnServer {
   readonly port: number;
   /** Lets requests of one path wait for `release`. */
@@ -242,8 +279,8 @@ async function startRefusingBackEnd(): Promise<string> {
   return `http://127.0.0.1:${await listen(server)}/v1/traces`;
 }
 
-async function listen(server: Server): Promise<number> {
-  server.listen(0, "127.0.0.1");
+async function listen(server: Server, port = 0): Promise<number> {
+  server.listen(port, "127.0.0.1");
   await once(server, "listening");
   onTestFinished(() => {
     server.close();

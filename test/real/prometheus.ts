@@ -13,12 +13,12 @@ import { poll } from "../support/poll.ts";
 import { freePorts } from "./free-ports.ts";
 import { findPrometheus } from "./prometheus-binary.ts";
 
-export interface Sample {
+interface Sample {
   readonly metric: Readonly<Record<string, string>>;
   readonly value: number;
 }
 
-export interface Exemplar {
+interface Exemplar {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: string;
   /** Unix time, seconds. */
