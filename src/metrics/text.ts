@@ -104,11 +104,11 @@ function formatHistogram(
     const bound = formatBound(buckets[at] ?? Infinity);
     text += `${name}_bucket${inBraces(join(pairs, `le="${bound}"`))} ${count}${formatExemplar(exemplars?.[at], format)}\n`;
   }
+  const created = formatCreated(name, labels, series, format);
+  // OpenMetrics, section "Histogram": the sum of what may be negative is no counter; it is left out, and the count with it.
+  if (format === "openmetrics" && (buckets[0] ?? 0) < 0) return text + created;
   const sum = formatNumber(numbers[buckets.length + 1] ?? 0);
-  return (
-    `${text}${name}_count${labels} ${count}\n${name}_sum${labels} ${sum}\n` +
-    formatCreated(name, labels, series, format)
-  );
+  return `${text}${name}_count${labels} ${count}\n${name}_sum${labels} ${sum}\n${created}`;
 }
 
 function formatSummary(
@@ -153,9 +153,13 @@ function formatNumber(value: number): string {
   return value > 0 ? "+Inf" : "-Inf";
 }
 
-/** OpenMetrics, section "Numbers": `1.0`, `10.0`; a bound is a label, and its text is its identity. */
+/** OpenMetrics, section "Considerations: Canonical Numbers": `1.0`, `1e+06`; a bound is a label, and its text is its identity. */
 function formatBound(bound: number): string {
-  return Number.isInteger(bound) && Math.abs(bound) < 1e6 ? `${bound}.0` : formatNumber(bound);
+  if (!Number.isFinite(bound)) return formatNumber(bound);
+  const size = Math.abs(bound);
+  if (size >= 1e6 || (size < 1e-4 && size > 0))
+    return bound.toExponential().replace(/e([+-])(\d)$/, "e$10$2");
+  return Number.isInteger(bound) ? `${bound}.0` : String(bound);
 }
 
 /**
