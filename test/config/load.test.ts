@@ -435,3 +435,31 @@ it("never repeats a value: it may be a secret", async () => {
   expect(faultsOf(loaded)).toHaveLength(4);
   expect(faultsOf(loaded).join("\n")).not.toContain("hunter2");
 });
+
+describe("FEDTRACE_METRICS_ENABLED", () => {
+  it.each([
+    { why: "neither says anything", file: "", variable: undefined, isEnabled: true },
+    { why: "the file says no", file: "false", variable: undefined, isEnabled: false },
+    { why: "the variable says no", file: "", variable: "false", isEnabled: false },
+    {
+      why: "the variable says yes, the file no: either turns them on",
+      file: "false",
+      variable: "true",
+      isEnabled: true,
+    },
+    { why: "the file says yes, the variable no", file: "true", variable: "false", isEnabled: true },
+    { why: "the variable is empty", file: "false", variable: " ", isEnabled: false },
+    { why: "the variable is in capitals", file: "false", variable: "TRUE", isEnabled: true },
+  ])("$why: $isEnabled", async ({ file, variable, isEnabled }) => {
+    const text = file === "" ? SMALL : `${SMALL}metrics: { enabled: ${file} }\n`;
+    const loaded = await configOf(text, variable === undefined ? {} : { FEDTRACE_METRICS_ENABLED: variable });
+    expect(loaded.config.metrics.isEnabled).toBe(isEnabled);
+    expect(loaded.warnings).toEqual([]);
+  });
+
+  it("is warned of where it can't be read", async () => {
+    const { config, warnings } = await configOf(SMALL, { FEDTRACE_METRICS_ENABLED: "maybe" });
+    expect(config.metrics.isEnabled).toBe(true);
+    expect(warnings.map(({ message }) => message)).toEqual(["is ignored: it is true or false"]);
+  });
+});
