@@ -23,6 +23,10 @@ line: \`# yaml-language-server: $schema=fedtrace.schema.json\`.
 - Some options are known but refused with the reason, because what they ask for is not available
   yet; it stands beside them.
 
+## Metrics and the environment
+
+\`FEDTRACE_METRICS_ENABLED=true\` turns metrics on, whatever the file says; \`false\` turns them off where the file says nothing.
+
 ## OpenTelemetry's environment variables
 
 The file wins over them; they win over the defaults. They mean what
