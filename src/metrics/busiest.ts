@@ -13,7 +13,7 @@
  */
 
 import { detach } from "../core/text.ts";
-import { OTHER } from "./registry.ts";
+import { OTHER } from "./definition.ts";
 
 /** Counters for each place that is shown: with more, rarer values are told apart, in a flood of values that come once. */
 const SLOTS_PER_PLACE = 8;

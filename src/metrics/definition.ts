@@ -7,6 +7,9 @@
  * What is wrong here is a fault of this program, so it throws.
  */
 
+/** Stands for all values of a label that have no series of their own. */
+export const OTHER = "other";
+
 export type MetricType = "counter" | "gauge" | "histogram" | "summary" | "info" | "stateset" | "unknown";
 
 /** What the values of several processes are together: shares of one sum, or what each of them sees for itself. */

@@ -7,7 +7,8 @@
 
 import type { CounterChild, ExemplarIds, SamplerChild } from "./children.ts";
 import type { LabelBounds } from "./label-bounds.ts";
-import { type Family, OTHER, type Registry } from "./registry.ts";
+import { OTHER } from "./definition.ts";
+import type { Family, Registry } from "./registry.ts";
 import { SeriesTable } from "./series-table.ts";
 
 interface HttpRequest {

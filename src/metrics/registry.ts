@@ -20,6 +20,7 @@ import {
   fullName,
   type MetricExtra,
   type MetricType,
+  OTHER,
   sampleNames,
 } from "./definition.ts";
 import { type FamilySnapshot, seriesKey, type SeriesSnapshot } from "./snapshot.ts";
@@ -80,8 +81,6 @@ export interface Registry extends Metrics {
   /** Calls back after each collection with what it brought. @returns ends that */
   on(event: "updated", listener: (families: readonly FamilySnapshot[]) => void): () => void;
 }
-
-export const OTHER = "other";
 
 /** @param options `prefix` of all names but the unprefixed; "" for none */
 export function createRegistry({

@@ -12,10 +12,10 @@
  * Class: every request passes here (0.1 µs for five labels).
  */
 
-import { linesPerSeries } from "./definition.ts";
+import { linesPerSeries, OTHER } from "./definition.ts";
 import type { Busiest } from "./busiest.ts";
 import type { CounterChild } from "./children.ts";
-import { type Family, OTHER } from "./registry.ts";
+import type { Family } from "./registry.ts";
 import { seriesKey } from "./snapshot.ts";
 
 /** Of the bytes, what series with rare values may take. */

@@ -5,7 +5,7 @@
  */
 
 import { type Exemplar, mergeNumbers } from "./children.ts";
-import type { FamilyDefinition } from "./definition.ts";
+import { type FamilyDefinition, OTHER } from "./definition.ts";
 
 export interface SeriesSnapshot {
   /** In the order of the family's labels. */
@@ -37,6 +37,31 @@ export function mergeSnapshots(snapshots: Iterable<readonly FamilySnapshot[]>): 
 /** What stays of a process that ended: its counts, or totals would go backwards; not what it held. */
 export function onlyCounts(snapshot: readonly FamilySnapshot[]): readonly FamilySnapshot[] {
   return snapshot.filter(({ type }) => type === "counter" || type === "histogram" || type === "summary");
+}
+
+/**
+ * The same sums in fewer series: of families with more than so many the least counted become the one of `other`. A worker that ended had
+ * busiest values of its own, and many may end.
+ */
+export function boundCounts(
+  snapshot: readonly FamilySnapshot[],
+  seriesMax: number,
+): readonly FamilySnapshot[] {
+  return snapshot.map((family) => {
+    if (family.series.length <= seriesMax) return family;
+    const others = family.labels.map(() => OTHER);
+    const sorted = family.series.toSorted((one, two) => countOf(family, two) - countOf(family, one));
+    const rest = sorted.slice(seriesMax - 1).map((series) => ({ ...series, values: others }));
+    const merged: Merged = new Map();
+    for (const series of [...sorted.slice(0, seriesMax - 1), ...rest]) mergeSeries(merged, family, series);
+    return { ...family, series: [...merged.values()] };
+  });
+}
+
+/** How much was counted in it: a histogram's row ends in its sum. */
+function countOf({ type }: FamilySnapshot, { numbers }: SeriesSnapshot): number {
+  if (type !== "histogram") return numbers[0] ?? 0;
+  return numbers.slice(0, -1).reduce((sum, count) => sum + count, 0);
 }
 
 /** By `seriesKey`. */

@@ -1,7 +1,8 @@
 /** WebSocket sessions of the front door in the list of Synse's names, where an event is a frame's opcode. */
 
 import type { CounterChild } from "./children.ts";
-import { OTHER, type Registry } from "./registry.ts";
+import { OTHER } from "./definition.ts";
+import type { Registry } from "./registry.ts";
 import type { WebSocketCounts, WebSocketEvent } from "./traffic-counts.ts";
 
 const EVENTS: readonly WebSocketEvent[] = [

@@ -5,11 +5,13 @@
  * one that doesn't answer counts as it last did.
  */
 
-import { type FamilySnapshot, mergeSnapshots, onlyCounts } from "../metrics/snapshot.ts";
+import { boundCounts, type FamilySnapshot, mergeSnapshots, onlyCounts } from "../metrics/snapshot.ts";
 import type { Worker } from "./crew.ts";
 
 /** Below a scraper's own limit (Prometheus' default is 10 s), and long for a process that serves. */
 const TIMEOUT_MS = 1000;
+/** Of a family, of all workers that ended: some more than the busiest values of one. */
+const ENDED_SERIES_MAX = 100;
 
 export interface MergedMetrics {
   /** Asks this one, so that less is lost if it ends. */
@@ -39,7 +41,7 @@ export function createMergedMetrics(
   return {
     poll,
     gone(worker) {
-      ended = mergeSnapshots([ended, onlyCounts(lastOf.get(worker) ?? [])]);
+      ended = boundCounts(mergeSnapshots([ended, onlyCounts(lastOf.get(worker) ?? [])]), ENDED_SERIES_MAX);
       lastOf.delete(worker);
     },
     async snapshot() {

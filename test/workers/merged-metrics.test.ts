@@ -75,3 +75,21 @@ it("are asked for once by scrapers that come at the same time", async () => {
   await Promise.all([metrics.snapshot(), metrics.snapshot(), metrics.snapshot()]);
   expect(asked).toBe(1);
 });
+
+it("are bounded by how many values ended workers had, and lose none of their counts", async () => {
+  let workers: readonly InProcessWorker[] = [];
+  const metrics = createMergedMetrics(() => workers, NONE);
+  for (let number = 1; number <= 20; number++) {
+    const worker = inProcessWorker(number);
+    const family = worker.registry.metric("counter", "a", "", "A.", ["peer"]);
+    for (let at = 0; at < 20; at++) family.withLabels(`peer${number}-${at}`).add(1 + at);
+    workers = [worker];
+    await metrics.poll(worker);
+    workers = [];
+    metrics.gone(worker);
+  }
+  const [family] = await metrics.snapshot();
+  expect(family?.series.length).toBeLessThanOrEqual(100);
+  expect(family?.series.reduce((sum, { numbers }) => sum + (numbers[0] ?? 0), 0)).toBe(20 * 210);
+  expect(family?.series.find(({ values }) => values[0] === "other")).toBeDefined();
+});
