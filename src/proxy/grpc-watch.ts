@@ -20,7 +20,7 @@ const TRAILERS_FLAG = 0x80;
 /** A trailer section of what is only followed; the connection has read it, and has its own bound. */
 const TRAILERS_MAX = 65_536;
 
-class GrpcMessages {
+export class GrpcMessages {
   #have = 0;
   #flags = 0;
   #left = 0;

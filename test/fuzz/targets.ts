@@ -21,6 +21,7 @@ import { FORWARDED_LINES, PROXY_HEADER } from "./proxy-words.target.ts";
 import { REQUEST_HEAD } from "./request-head.target.ts";
 import { RESPONSE_HEAD } from "./response-head.target.ts";
 import { SERVER_CONNECTION } from "./server-connection.target.ts";
+import { GRPC_MESSAGES, WEB_SOCKET_FRAMES } from "./followers.target.ts";
 import type { FuzzTarget } from "./target.ts";
 import { SERVER_TIMING, TRACE_NAMES } from "./trace-headers.target.ts";
 import { CONNECTION_OPTIONS, TRAILERS } from "./trailers.target.ts";
@@ -59,5 +60,7 @@ export const TARGETS: readonly FuzzTarget[] = [
   ADMIN_QUERY,
   GO_VALUES,
   CONFIG,
+  WEB_SOCKET_FRAMES,
+  GRPC_MESSAGES,
   COST,
 ];
