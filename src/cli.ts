@@ -15,6 +15,9 @@ import { initCommand } from "./commands/init.ts";
 import { EXIT, type ExitStatus, type Output } from "./commands/output.ts";
 import { runCommand, type Signals } from "./commands/run.ts";
 import { type PrimaryChannel, workerCommand } from "./commands/worker.ts";
+import { parseHostPort, parseUpstream } from "./config/addresses.ts";
+import { environmentVariable } from "./config/load.ts";
+import { parseDuration } from "./config/quantities.ts";
 import { VERSION } from "./core/version.ts";
 import { demoCommand } from "./demo/demo.ts";
 
@@ -31,6 +34,9 @@ const USAGE = `usage: fedtrace COMMAND
   demo [--requests N]                                  two federating servers and their sidecars, in this process
   demo-server --name NAME --listen ADDR --proxy ADDR [--send-to NAME [--every 1s]]
                                                        the demo's small server alone, for trying a deployment
+  loadgen [--to URL] [--via URL --via-to HOST:PORT] [--rate 20] [--for 30s] [--requests N] [--peers 20] [--seed N]
+          [--trace none|some|all] [--remote] [--json]  federation traffic as captured, to a sidecar on this machine:
+                                                       at most 1000 a second, for 1h, 1000000 requests, 10000 peers
   --version, --help
 `;
 
@@ -51,6 +57,16 @@ const OPTIONS = {
   out: { type: "string" },
   permit: { type: "string", multiple: true },
   days: { type: "string" },
+  to: { type: "string" },
+  via: { type: "string" },
+  "via-to": { type: "string" },
+  rate: { type: "string" },
+  for: { type: "string" },
+  peers: { type: "string" },
+  seed: { type: "string" },
+  trace: { type: "string" },
+  remote: { type: "boolean" },
+  json: { type: "boolean" },
   version: { type: "boolean" },
   help: { type: "boolean", short: "h" },
 } as const;
@@ -175,6 +191,29 @@ const COMMANDS: Readonly<Record<string, (values: Values) => Promise<ExitStatus>>
     });
     if ("refused" in parsed) throw new UsageError(parsed.refused);
     return demoServerCommand(parsed.value, output, signals());
+  },
+  async loadgen(values) {
+    // As `ca init`, and it brings Node's own HTTP client.
+    const { loadgenCommand, parseLoadgen } = await import("./commands/loadgen.ts");
+    const parsed = parseLoadgen(
+      {
+        to: wordOf(values, "to"),
+        via: wordOf(values, "via"),
+        viaTo: wordOf(values, "via-to"),
+        rate: wordOf(values, "rate"),
+        for: wordOf(values, "for"),
+        requests: wordOf(values, "requests"),
+        peers: wordOf(values, "peers"),
+        seed: wordOf(values, "seed"),
+        trace: wordOf(values, "trace"),
+        isRemote: values.remote === true,
+        isJson: values.json === true,
+        secret: environmentVariable("FEDTRACE_SECRET"),
+      },
+      { parseDuration, parseHostPort, parseUpstream },
+    );
+    if ("refused" in parsed) throw new UsageError(parsed.refused.join("\n"));
+    return loadgenCommand(parsed.value, output, signals());
   },
   demo(values) {
     const requests = values.requests === undefined ? undefined : Number(textOf(values, "requests"));

@@ -30,6 +30,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   admin: ["core", "span", "store"],
   workers: ["config", "core", "http1", "metrics", "peer", "span", "store"],
   page: ["core"],
+  loadgen: ["core"],
 };
 /** The composition root (app.ts and what it is split into) and the commands may import from any folder. */
 const WIRING = /^src\/(?:cli|app[a-z-]*)\.ts$|^src\/(?:commands|demo)\//;

@@ -62,6 +62,11 @@ export interface InterceptCheck {
 
 type ModuleExport = Extract<Config["exports"][number], { readonly kind: "module" }>;
 
+/** One variable of the process's environment, for commands without a config. */
+export function environmentVariable(name: string): string | undefined {
+  return process.env[name];
+}
+
 /** A config, or why there is none. */
 export type LoadedConfig =
   | {

@@ -79,10 +79,11 @@ export function dockerInstructions(text: string): readonly Instruction[] {
     });
 }
 
-/** Command → its flags, as `fedtrace --help` tells them. */
+/** Command → its flags, as `fedtrace --help` tells them. Lines that are further in go on with a command. */
 export async function knownCommands(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
   const { stdout } = await runCli(["--help"]);
-  const lines = stdout.split("\n").flatMap((line) => {
+  const whole = stdout.replaceAll(/\n {3,}/g, " ");
+  const lines = whole.split("\n").flatMap((line) => {
     const [, command, rest = ""] = /^ {2}([a-z][a-z-]*)(.*)$/.exec(line) ?? [];
     return command === undefined ? [] : [[command, new Set(rest.match(/--[a-z-]+/g))] as const];
   });
