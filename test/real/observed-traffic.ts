@@ -13,7 +13,8 @@
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, request, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
+import { runCli } from "../support/cli.ts";
 import { ADMIN, inboundTo, OUTBOUND, type SpawnedSidecar, startSidecar } from "../support/sidecar.ts";
 import { type RawClient, rawClient } from "../support/wire.ts";
 import { freePorts } from "./free-ports.ts";
@@ -57,7 +58,7 @@ export async function startObserved(otlpUrl: string): Promise<ObservedSidecars> 
       server_name: "one.test",
       inbound: inboundTo(own.port),
       outbound: OUTBOUND,
-      whitelist: ["friend\\.test", "127\\.0\\.0\\.1:\\d+"],
+      whitelist: ["friend\\.test", "peer\\d+\\.example", "127\\.0\\.0\\.1:\\d+"],
     }),
     startSidecar({
       ...shared,
@@ -91,7 +92,7 @@ export async function startObserved(otlpUrl: string): Promise<ObservedSidecars> 
     one,
     all: [one, two, cramped, team],
     async drive() {
-      await driveTraffic({ via: one.port.outbound, to: `127.0.0.1:${two.port.inbound}` });
+      await driveTraffic(one, `127.0.0.1:${two.port.inbound}`);
       await driveFailures(one.port.outbound, `127.0.0.1:${two.port.inbound}`, keyless);
       await driveBorder(two.port.inbound, keyless);
       await driveSession(session);
@@ -103,10 +104,14 @@ export async function startObserved(otlpUrl: string): Promise<ObservedSidecars> 
   };
 }
 
-/** What federates every day, which `fedtrace loadgen` sends better. @param to the peer's address @param via the way out */
-async function driveTraffic({ via, to }: { readonly via: number; readonly to: string }): Promise<void> {
-  for (let sent = 0; sent < EVERYDAY; sent++)
-    await ask(via, `http://${to}${VERSION}`, { host: to, ...from("one.test") });
+/** What federates every day, at both listeners. @param peer whom the own server asks, by the way out */
+async function driveTraffic({ port }: SpawnedSidecar, peer: string): Promise<void> {
+  const ports = ["--to", port.inbound, "--via", port.outbound].map((word) =>
+    typeof word === "number" ? `http://127.0.0.1:${word}` : word,
+  );
+  const bounds = ["--rate", "200", "--requests", "200", "--seed", "9", "--json"];
+  const { stdout } = await runCli(["loadgen", ...ports, "--via-to", peer, ...bounds]);
+  expect(JSON.parse(stdout)).toMatchObject({ sent: 200 });
 }
 
 /** The target's own server fails, asked by this one and by a friend; and nobody is at the other target's port. */
