@@ -88,27 +88,29 @@ function createAdminRoutes(state: AdminState, sources: AdminSources): readonly A
   return routes;
 }
 
-function metricsAnswer(families: readonly FamilySnapshot[], format: TextFormat, turns: Turns): AdminAnswer {
+/** Whole, and bounded by `metrics.size`: a scrape must not wait behind readers of the page, of whom so many may be at a time. */
+async function metricsAnswer(
+  families: readonly FamilySnapshot[],
+  format: TextFormat,
+  turns: Turns,
+): Promise<AdminAnswer> {
   return {
     status: 200,
     type: CONTENT_TYPE[format],
-    body: inTurns(formatFamilies(families, format), turns),
+    body: await inTurns(formatFamilies(families, format), turns),
     headers: { vary: "accept, accept-encoding" },
   };
 }
 
 /** Ten thousand series are some ten milliseconds of work: requests go in between. */
-async function* inTurns(pieces: Iterable<string>, turns: Turns): AsyncGenerator<string, void, undefined> {
+async function inTurns(pieces: Iterable<string>, turns: Turns): Promise<string> {
+  const texts: string[] = [];
   await turns.take();
-  let text = "";
   for (const piece of pieces) {
-    text += piece;
-    if (!turns.isOver()) continue;
-    yield text;
-    text = "";
-    await turns.take();
+    texts.push(piece);
+    if (turns.isOver()) await turns.take();
   }
-  yield text;
+  return texts.join("");
 }
 
 function rulesOf({ config, whitelist }: AdminSources): DecisionRules {

@@ -102,13 +102,18 @@ const MERGE: Readonly<Record<MergeRule, (one: number, two: number) => number>> =
   most: Math.max,
 };
 
-/** What two rows of numbers of one family are together. A quantile of two is between both: the larger is told. */
+/** Adds a row of numbers to another one of the same family. A quantile of two is between both: the larger is told. */
 export function mergeNumbers(
   { type, merge }: Pick<FamilyDefinition, "type" | "merge">,
-  one: readonly number[],
-  two: readonly number[],
-): readonly number[] {
-  return one.map((number, at) => MERGE[ruleOf(type, merge, at)](number, two[at] ?? number));
+  into: number[],
+  numbers: readonly number[],
+): void {
+  for (let at = 0; at < into.length; at++) {
+    const one = into[at] ?? 0;
+    const two = numbers[at] ?? one;
+    const rule = ruleOf(type, merge, at);
+    into[at] = rule === "sum" ? one + two : MERGE[rule](one, two);
+  }
 }
 
 function ruleOf(type: MetricType, merge: MergeRule, at: number): MergeRule {

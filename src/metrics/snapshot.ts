@@ -64,22 +64,26 @@ function countOf({ type }: FamilySnapshot, { numbers }: SeriesSnapshot): number 
   return numbers.slice(0, -1).reduce((sum, count) => sum + count, 0);
 }
 
-/** By `seriesKey`. */
-type Merged = Map<string, SeriesSnapshot>;
+/** By `seriesKey`. Its rows are its own: they are added to in place, since several workers have thousands. */
+type Merged = Map<string, MergedSeries>;
+
+interface MergedSeries extends SeriesSnapshot {
+  readonly numbers: number[];
+  createdUnixMs: number;
+  exemplars: SeriesSnapshot["exemplars"];
+}
 
 function mergeSeries(merged: Merged, family: FamilySnapshot, series: SeriesSnapshot): void {
-  const key = seriesKey(series.values);
+  const { values, numbers, createdUnixMs, exemplars } = series;
+  const key = seriesKey(values);
   const known = merged.get(key);
   if (known === undefined) {
-    merged.set(key, series);
+    merged.set(key, { values, numbers: numbers.slice(), createdUnixMs, exemplars });
     return;
   }
-  merged.set(key, {
-    values: known.values,
-    numbers: mergeNumbers(family, known.numbers, series.numbers),
-    createdUnixMs: Math.min(known.createdUnixMs, series.createdUnixMs),
-    exemplars: newerExemplars(known.exemplars, series.exemplars),
-  });
+  mergeNumbers(family, known.numbers, numbers);
+  known.createdUnixMs = Math.min(known.createdUnixMs, createdUnixMs);
+  known.exemplars = newerExemplars(known.exemplars, exemplars);
 }
 
 /** One text for a series' label values. No value of ours holds a NUL, and those that did would share a sum. */
