@@ -65,7 +65,11 @@ export class Busiest {
     let slot = this.#slotOf.get(value);
     if (slot === undefined) {
       const isFull = this.#values.length === this.#slots;
-      if (value.length > LENGTH_MAX || (isFull && ++this.#passedOver % CONSIDER_EVERY !== 0)) {
+      if (
+        value === OTHER ||
+        value.length > LENGTH_MAX ||
+        (isFull && ++this.#passedOver % CONSIDER_EVERY !== 0)
+      ) {
         return this.#overflow();
       }
       if (!PLAIN.test(value)) return this.#overflow();

@@ -68,13 +68,14 @@ export interface Children {
   readonly stateset: StateSetChild;
 }
 
+/** Of one histogram's series: the buckets that had one last. A scrape has a hundred bytes for each. */
+export const EXEMPLARS_MAX = 4;
+
 /** What the registry needs of each. */
 export interface Series {
   readonly createdUnixMs: number;
   numbers(): readonly number[];
   exemplars(): readonly (Exemplar | undefined)[] | undefined;
-  /** Takes over what another one has counted, which is then no more. */
-  absorb(numbers: readonly number[]): void;
 }
 
 export type AnyChild = Series & Children[MetricType];
@@ -92,7 +93,7 @@ export function createChild(definition: FamilyDefinition, clock: Clock): Series 
     case "counter":
       return new CounterSeries(clock);
     default:
-      return new GaugeSeries(definition.merge, clock);
+      return new GaugeSeries(clock);
   }
 }
 
@@ -112,7 +113,9 @@ export function mergeNumbers(
     const one = into[at] ?? 0;
     const two = numbers[at] ?? one;
     const rule = ruleOf(type, merge, at);
-    into[at] = rule === "sum" ? one + two : MERGE[rule](one, two);
+    // A worker that ended has no quantiles any more.
+    if (rule === "sum") into[at] = one + two;
+    else if (!Number.isNaN(two)) into[at] = Number.isNaN(one) ? two : MERGE[rule](one, two);
   }
 }
 
@@ -148,19 +151,13 @@ class CounterSeries implements Series, CounterChild {
   exemplars(): readonly (Exemplar | undefined)[] | undefined {
     return this.#exemplar && [this.#exemplar];
   }
-
-  absorb([value = 0]: readonly number[]): void {
-    this.value += value;
-  }
 }
 
 class GaugeSeries implements Series, GaugeChild {
-  readonly #merge: MergeRule;
   readonly createdUnixMs: number;
   value = 0;
 
-  constructor(merge: MergeRule, clock: Clock) {
-    this.#merge = merge;
+  constructor(clock: Clock) {
     this.createdUnixMs = clock.unixMs();
   }
 
@@ -178,10 +175,6 @@ class GaugeSeries implements Series, GaugeChild {
 
   exemplars(): undefined {
     return undefined;
-  }
-
-  absorb([value = 0]: readonly number[]): void {
-    this.value = MERGE[this.#merge](this.value, value);
   }
 }
 
@@ -201,8 +194,6 @@ class InfoSeries implements Series, InfoChild {
   exemplars(): undefined {
     return undefined;
   }
-
-  absorb(): void {}
 }
 
 class StateSetSeries implements Series, StateSetChild {
@@ -230,11 +221,6 @@ class StateSetSeries implements Series, StateSetChild {
   exemplars(): undefined {
     return undefined;
   }
-
-  absorb(numbers: readonly number[]): void {
-    for (const [at, number] of numbers.entries())
-      this.#numbers[at] = Math.max(this.#numbers[at] ?? 0, number);
-  }
 }
 
 class HistogramSeries implements Series, SamplerChild {
@@ -244,6 +230,7 @@ class HistogramSeries implements Series, SamplerChild {
   readonly createdUnixMs: number;
   sum = 0;
   #exemplars: (Exemplar | undefined)[] | undefined;
+  #exemplarCount = 0;
 
   constructor(bounds: readonly number[], clock: Clock) {
     this.#bounds = bounds;
@@ -266,7 +253,19 @@ class HistogramSeries implements Series, SamplerChild {
     if (exemplar === undefined) return;
     const { traceId, spanId } = exemplar;
     this.#exemplars ??= this.#counts.map(() => undefined);
+    if (this.#exemplars[at] === undefined && ++this.#exemplarCount > EXEMPLARS_MAX) this.#dropOldest();
     this.#exemplars[at] = { traceId, spanId, value, unixMs: this.#clock.unixMs() };
+  }
+
+  #dropOldest(): void {
+    const exemplars = this.#exemplars ?? [];
+    let oldest = -1;
+    for (let at = 0; at < exemplars.length; at++) {
+      const unixMs = exemplars[at]?.unixMs ?? Infinity;
+      if (unixMs < (exemplars[oldest]?.unixMs ?? Infinity)) oldest = at;
+    }
+    exemplars[oldest] = undefined;
+    this.#exemplarCount--;
   }
 
   measure(): (exemplar?: ExemplarIds) => number {
@@ -279,12 +278,6 @@ class HistogramSeries implements Series, SamplerChild {
 
   exemplars(): readonly (Exemplar | undefined)[] | undefined {
     return this.#exemplars?.slice();
-  }
-
-  absorb(numbers: readonly number[]): void {
-    for (let at = 0; at < this.#counts.length; at++)
-      this.#counts[at] = (this.#counts[at] ?? 0) + (numbers[at] ?? 0);
-    this.sum += numbers[this.#counts.length] ?? 0;
   }
 }
 
@@ -326,12 +319,6 @@ class SummarySeries implements Series, SamplerChild {
 
   exemplars(): undefined {
     return undefined;
-  }
-
-  /** Its quantiles stay its own: those of what it takes over are gone. */
-  absorb([count = 0, sum = 0]: readonly number[]): void {
-    this.count += count;
-    this.sum += sum;
   }
 }
 

@@ -173,6 +173,8 @@ function createDurations(registry: Registry, bounds: LabelBounds, side: "server"
   const table = new SeriesTable<{ readonly duration: SamplerChild }>({
     families: [family],
     bounds: side === "server" ? {} : own,
+    // A status that is an error must be seen, whatever routes there were before.
+    foldedFirst: side === "server" ? ["http_route"] : [],
     bytesMax: bounds.room(side),
     hasExemplars: true,
     overflow: bounds.overflow,

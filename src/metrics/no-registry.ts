@@ -11,7 +11,6 @@ export function createNoRegistry(): Registry {
     set: nothing,
     sample: nothing,
     measure: () => () => 0,
-    absorb: nothing,
     numbers: () => [],
     exemplars: () => undefined,
     createdUnixMs: 0,
@@ -21,7 +20,7 @@ export function createNoRegistry(): Registry {
   } as AnyChild;
   const metric: Metrics["metric"] = (type, name, unit, help, labels = [], extra = {}) => {
     const definition = defineFamily({ type, name, unit, help, labels }, extra);
-    const family: Family = { definition, withLabels: () => series, read: nothing, fold: nothing };
+    const family: Family = { definition, withLabels: () => series, read: nothing, remove: nothing };
     return family as unknown as Family<typeof type>;
   };
   return {

@@ -13,7 +13,7 @@ type Direction = "inbound" | "outbound";
 
 interface PeerRequest {
   readonly direction: Direction;
-  /** Its server name. */
+  /** Its server name; its host is the label. */
   readonly peer: string;
   readonly seconds: number;
   readonly hasFailed: boolean;
@@ -35,8 +35,10 @@ export interface PeerMetrics {
 /** A peer's answer takes seconds where a disk's takes milliseconds. */
 const PEER_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-/** A forger may write any; whose name it is doesn't change with it. */
-const PORT = /:\d+$/;
+/** Without its port: one host may have 65,535 of them, and would take all places. */
+function hostOf(peer: string): string {
+  return peer.replace(/:\d+$/, "");
+}
 
 /** Of the room that peers have: what their requests may take, and each of the three other families. */
 const REQUESTS_SHARE = 0.7;
@@ -58,6 +60,7 @@ export function createPeerMetrics(registry: Registry, bounds: LabelBounds): Peer
     return new SeriesTable<{ readonly count: CounterChild }>({
       families: [family],
       bounds: { peer: named },
+      detailShare: 0.95,
       bytesMax: bounds.room("peers") * REST_SHARE,
       overflow: bounds.overflow,
       make: (values) => ({ count: family.withLabels(...values) }),
@@ -69,17 +72,16 @@ export function createPeerMetrics(registry: Registry, bounds: LabelBounds): Peer
 
   return {
     met({ direction, peer, seconds, hasFailed, endUnixMs, exemplar }) {
-      const series = requests.find([direction, peers.note(peer)]);
+      const series = requests.find([direction, peers.note(hostOf(peer))]);
       series.count.add(1);
       if (hasFailed) series.errors.add(1);
       series.duration.sample(seconds, exemplar);
       series.lastContact.set(endUnixMs / 1000);
     },
-    contextRefused: (peer, reason) => refused.find([peers.note(peer), reason]).count.add(1),
-    nameForged: (peer, reason) =>
-      forged.find([forgedPeers.note(peer.replace(PORT, "")), reason]).count.add(1),
+    contextRefused: (peer, reason) => refused.find([peers.note(hostOf(peer)), reason]).count.add(1),
+    nameForged: (peer, reason) => forged.find([forgedPeers.note(hostOf(peer)), reason]).count.add(1),
     samplingForced: (peer, isGranted) =>
-      forced.find([peers.note(peer), isGranted ? "granted" : "denied"]).count.add(1),
+      forced.find([peers.note(hostOf(peer)), isGranted ? "granted" : "denied"]).count.add(1),
   };
 }
 
@@ -129,6 +131,8 @@ function createRequests(
   return new SeriesTable<RequestSeries>({
     families: [count, errors, duration, lastContact],
     bounds: own,
+    // All of it is for peers: what has none is one series each way.
+    detailShare: 0.95,
     bytesMax: bounds.room("peers") * REQUESTS_SHARE,
     hasExemplars: true,
     overflow: bounds.overflow,

@@ -44,8 +44,8 @@ export interface Family<T extends MetricType = MetricType> {
    * @param read the last one given is asked
    */
   read(read: () => number | readonly Reading[]): void;
-  /** What one series has counted is counted in another one from now on; those who hold the first one must ask again. */
-  fold(values: readonly string[], into: readonly string[]): void;
+  /** Ends a series; who holds it must ask again. */
+  remove(values: readonly string[]): void;
 }
 
 /** Where families are asked for. */
@@ -218,13 +218,7 @@ function createFamily(
     read(read) {
       reader = read;
     },
-    fold(values, into) {
-      const key = seriesKey(values);
-      const from = kept.get(key);
-      if (from === undefined || key === seriesKey(into)) return;
-      kept.delete(key);
-      seriesOf(into).absorb(from.series.numbers());
-    },
+    remove: (values) => void kept.delete(seriesKey(values)),
     snapshot: () => ({
       ...definition,
       series:

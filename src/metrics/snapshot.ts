@@ -36,7 +36,18 @@ export function mergeSnapshots(snapshots: Iterable<readonly FamilySnapshot[]>): 
 
 /** What stays of a process that ended: its counts, or totals would go backwards; not what it held. */
 export function onlyCounts(snapshot: readonly FamilySnapshot[]): readonly FamilySnapshot[] {
-  return snapshot.filter(({ type }) => type === "counter" || type === "histogram" || type === "summary");
+  return snapshot
+    .filter(({ type }) => type === "counter" || type === "histogram" || type === "summary")
+    .map((family) => (family.type === "summary" ? withoutQuantiles(family) : family));
+}
+
+/** They are of its last seconds, which are over. */
+function withoutQuantiles(family: FamilySnapshot): FamilySnapshot {
+  const series = family.series.map((one) => ({
+    ...one,
+    numbers: one.numbers.map((number, at) => (at < 2 ? number : Number.NaN)),
+  }));
+  return { ...family, series };
 }
 
 /**

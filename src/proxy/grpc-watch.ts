@@ -14,9 +14,11 @@ import type { GrpcCounts } from "../metrics/traffic-counts.ts";
 
 /** `/{service}/{method}` and a content type of binary messages. */
 const PATH = /^\/([^/?]+)\/([^/?]+)$/;
-const CONTENT_TYPE = /\r\ncontent-type:[ \t]*application\/grpc(?!-web-text)[a-z+-]*[ \t]*(?:;|\r)/i;
+const CONTENT_TYPE = /\r\ncontent-type:[ \t]*application\/grpc(?:-web)?(?:\+[^\s;,]{1,100})?[ \t]*[;\r]/i;
 const PREFIX_BYTES = 5;
 const TRAILERS_FLAG = 0x80;
+/** And the one of a compressed message; the others are reserved. */
+const FLAGS = 0x81;
 /** A trailer section of what is only followed; the connection has read it, and has its own bound. */
 const TRAILERS_MAX = 65_536;
 
@@ -24,20 +26,23 @@ export class GrpcMessages {
   #have = 0;
   #flags = 0;
   #left = 0;
+  #hasStopped = false;
   /** Those that began and are whole but for their bytes: a prefix has come. */
   count = 0;
 
   read(bytes: Buffer): void {
     let at = 0;
-    while (at < bytes.length) {
+    while (at < bytes.length && !this.#hasStopped) {
       if (this.#have === PREFIX_BYTES) {
         const skipped = Math.min(this.#left, bytes.length - at);
         this.#left -= skipped;
         at += skipped;
       } else {
         const byte = bytes[at++] ?? 0;
-        if (this.#have === 0) this.#flags = byte;
-        else this.#left = this.#left * 256 + byte;
+        if (this.#have === 0) {
+          this.#flags = byte;
+          this.#hasStopped = (byte & ~FLAGS) !== 0; // An error page, most likely.
+        } else this.#left = this.#left * 256 + byte;
         if (++this.#have === PREFIX_BYTES && (this.#flags & TRAILERS_FLAG) === 0) this.count++;
       }
       if (this.#have === PREFIX_BYTES && this.#left === 0) this.#have = 0;

@@ -55,8 +55,9 @@ export function spliceSockets(
       isOver = true;
       onEnd(error);
     });
+    // Beside the pipe, which alone says when it rests; and gone with it, or the rest would be read for nobody.
+    if (watch !== undefined) other.once("unpipe", () => socket.off("data", watch));
     socket.pipe(other);
-    // Beside the pipe, which alone says when it rests.
     if (watch !== undefined) socket.on("data", watch);
   }
 }

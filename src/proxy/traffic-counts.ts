@@ -1,5 +1,6 @@
 /** From what an exchange knows when it is answered to what is counted of its request, in families of many labels (metrics/). */
 
+import { ERROR_STATUS } from "../core/errors.ts";
 import type { ExemplarIds } from "../metrics/children.ts";
 import type { TrafficMetrics } from "../metrics/traffic-metrics.ts";
 import { errorType } from "../span/conventions.ts";
@@ -34,7 +35,7 @@ export function countRequest(traffic: TrafficMetrics, facts: ExchangeFacts, endU
     traffic.peers.met({
       direction,
       peer: name,
-      hasFailed: hasFailed(facts),
+      hasFailed: hasFailed(facts) && !isAskersFault(facts),
       endUnixMs,
       seconds,
       exemplar,
@@ -72,6 +73,15 @@ function countDoubts(
   if (asked === "sampled" || asked === "debug") {
     peers.samplingForced(name, decision.by === "forced" || decision.by === "debug_pass");
   }
+}
+
+/** Who asked went away, or asked what is refused: no failure of the one that was asked. */
+function isAskersFault({ direction, error }: ExchangeFacts): boolean {
+  if (error === undefined) return false;
+  return (
+    error === "CLIENT_ABORTED" ||
+    (direction === "inbound" ? ERROR_STATUS[error] < 500 : error === "TARGET_REFUSED")
+  );
 }
 
 /** A trace that can be looked at. */

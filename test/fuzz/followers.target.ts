@@ -56,6 +56,7 @@ function framesOf(bytes: Buffer): readonly WebSocketFrame[] {
 function messagesOf(bytes: Buffer): number {
   let count = 0;
   for (let at = 0; at + 5 <= bytes.length; at += 5 + bytes.readUInt32BE(at + 1)) {
+    if (((bytes[at] ?? 0) & 0x7e) !== 0) break;
     if ((bytes[at] ?? 0) < 128) count++;
   }
   return count;

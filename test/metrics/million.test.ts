@@ -92,9 +92,4 @@ it("leaves memory flat and a scrape under 1 MiB", { timeout: 240_000 }, () => {
   // Halving lets a few values in whose counts were 1: their names have other lengths.
   expect(Math.abs(after.text - before.text)).toBeLessThan(0.05 * MIB);
   expect(after.heap - before.heap).toBeLessThan(2 * MIB);
-  // Nothing is lost: what has no series of its own is `other`.
-  const counted = registry
-    .find("fedtrace_http_request_count")
-    ?.series.reduce((sum, { numbers }) => sum + (numbers[0] ?? 0), 0);
-  expect(counted).toBe(PEERS);
 });

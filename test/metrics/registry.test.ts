@@ -137,15 +137,35 @@ describe("series", () => {
     expect(registry.find("metrics_overflow")?.series[0]?.numbers[0] ?? 0).toBe(overflow);
   });
 
-  it("go into another one when folded, and what it counted with them", () => {
+  it("end when they are removed, and begin anew", () => {
     const registry = testRegistry();
-    const family = registry.metric("histogram", "h", "", "", ["l"], BUCKETS);
-    family.withLabels("x").sample(1);
-    family.withLabels("other").sample(3);
-    family.fold(["x"], ["other"]);
-    family.fold(["x"], ["other"]);
-    family.fold(["other"], ["other"]);
-    expect(registry.find("h")?.series).toMatchObject([{ values: ["other"], numbers: [1, 0, 1, 4] }]);
+    const family = registry.metric("counter", "c", "", "", ["l"]);
+    family.withLabels("x").add(2);
+    family.remove(["x"]);
+    family.remove(["x"]);
+    expect(registry.find("c")?.series).toEqual([]);
+    family.withLabels("x").add(1);
+    expect(registry.find("c")?.series).toMatchObject([{ values: ["x"], numbers: [1] }]);
+  });
+
+  it("have the exemplars of the last four buckets that had one", () => {
+    const clock = fakeClock();
+    const other = createRegistry({ prefix: "", clock });
+    const buckets = [1, 2, 3, 4, 5, 6];
+    const series = other.metric("histogram", "h", "", "", [], { buckets }).withLabels();
+    for (const value of [1, 2, 3, 4, 1, 5, 6]) {
+      clock.advance(1);
+      series.sample(value, { traceId: `t${value}`, spanId: "s" });
+    }
+    expect(other.find("h")?.series[0]?.exemplars?.map((one) => one?.value)).toEqual([
+      1,
+      undefined,
+      undefined,
+      4,
+      5,
+      6,
+      undefined,
+    ]);
   });
 });
 
