@@ -37,12 +37,14 @@ exemplars; everybody else gets Prometheus' text format 0.0.4. Both are sent with
 - **Names.** A counter's samples end in \`_total\`, an info's in \`_info\`; a histogram has \`_bucket\`, \`_count\` and \`_sum\`. \`_created\`
   is in OpenMetrics alone. The \`http_*_duration_seconds\` are [OpenTelemetry's](https://opentelemetry.io/docs/specs/semconv/http/http-metrics/),
   \`process_*\` and \`nodejs_*\` are what Prometheus' libraries call them.
-- **Exemplars.** Buckets of \`*_duration_seconds\` name the last recorded trace that fell into them: \`trace_id\`, \`span_id\`. Prometheus
+- **Exemplars.** Buckets of the requests' \`*_duration_seconds\` name the last recorded trace that fell into them (four of a series): \`trace_id\`, \`span_id\`. Prometheus
   keeps them with \`--enable-feature=exemplar-storage\`; [docs/guides/grafana.md](guides/grafana.md) has the click from a slow bucket to its trace.
 - **Bounds.** Labels that others choose (*bounded* below) show the busiest \`metrics.top\` values (20), all others are \`other\`; the text
   of a scrape stays within \`metrics.size\` (1 MiB), about, and combinations beyond are \`other\` too. What was counted so is in
-  \`fedtrace_metrics_overflow_total\`. A value that others overtake goes into \`other\`, so sums over all series never go back.
-- **With \`workers\`** values are sums over all of them, but where *most* or *least* is said; each worker shows its own busiest values.
+  \`fedtrace_metrics_overflow_total\`. A value that others overtake ends, and is counted as
+  \`other\` from then on: rates are right, sums of totals can fall.
+- **With \`workers\`** values are sums over all of them, but where *most* or *least* is said; each worker shows its own busiest
+  values, and what ended workers counted is kept for the hundred largest series of a family: where that changes, a series can fall.
 `;
 
 const NONE = (): number => 0;

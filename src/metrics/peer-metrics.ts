@@ -47,7 +47,7 @@ const REST_SHARE = 0.1;
 export function createPeerMetrics(registry: Registry, bounds: LabelBounds): PeerMetrics {
   const peers = bounds.busiest("peer");
   // Apart: who forges names can do so as often as it likes, and would take the places of those that are who they say.
-  const forgedPeers = bounds.busiest("peer");
+  const forgedPeers = bounds.busiest("forged_peer");
   const requests = createRequests(registry, bounds, { peer: peers });
   const kinds = {
     refused: ["contexts_refused", "Contexts of a peer that were malformed or over a bound.", "reason"],

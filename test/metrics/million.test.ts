@@ -93,3 +93,44 @@ it("leaves memory flat and a scrape under 1 MiB", { timeout: 240_000 }, () => {
   expect(Math.abs(after.text - before.text)).toBeLessThan(0.05 * MIB);
   expect(after.heap - before.heap).toBeLessThan(2 * MIB);
 });
+
+it("tells a status that is an error, whatever routes and statuses there were before", () => {
+  const registry = createRegistry({ prefix: "fedtrace", clock: createSystemClock() });
+  const traffic = createTrafficMetrics(registry, { top: 20, bytesMax: MIB, hasIp: true });
+  const serve = (route: string, status: number): void =>
+    traffic.http.served({
+      method: "GET",
+      status,
+      scheme: "https",
+      protocolVersion: "1.1",
+      error: status >= 500 ? String(status) : "",
+      seconds: 0.1,
+      exemplar: EXEMPLAR,
+      route,
+      path: "/x",
+      ip: "192.0.2.1",
+      bytes: 1,
+    });
+  for (let at = 0; at < 200; at++)
+    for (const status of [200, 404]) serve(`/_matrix/federation/v1/some-route/${at}`, status);
+  for (let at = 0; at < 300; at++) serve("/_matrix/federation/v1/some-route/0", 502);
+  const family = registry.find("http_server_request_duration_seconds");
+  const failed = (family?.series ?? []).filter(({ values }) => values.includes("502"));
+  const counted = failed
+    .flatMap(({ numbers }) => numbers.slice(0, -1))
+    .reduce((sum, count) => sum + count, 0);
+  expect(counted).toBe(300);
+});
+
+it("has room for as many peers, both ways, as metrics.top says", () => {
+  const registry = createRegistry({ prefix: "fedtrace", clock: createSystemClock() });
+  const traffic = createTrafficMetrics(registry, { top: 20, bytesMax: MIB, hasIp: true });
+  for (let at = 0; at < 20; at++) {
+    for (const direction of ["inbound", "outbound"] as const) {
+      const peer = `matrix-homeserver-of-town-${String(at).padStart(2, "0")}.example`;
+      traffic.peers.met({ direction, peer, seconds: 1, hasFailed: false, endUnixMs: 1, exemplar: EXEMPLAR });
+    }
+  }
+  const values = registry.find("fedtrace_peer_requests")?.series.map(({ values: [, peer] }) => peer) ?? [];
+  expect([values.length, values.includes("other")]).toEqual([40, false]);
+});
