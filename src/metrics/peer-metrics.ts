@@ -37,7 +37,7 @@ const PEER_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 /** Without its port: one host may have 65,535 of them, and would take all places. */
 function hostOf(peer: string): string {
-  return peer.replace(/:\d+$/, "");
+  return peer.includes(":") ? peer.replace(/:\d+$/, "") : peer;
 }
 
 /** Of the room that peers have: what their requests may take, and each of the three other families. */
