@@ -234,8 +234,10 @@ it("is told what the way out says to a wrong secret", async () => {
 it("sends the same for a seed", async () => {
   const targetsOf = async (): Promise<readonly string[]> => {
     const upstream = await startUpstream();
-    const args = [`--to=http://127.0.0.1:${upstream.port}`, ...FAST, "--seed=9"];
-    expect(await runCli(["loadgen", ...args])).toMatchObject({ status: 0 });
+    const args = [`--to=http://127.0.0.1:${upstream.port}`, ...FAST, "--seed=9", "--json"];
+    const { status, stdout, stderr } = await runCli(["loadgen", ...args]);
+    expect(status, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ sent: 120, answered: 120, failures: {} });
     // Over several connections they don't arrive in order.
     return upstream.requests.map(({ url = "" }) => url).toSorted((left, right) => left.localeCompare(right));
   };
