@@ -6,7 +6,7 @@ import { VERSION } from "./core/version.ts";
 import { createNoRegistry } from "./metrics/no-registry.ts";
 import { startProcessMetrics } from "./metrics/process-metrics.ts";
 import { createRegistry, type Registry } from "./metrics/registry.ts";
-import { createTrafficMetrics as createTraffic, type TrafficMetrics } from "./metrics/traffic-metrics.ts";
+import { createTrafficMetrics, type TrafficMetrics } from "./metrics/traffic-metrics.ts";
 
 export function createMetricsRegistry({ metrics }: Config, clock: Clock): Registry {
   return metrics.isEnabled ? createRegistry({ prefix: "fedtrace", clock }) : createNoRegistry();
@@ -22,6 +22,6 @@ export function startOwnMetrics({ metrics }: Config, registry: Registry, clock: 
   return startProcessMetrics(registry.unprefixed, { process, clock });
 }
 
-export function createTrafficMetrics({ metrics }: Config, registry: Registry): TrafficMetrics | undefined {
-  return metrics.isEnabled ? createTraffic(registry, metrics) : undefined;
+export function createTraffic({ metrics }: Config, registry: Registry): TrafficMetrics | undefined {
+  return metrics.isEnabled ? createTrafficMetrics(registry, metrics) : undefined;
 }

@@ -15,7 +15,7 @@ import { drain } from "./app-drain.ts";
 import { type Exporters, startExporters } from "./app-export.ts";
 import { mergeFaults } from "./app-faults.ts";
 import { createProofs, type FetchServerKeys, type Proofs } from "./app-proof.ts";
-import { createMetricsRegistry, createTrafficMetrics, startOwnMetrics } from "./app-metrics.ts";
+import { createMetricsRegistry, createTraffic, startOwnMetrics } from "./app-metrics.ts";
 import { createWayOut, type WayOut } from "./app-outbound.ts";
 import { createOutgoingTls } from "./app-roots.ts";
 import { createSampling, type Sampling } from "./app-sampling.ts";
@@ -268,7 +268,7 @@ function createFixed(config: Config, tools: SidecarTools, live: () => Live): Fix
     throttledLog,
     registry,
     metrics,
-    traffic: createTrafficMetrics(config, registry),
+    traffic: createTraffic(config, registry),
     peers: createPeerBook(),
     sampling: createSampling({
       ...tools,

@@ -26,6 +26,10 @@ const CONSIDER_EVERY = 8;
 /** How much busier a value must be to take another one's place. */
 const LEAD = 2;
 
+function isName(value: string): boolean {
+  return value !== OTHER && value.length <= LENGTH_MAX && PLAIN.test(value);
+}
+
 export class Busiest {
   readonly #places: number;
   readonly #slots: number;
@@ -65,14 +69,8 @@ export class Busiest {
     let slot = this.#slotOf.get(value);
     if (slot === undefined) {
       const isFull = this.#values.length === this.#slots;
-      if (
-        value === OTHER ||
-        value.length > LENGTH_MAX ||
-        (isFull && ++this.#passedOver % CONSIDER_EVERY !== 0)
-      ) {
-        return this.#overflow();
-      }
-      if (!PLAIN.test(value)) return this.#overflow();
+      const isPassedOver = isFull && ++this.#passedOver % CONSIDER_EVERY !== 0;
+      if (isPassedOver || !isName(value)) return this.#overflow();
       slot = this.#take(value);
     }
     const count = (this.#counts[slot] ?? 0) + 1;

@@ -34,13 +34,13 @@ export interface CounterChild {
   readonly value: number;
 }
 
-export interface GaugeChild {
+interface GaugeChild {
   add(amount: number): void;
   set(value: number): void;
   readonly value: number;
 }
 
-export interface SamplerChild {
+interface SamplerChild {
   sample(value: number, exemplar?: ExemplarIds): void;
   /** Times a piece of work. @returns ends it: samples how many seconds it took, and says so */
   measure(): (exemplar?: ExemplarIds) => number;
@@ -97,12 +97,6 @@ export function createChild(definition: FamilyDefinition, clock: Clock): Series 
   }
 }
 
-const MERGE: Readonly<Record<MergeRule, (one: number, two: number) => number>> = {
-  sum: (one, two) => one + two,
-  least: Math.min,
-  most: Math.max,
-};
-
 /** Adds a row of numbers to another one of the same family. A quantile of two is between both: the larger is told. */
 export function mergeNumbers(
   { type, merge }: Pick<FamilyDefinition, "type" | "merge">,
@@ -115,7 +109,8 @@ export function mergeNumbers(
     const rule = ruleOf(type, merge, at);
     // A worker that ended has no quantiles any more.
     if (rule === "sum") into[at] = one + two;
-    else if (!Number.isNaN(two)) into[at] = Number.isNaN(one) ? two : MERGE[rule](one, two);
+    else if (Number.isNaN(one)) into[at] = two;
+    else if (!Number.isNaN(two)) into[at] = rule === "least" ? Math.min(one, two) : Math.max(one, two);
   }
 }
 

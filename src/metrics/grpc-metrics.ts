@@ -1,18 +1,11 @@
 /** gRPC calls in the list of Synse's names. Service and method come from the path, so each is bounded; a plugin is an upstream. */
 
-import type { CounterChild, SamplerChild } from "./children.ts";
 import type { LabelBounds } from "./label-bounds.ts";
 import type { Registry } from "./registry.ts";
 import { SeriesTable } from "./series-table.ts";
 import type { GrpcCounts } from "./traffic-counts.ts";
 
 const LATENCY_BUCKETS = [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10];
-
-interface CallSeries {
-  readonly sent: CounterChild;
-  readonly received: CounterChild;
-  readonly latency: SamplerChild;
-}
 
 export function createGrpcMetrics(registry: Registry, bounds: LabelBounds): GrpcCounts {
   const { metric } = registry.module("grpc");
@@ -41,16 +34,11 @@ export function createGrpcMetrics(registry: Registry, bounds: LabelBounds): Grpc
   const services = bounds.busiest("service");
   const methods = bounds.busiest("method");
   const plugins = bounds.busiest("plugin");
-  const table = new SeriesTable<CallSeries>({
-    families: [sent, received, latency],
+  const table = new SeriesTable({
+    families: { sent, received, latency },
     bounds: { service: services, method: methods, plugin: plugins },
     bytesMax: bounds.room("grpc"),
     overflow: bounds.overflow,
-    make: (values) => ({
-      sent: sent.withLabels(...values),
-      received: received.withLabels(...values),
-      latency: latency.withLabels(...values),
-    }),
   });
   return {
     called(call) {

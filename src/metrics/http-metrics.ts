@@ -5,10 +5,11 @@
  * attempt of the way out is a request of its own there, as each has a span.
  */
 
-import type { CounterChild, ExemplarIds, SamplerChild } from "./children.ts";
+import type { Busiest } from "./busiest.ts";
+import type { ExemplarIds } from "./children.ts";
 import type { LabelBounds } from "./label-bounds.ts";
 import { OTHER } from "./definition.ts";
-import type { Family, Registry } from "./registry.ts";
+import type { Registry } from "./registry.ts";
 import { SeriesTable } from "./series-table.ts";
 
 interface HttpRequest {
@@ -64,11 +65,10 @@ export function createHttpMetrics(
   { bounds, hasIp }: { readonly bounds: LabelBounds; readonly hasIp: boolean },
 ): HttpMetrics {
   const front = createFront(registry, bounds);
-  const server = createDurations(registry, bounds, "server");
-  const client = createDurations(registry, bounds, "client");
-  const endpoints = front.bounds.endpoint;
-  const ips = front.bounds.ip;
-  const addresses = client.bounds.server_address;
+  const { endpoint: endpoints, ip: ips } = front.bounds;
+  const addresses = bounds.busiest("server_address");
+  const server = createServerDurations(registry, bounds);
+  const client = createClientDurations(registry, bounds, addresses);
 
   return {
     served({ method, route, path, status, ip, bytes, seconds, scheme, protocolVersion, error, exemplar }) {
@@ -79,24 +79,18 @@ export function createHttpMetrics(
       series.count.add(1);
       series.latency.sample(seconds);
       series.bytes.add(bytes);
-      server.table
+      server
         .find([method, route, status ?? "", scheme, protocolVersion, error])
         .duration.sample(seconds, exemplar);
     },
     sent({ method, status, address, port, seconds, scheme, protocolVersion, error, exemplar }) {
       const shown = addresses.note(address);
       const shownPort = shown === OTHER ? OTHER : (port ?? "");
-      client.table
+      client
         .find([method, status ?? "", shown, shownPort, scheme, protocolVersion, error])
         .duration.sample(seconds, exemplar);
     },
   };
-}
-
-interface FrontSeries {
-  readonly count: CounterChild;
-  readonly latency: SamplerChild;
-  readonly bytes: CounterChild;
 }
 
 function createFront(registry: Registry, bounds: LabelBounds) {
@@ -128,16 +122,11 @@ function createFront(registry: Registry, bounds: LabelBounds) {
     unbounded,
   );
   const own = { endpoint: bounds.busiest("endpoint"), ip: bounds.busiest("ip") };
-  const table = new SeriesTable<FrontSeries>({
-    families: [count, latency, bytes],
+  const table = new SeriesTable({
+    families: { count, latency, bytes },
     bounds: own,
     bytesMax: bounds.room("front"),
     overflow: bounds.overflow,
-    make: (values) => ({
-      count: count.withLabels(...values),
-      latency: latency.withLabels(...values),
-      bytes: bytes.withLabels(...values),
-    }),
   });
   return { table, bounds: own };
 }
@@ -160,25 +149,31 @@ const CLIENT_LABELS = [
   "error_type",
 ];
 
-function createDurations(registry: Registry, bounds: LabelBounds, side: "server" | "client") {
-  const family: Family<"histogram"> = registry.unprefixed.metric(
-    "histogram",
-    `http_${side}_request_duration`,
-    "seconds",
-    side === "server" ? "Duration of requests of the front door." : "Duration of attempts of the way out.",
-    side === "server" ? SERVER_LABELS : CLIENT_LABELS,
-    { buckets: HTTP_BUCKETS, seriesMax: Infinity },
-  );
-  const own = { server_address: bounds.busiest("server_address") };
-  const table = new SeriesTable<{ readonly duration: SamplerChild }>({
-    families: [family],
-    bounds: side === "server" ? {} : own,
+function createServerDurations(registry: Registry, bounds: LabelBounds) {
+  const help = "Duration of requests of the front door.";
+  return new SeriesTable({
+    families: { duration: durationFamily(registry, "http_server_request_duration", help, SERVER_LABELS) },
+    bounds: {},
     // A status that is an error must be seen, whatever routes there were before.
-    foldedFirst: side === "server" ? ["http_route"] : [],
-    bytesMax: bounds.room(side),
+    foldedFirst: ["http_route"],
+    bytesMax: bounds.room("server"),
     hasExemplars: true,
     overflow: bounds.overflow,
-    make: (values) => ({ duration: family.withLabels(...values) }),
   });
-  return { table, bounds: own };
+}
+
+function createClientDurations(registry: Registry, bounds: LabelBounds, addresses: Busiest) {
+  const help = "Duration of attempts of the way out.";
+  return new SeriesTable({
+    families: { duration: durationFamily(registry, "http_client_request_duration", help, CLIENT_LABELS) },
+    bounds: { server_address: addresses },
+    bytesMax: bounds.room("client"),
+    hasExemplars: true,
+    overflow: bounds.overflow,
+  });
+}
+
+function durationFamily(registry: Registry, name: string, help: string, labels: readonly string[]) {
+  const extra = { buckets: HTTP_BUCKETS, seriesMax: Infinity };
+  return registry.unprefixed.metric("histogram", name, "seconds", help, labels, extra);
 }

@@ -4,7 +4,7 @@
  */
 
 import type { Busiest } from "./busiest.ts";
-import type { CounterChild, ExemplarIds, GaugeChild, SamplerChild } from "./children.ts";
+import type { ExemplarIds } from "./children.ts";
 import type { LabelBounds } from "./label-bounds.ts";
 import type { Registry } from "./registry.ts";
 import { SeriesTable } from "./series-table.ts";
@@ -48,7 +48,7 @@ export function createPeerMetrics(registry: Registry, bounds: LabelBounds): Peer
   const peers = bounds.busiest("peer");
   // Apart: who forges names can do so as often as it likes, and would take the places of those that are who they say.
   const forgedPeers = bounds.busiest("forged_peer");
-  const requests = createRequests(registry, bounds, { peer: peers });
+  const requests = createRequests(registry, bounds, peers);
   const kinds = {
     refused: ["contexts_refused", "Contexts of a peer that were malformed or over a bound.", "reason"],
     forged: ["forged_names", "Requests in a peer's name without the proof that it needs.", "reason"],
@@ -57,13 +57,12 @@ export function createPeerMetrics(registry: Registry, bounds: LabelBounds): Peer
   const table = ([name, help, label]: (typeof kinds)[keyof typeof kinds], named: Busiest) => {
     const labels = ["peer", label];
     const family = registry.module("peer").metric("counter", name, "", help, labels, { seriesMax: Infinity });
-    return new SeriesTable<{ readonly count: CounterChild }>({
-      families: [family],
+    return new SeriesTable({
+      families: { count: family },
       bounds: { peer: named },
       detailShare: 0.95,
       bytesMax: bounds.room("peers") * REST_SHARE,
       overflow: bounds.overflow,
-      make: (values) => ({ count: family.withLabels(...values) }),
     });
   };
   const refused = table(kinds.refused, peers);
@@ -85,18 +84,7 @@ export function createPeerMetrics(registry: Registry, bounds: LabelBounds): Peer
   };
 }
 
-interface RequestSeries {
-  readonly count: CounterChild;
-  readonly errors: CounterChild;
-  readonly duration: SamplerChild;
-  readonly lastContact: GaugeChild;
-}
-
-function createRequests(
-  registry: Registry,
-  bounds: LabelBounds,
-  own: ConstructorParameters<typeof SeriesTable>[0]["bounds"],
-): SeriesTable<RequestSeries> {
+function createRequests(registry: Registry, bounds: LabelBounds, peers: Busiest) {
   const labels = ["direction", "peer"];
   const module = registry.module("peer");
   const unbounded = { seriesMax: Infinity };
@@ -128,19 +116,13 @@ function createRequests(
     labels,
     { merge: "most", ...unbounded },
   );
-  return new SeriesTable<RequestSeries>({
-    families: [count, errors, duration, lastContact],
-    bounds: own,
+  return new SeriesTable({
+    families: { count, errors, duration, lastContact },
+    bounds: { peer: peers },
     // All of it is for peers: what has none is one series each way.
     detailShare: 0.95,
     bytesMax: bounds.room("peers") * REQUESTS_SHARE,
     hasExemplars: true,
     overflow: bounds.overflow,
-    make: (values) => ({
-      count: count.withLabels(...values),
-      errors: errors.withLabels(...values),
-      duration: duration.withLabels(...values),
-      lastContact: lastContact.withLabels(...values),
-    }),
   });
 }

@@ -38,7 +38,10 @@ function createResources({ metric }: Metrics, process: ProcessLike, clock: Clock
   );
   const user = metric("counter", "process_cpu_user", "seconds", "Processor time in the program.");
   const system = metric("counter", "process_cpu_system", "seconds", "Processor time in the system for it.");
-  cpu.read(() => (process.cpuUsage().user + process.cpuUsage().system) / 1e6);
+  cpu.read(() => {
+    const usage = process.cpuUsage();
+    return (usage.user + usage.system) / 1e6;
+  });
   user.read(() => process.cpuUsage().user / 1e6);
   system.read(() => process.cpuUsage().system / 1e6);
   const startSeconds = clock.unixMs() / 1000 - process.uptime();

@@ -14,7 +14,7 @@
 
 import { linesPerSeries, OTHER } from "./definition.ts";
 import type { Busiest } from "./busiest.ts";
-import { type CounterChild, EXEMPLARS_MAX } from "./children.ts";
+import { type Children, type CounterChild, EXEMPLARS_MAX } from "./children.ts";
 import type { Family } from "./registry.ts";
 import { seriesKey } from "./snapshot.ts";
 
@@ -28,15 +28,21 @@ type Value = string | number;
 
 interface Node<S> extends Map<Value, Node<S> | S> {}
 
+/** Under whatever name whoever counts calls each. */
+type Families = Readonly<Record<string, Family>>;
+
+/** The series of the same labels' values, one of each family, under its name. */
+type SeriesOf<F> = { readonly [N in keyof F]: F[N] extends Family<infer T> ? Children[T] : never };
+
 interface Kept {
   readonly values: readonly string[];
   readonly path: readonly Value[];
   readonly bytes: number;
 }
 
-export interface TableOptions<S> {
+interface TableOptions<F> {
   /** All of the same labels. */
-  readonly families: readonly Family[];
+  readonly families: F;
   /** By label: who bounds its values. Others are bounded where they come from. */
   readonly bounds: Readonly<Record<string, Busiest>>;
   /** Of the text that a scrape has of them, about. */
@@ -47,31 +53,30 @@ export interface TableOptions<S> {
   readonly detailShare?: number;
   /** Whether buckets may have exemplars. */
   readonly hasExemplars?: boolean;
-  /** Takes the series of these values out of each family. */
-  readonly make: (values: readonly string[]) => S;
   /** By label: what counts its values that were counted as `other` for want of room. */
   readonly overflow: (label: string) => CounterChild;
 }
 
-export class SeriesTable<S extends object> {
-  readonly #options: TableOptions<S>;
+export class SeriesTable<F extends Families> {
+  readonly #options: TableOptions<F>;
+  readonly #families: readonly (readonly [name: string, family: Family])[];
   readonly #labels: readonly string[];
   /** Where the bounded ones stand. */
   readonly #boundedAt: readonly number[];
   /** By label: counts its values that are counted as `other`. */
   readonly #overflow: readonly CounterChild[];
-  readonly #root: Node<S> = new Map();
+  readonly #root: Node<SeriesOf<F>> = new Map();
   readonly #kept = new Map<string, Kept>();
   #bytes = 0;
   /** Since a series had no room, until one leaves. */
   #isFull = false;
   #isDetailFull = false;
 
-  constructor(options: TableOptions<S>) {
-    const { families, bounds } = options;
+  constructor(options: TableOptions<F>) {
+    const { families, bounds, foldedFirst = [] } = options;
     this.#options = options;
-    this.#labels = families[0]?.definition.labels ?? [];
-    const { foldedFirst = [] } = options;
+    this.#families = Object.entries(families);
+    this.#labels = this.#families[0]?.[1].definition.labels ?? [];
     this.#boundedAt = [...Object.keys(bounds), ...foldedFirst].map((label) => this.#labels.indexOf(label));
     this.#overflow = this.#labels.map((label) => options.overflow(label));
     for (const [label, busiest] of Object.entries(bounds)) {
@@ -86,21 +91,21 @@ export class SeriesTable<S extends object> {
   }
 
   /** @param values in the order of the labels; of bounded ones what `Busiest.note` gave. Hold on to none of it: it may be folded */
-  find(values: readonly Value[]): S {
+  find(values: readonly Value[]): SeriesOf<F> {
     return this.#valueAt(values) ?? this.#admit(values);
   }
 
-  #valueAt(values: readonly Value[]): S | undefined {
-    let node: Node<S> | S | undefined = this.#root;
+  #valueAt(values: readonly Value[]): SeriesOf<F> | undefined {
+    let node: Node<SeriesOf<F>> | SeriesOf<F> | undefined = this.#root;
     for (let at = 0; at < values.length; at++) {
-      node = (node as Node<S>).get(values[at] ?? "");
+      node = (node as Node<SeriesOf<F>>).get(values[at] ?? "");
       if (node === undefined) return undefined;
     }
-    return node as S;
+    return node as SeriesOf<F>;
   }
 
   /** Where there is room no more this is the way of most requests, so it is known without a look at the labels' texts. */
-  #admit(path: readonly Value[]): S {
+  #admit(path: readonly Value[]): SeriesOf<F> {
     const isPlain = this.#boundedAt.every((at) => path[at] === OTHER || path[at] === "");
     const { bytesMax: whole, detailShare = DETAIL_SHARE } = this.#options;
     const bytesMax = whole * (isPlain ? 1 : detailShare);
@@ -120,12 +125,14 @@ export class SeriesTable<S extends object> {
     return this.#valueAt(coarser) ?? this.#create(coarser, this.#bytesOf(coarser));
   }
 
-  #create(path: readonly Value[], bytes: number): S {
+  #create(path: readonly Value[], bytes: number): SeriesOf<F> {
     const values = path.map(String);
-    const series = this.#options.make(values);
+    const series = Object.fromEntries(
+      this.#families.map(([name, family]) => [name, family.withLabels(...values)]),
+    ) as SeriesOf<F>;
     let node = this.#root;
     for (const value of path.slice(0, -1)) {
-      const next = (node.get(value) as Node<S> | undefined) ?? new Map<Value, Node<S> | S>();
+      const next = (node.get(value) as Node<SeriesOf<F>> | undefined) ?? (new Map() as Node<SeriesOf<F>>);
       node.set(value, next);
       node = next;
     }
@@ -144,13 +151,13 @@ export class SeriesTable<S extends object> {
       this.#isFull = false;
       this.#isDetailFull = false;
       this.#cut(path);
-      for (const family of this.#options.families) family.remove(values);
+      for (const [, family] of this.#families) family.remove(values);
     }
   }
 
   #cut(path: readonly Value[]): void {
-    const nodes: Node<S>[] = [this.#root];
-    for (const value of path.slice(0, -1)) nodes.push(nodes.at(-1)?.get(value) as Node<S>);
+    const nodes: Node<SeriesOf<F>>[] = [this.#root];
+    for (const value of path.slice(0, -1)) nodes.push(nodes.at(-1)?.get(value) as Node<SeriesOf<F>>);
     for (let at = path.length - 1; at >= 0; at--) {
       const node = nodes[at];
       node?.delete(path[at] ?? "");
@@ -159,12 +166,12 @@ export class SeriesTable<S extends object> {
   }
 
   #bytesOf(path: readonly Value[]): number {
-    const { families, hasExemplars = false } = this.#options;
+    const { hasExemplars = false } = this.#options;
     const labels = path.reduce<number>(
       (sum, value, at) => sum + String(value).length + (this.#labels[at] ?? "").length + 4,
       0,
     );
-    return families.reduce((sum, { definition }) => {
+    return this.#families.reduce((sum, [, { definition }]) => {
       const exemplars = hasExemplars && definition.type === "histogram" ? EXEMPLARS_MAX * EXEMPLAR_BYTES : 0;
       return sum + linesPerSeries(definition) * (definition.name.length + labels + LINE_BYTES) + exemplars;
     }, 0);

@@ -1,5 +1,6 @@
 /** The end of an exchange, once: its span, what is remembered of its peer, and what is counted and told of a failure. */
 
+import type { Clock } from "../core/clock.ts";
 import { ERROR_STATUS, type ErrorCode } from "../core/errors.ts";
 import type { ExchangeContext } from "./exchange.ts";
 import { type ExchangeFacts, toMeeting, toSpanDraft } from "./exchange-span.ts";
@@ -68,8 +69,13 @@ export function noteAttempt(
 /** It became a tunnel or a WebSocket: its request is over, and the span is not. */
 export function noteUpgrade({ clock, traffic }: EndContext, facts: ExchangeFacts): void {
   if (traffic === undefined) return;
-  countRequest(traffic, facts, facts.startUnixMs + clock.monotonicMs() - facts.startMs);
+  countRequest(traffic, facts, nowUnixMs(clock, facts));
   facts.isCounted = true;
+}
+
+/** In the time of the span that has begun, whatever becomes of the system's clock meanwhile. */
+function nowUnixMs(clock: Clock, { startUnixMs, startMs }: ExchangeFacts): number {
+  return startUnixMs + clock.monotonicMs() - startMs;
 }
 
 /** An attempt that is followed by another. */
@@ -80,7 +86,7 @@ export function endAttempt(context: EndContext, facts: ExchangeFacts): void {
 
 /** One attempt's span. @returns when it ended, in Unix milliseconds */
 function endSpan({ clock, spans }: EndContext, facts: ExchangeFacts): number {
-  const endUnixMs = facts.startUnixMs + clock.monotonicMs() - facts.startMs;
+  const endUnixMs = nowUnixMs(clock, facts);
   if (facts.crossing.context.isSampled || spans.takesUnsampled) spans.take(toSpanDraft(facts, endUnixMs));
   return endUnixMs;
 }

@@ -169,7 +169,7 @@ function serverFacts(facts: ExchangeFacts): ServerFacts {
     scheme: client?.scheme ?? target.scheme,
     path,
     query,
-    protocolVersion: head.isHttp10 ? "1.0" : "1.1",
+    protocolVersion: protocolVersion(head),
     status: facts.status,
     error: facts.error,
     server: client?.host === undefined ? target.server : parseAuthority(client.host),
@@ -193,7 +193,7 @@ function clientFacts(facts: ExchangeFacts): ClientFacts {
     scheme: target.scheme,
     path,
     query,
-    protocolVersion: head.isHttp10 ? "1.0" : "1.1",
+    protocolVersion: protocolVersion(head),
     status: facts.status,
     error: facts.error,
     server: target.server,
@@ -206,6 +206,11 @@ function clientFacts(facts: ExchangeFacts): ClientFacts {
     peerTraceId: facts.sent?.traceId,
     bodyContexts: facts.bodyContexts,
   };
+}
+
+/** `network.protocol.version` */
+export function protocolVersion({ isHttp10 }: RequestHead): string {
+  return isHttp10 ? "1.0" : "1.1";
 }
 
 function splitQuery(path: string): { readonly path: string; readonly query: string | undefined } {

@@ -19,6 +19,9 @@ const PREFIX_BYTES = 5;
 const TRAILERS_FLAG = 0x80;
 /** And the one of a compressed message; the others are reserved. */
 const FLAGS = 0x81;
+/** By how many messages came back: one, or many. */
+const CLIENT_SENDS_ONE = ["unary", "server_streaming"] as const;
+const CLIENT_STREAMS = ["client_streaming", "bidi_streaming"] as const;
 /** A trailer section of what is only followed; the connection has read it, and has its own bound. */
 const TRAILERS_MAX = 65_536;
 
@@ -92,14 +95,8 @@ export class GrpcWatch {
   end({ called }: GrpcCounts, plugin: string, seconds: number): void {
     const { count: sent } = this.#sent;
     const { count: received } = this.#received;
-    const type =
-      sent > 1
-        ? received > 1
-          ? "bidi_streaming"
-          : "client_streaming"
-        : received > 1
-          ? "server_streaming"
-          : "unary";
+    const [one, many] = sent > 1 ? CLIENT_STREAMS : CLIENT_SENDS_ONE;
+    const type = received > 1 ? many : one;
     called({ type, service: this.#service, method: this.#method, plugin, sent, received, seconds });
   }
 }

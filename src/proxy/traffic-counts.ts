@@ -5,7 +5,7 @@ import type { ExemplarIds } from "../metrics/children.ts";
 import type { TrafficMetrics } from "../metrics/traffic-metrics.ts";
 import { errorType } from "../span/conventions.ts";
 import { knownMethod } from "../span/span-name.ts";
-import { type ExchangeFacts, hasFailed } from "./exchange-span.ts";
+import { type ExchangeFacts, hasFailed, protocolVersion } from "./exchange-span.ts";
 
 /** A request is answered, or failed; counted once. Of one that became a tunnel or a WebSocket when that began: its time says nothing more. */
 export function countRequest(traffic: TrafficMetrics, facts: ExchangeFacts, endUnixMs: number): void {
@@ -21,7 +21,7 @@ export function countRequest(traffic: TrafficMetrics, facts: ExchangeFacts, endU
       ip: facts.clientAddress,
       bytes: facts.responseBytes,
       scheme: client?.scheme ?? target.scheme,
-      protocolVersion: head.isHttp10 ? "1.0" : "1.1",
+      protocolVersion: protocolVersion(head),
       error: errorType("server", status, facts.error) ?? "",
       seconds,
       exemplar,
@@ -53,7 +53,7 @@ export function countAttempt({ http }: TrafficMetrics, facts: ExchangeFacts, end
     address: target.server?.address ?? "",
     port: target.server?.port,
     scheme: target.scheme,
-    protocolVersion: head.isHttp10 ? "1.0" : "1.1",
+    protocolVersion: protocolVersion(head),
     error: errorType("client", status, error) ?? "",
     seconds: (endUnixMs - facts.startUnixMs) / 1000,
     exemplar: exemplarOf(facts),

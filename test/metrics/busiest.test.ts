@@ -116,13 +116,12 @@ describe("a table of series", () => {
     const peers = new Busiest(places, () => undefined);
     const overflow = registry.metric("counter", "overflow", "", "", ["label"]);
     const table = new SeriesTable({
-      families: [count],
+      families: { count },
       bounds: { peer: peers },
       bytesMax,
       overflow: (label) => overflow.withLabels(label),
-      make: (values) => count.withLabels(...values),
     });
-    const add = (method: string, peer: string): void => table.find([method, peers.note(peer)]).add(1);
+    const add = (method: string, peer: string): void => table.find([method, peers.note(peer)]).count.add(1);
     const rows = (): Record<string, number> =>
       Object.fromEntries(
         (registry.find("c")?.series ?? []).map(({ values, numbers }) => [values.join(" "), numbers[0] ?? 0]),
