@@ -40,6 +40,8 @@ const HONEST = "4bf92f3577b34da6";
 
 /** What V8 holds may move by so much without a cause; 75,000 names that were kept would be 15 MB at least. */
 const HEAP_NOISE_BYTES = 4e6;
+/** `metrics.top` unless told: names that a label shows. */
+const METRICS_TOP = 20;
 /** In any second: the bar. */
 const FETCHES_MAX = 10;
 
@@ -246,7 +248,10 @@ it("100,000 forged names buy no span, no memory, and ten fetches a second at mos
   expect(seen.honest).toBe(honest);
   expect(busiest.count).toBeGreaterThan(0);
   expect(busiest.count).toBeLessThanOrEqual(FETCHES_MAX);
-  expect(metrics).not.toContain("forged.test");
+  // The busiest of them alone, where it is told that they were forged: these names the whitelist takes.
+  const named = metrics.split("\n").filter((line) => line.includes("forged.test"));
+  expect(named.length).toBeLessThanOrEqual(METRICS_TOP);
+  expect(named.filter((line) => !line.startsWith("fedtrace_peer_forged_names_total{"))).toEqual([]);
   const [first, ...later] = held.map(({ heap }) => heap);
   expect(Math.max(...later)).toBeLessThan((first ?? 0) + HEAP_NOISE_BYTES);
 }, 300_000);

@@ -24,6 +24,22 @@ export async function freePorts(count: number): Promise<readonly number[]> {
   return [...found];
 }
 
+/** One that stays taken until it is let go: for a program that is told its port long before it listens. */
+export async function holdPort(): Promise<{ readonly port: number; release(): Promise<void> }> {
+  for (let tries = 0; tries < TRIES_MAX; tries++) {
+    const [port = 0] = await freePorts(1);
+    const server = createServer();
+    const isHeld = await new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false));
+      server.listen(port, "127.0.0.1", () => resolve(true));
+    });
+    if (!isHeld) continue;
+    server.unref();
+    return { port, release: () => new Promise((resolve) => void server.close(() => resolve())) };
+  }
+  throw new Error(`no free port between ${LOWEST} and ${HIGHEST}`);
+}
+
 function isFree(port: number): Promise<boolean> {
   const server = createServer();
   return new Promise((resolve) => {

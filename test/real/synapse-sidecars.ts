@@ -12,7 +12,7 @@ import { expect, onTestFinished } from "vitest";
 import { type DnsServer, startDnsServer } from "../support/dns-server.ts";
 import { ADMIN, type ConfigDocument, type SpawnedSidecar, startSidecar } from "../support/sidecar.ts";
 import { delegate, type Delegation } from "./delegated-names.ts";
-import { freePorts } from "./free-ports.ts";
+import { holdPort } from "./free-ports.ts";
 import { federate, fixture, type ScenarioTimings } from "./homeserver-pair.ts";
 import { type Jaeger, startJaeger } from "./jaeger.ts";
 import { type Homeserver, startHomeserver } from "./synapse.ts";
@@ -208,7 +208,8 @@ export async function startBehindSidecar(
   surroundings: Surroundings,
 ): Promise<SidecarredServer> {
   const { isSynapseTraced, agentPort, synapseWhitelist = OPEN } = surroundings;
-  const [outboundPort = 0] = await freePorts(1); // Synapse has to know it before the sidecar listens.
+  const held = await holdPort(); // Synapse has to know it before the sidecar listens.
+  const outboundPort = held.port;
   const homeserver = await startHomeserver({
     python: surroundings.python,
     serverName,
@@ -216,6 +217,7 @@ export async function startBehindSidecar(
     extra: synapseWayOut(surroundings.wayOut, outboundPort),
   });
   onTestFinished(() => homeserver.stop());
+  await held.release();
   const sidecar = await startSidecar({
     server_name: serverName,
     inbound: {

@@ -65,6 +65,8 @@ export function inboundTo(upstreamPort: number): {
 
 /** A crash shows the line of the bundle it happened in, which is as long as a file. */
 const LINE_SHOWN_MAX = 400;
+/** In the message of a failure. */
+const LINES_SHOWN_MAX = 10;
 
 /** Starts the sidecar and resolves once it says `ready`; rejects when it ends before. */
 export async function startSidecar(
@@ -114,13 +116,22 @@ function spawnSidecar(
     wake();
   });
 
+  const lastLines = (): string =>
+    stderr
+      .slice(-LINES_SHOWN_MAX)
+      .map((line) => line.slice(0, LINE_SHOWN_MAX))
+      .join("\n");
+
   function until(isThere: () => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       const look = (): void => {
         try {
           if (isThere()) resolve();
           else if (ended === undefined) return;
-          else reject(new Error(`the sidecar ended (${ended}) before it said what was waited for`));
+          else
+            reject(
+              new Error(`the sidecar ended (${ended}) before it said what was waited for:\n${lastLines()}`),
+            );
         } catch (error) {
           reject(error instanceof Error ? error : new Error(String(error))); // A log line that is no JSON.
         }
