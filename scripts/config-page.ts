@@ -1,6 +1,5 @@
 /** docs/config.md from the schema: one section an option, in the order of the schema. */
 
-import { NOT_YET } from "../src/config/not-yet.ts";
 import { aboutOf, defaultOf, type Option, type Shape, shapeOf } from "../src/config/schema-option.ts";
 
 const INTRODUCTION = `# Config
@@ -66,13 +65,11 @@ function optionText(key: string, option: Option<unknown>): string {
   const about = aboutOf(option);
   if (about === undefined)
     throw new Error(`${key} is not documented: an entry is required, optional or defaulted`);
-  const notYet = NOT_YET.find((row) => row.key === key);
   const facts = [
     `- Type: ${typeText(shapeOf(option))}`,
     `- Default: ${defaultText(option)}`,
     ...(about.example === undefined ? [] : [`- Example: \`${about.example}\``]),
     `- Reload: ${about.reload}`,
-    ...(notYet === undefined ? [] : [`- Not available yet: ${notYet.because}`]),
   ];
   return `\n### \`${key}\`\n\n${about.doc}\n\n${facts.join("\n")}\n${sectionText(option, key)}`;
 }

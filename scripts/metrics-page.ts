@@ -24,6 +24,7 @@ import {
 import type { FamilySnapshot } from "../src/metrics/snapshot.ts";
 import { createUpstreamStates } from "../src/metrics/upstream-states.ts";
 import { createWebSocketMetrics } from "../src/metrics/websocket-metrics.ts";
+import { createUsageMetrics } from "../src/metrics/usage-metrics.ts";
 import { createWorkerMetrics } from "../src/metrics/worker-metrics.ts";
 
 const INTRODUCTION = `# Metrics
@@ -104,6 +105,7 @@ const SECTIONS: readonly (readonly [title: string, make: (registry: Registry) =>
       createStoreMetrics(registry, { spans: NONE, bytes: NONE });
     },
   ],
+  ["Usage reports", (registry) => void createUsageMetrics(registry)],
   ["Workers", (registry) => void createWorkerMetrics(registry, NONE)],
   [
     "The program",

@@ -20,6 +20,7 @@ import { createProxyFields } from "./proxy/field-tags.ts";
 import { createInbound } from "./proxy/inbound.ts";
 import { createOutboundIds } from "./proxy/outbound-ids.ts";
 import type { Side } from "./proxy/side.ts";
+import type { UsageCounts } from "./proxy/usage-counts.ts";
 import { ACTIVITYPUB_ROUTES } from "./span/activitypub-routes.ts";
 import { MATRIX_ROUTES } from "./span/matrix-routes.ts";
 import { createRouter, type MatchRoute } from "./span/routes.ts";
@@ -30,6 +31,8 @@ export interface Live {
   readonly limits: ListenerLimits & UpstreamLimits;
   readonly policy: BorderPolicy;
   readonly prover: Prover | undefined;
+  /** Undefined where usage reports are off. */
+  readonly usage: UsageCounts | undefined;
   readonly fields: FieldTable;
   readonly matchRoute: MatchRoute;
   /** In front of the inbound listener; undefined: none. */
@@ -66,6 +69,7 @@ export async function createLive(config: Config, fixed: Fixed): Promise<Live> {
       ...sampling,
     },
     prover: fixed.proofs.use(config),
+    usage: fixed.usage.use(config),
     fields: createProxyFields(config.propagation.remove),
     matchRoute,
     ...sides,

@@ -43,6 +43,7 @@ export async function startSide(direction: Direction, live: () => Live, fixed: F
       clock: tools.clock,
       metrics,
       traffic: fixed.traffic,
+      usage: now.usage,
       peers: fixed.peers,
       resends: fixed.resends,
       foreignTraces: fixed.foreignTraces,

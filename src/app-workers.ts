@@ -26,13 +26,18 @@ import { type Crew, startCrew } from "./workers/crew.ts";
 import { type Door, startDoor } from "./workers/door.ts";
 import { createHandOut, type HandOut } from "./workers/hand-out.ts";
 import { createMetricsRegistry, startOwnMetrics } from "./app-metrics.ts";
+import { createUsageCounting, createUsageReports, type UsageCounting } from "./app-usage.ts";
 import { createMergedMetrics, type MergedMetrics } from "./workers/merged-metrics.ts";
 import { mergePeers } from "./workers/merged-peers.ts";
 import { createMergedTraces } from "./workers/merged-traces.ts";
+import type { UsagePart } from "./usage/usage-part.ts";
 import type { ListenerName } from "./workers/messages.ts";
 import { createFork } from "./workers/worker-process.ts";
 
-export interface WorkersTools extends Pick<SidecarTools, "clock" | "log" | "pageDirectory" | "onListening"> {
+export interface WorkersTools extends Pick<
+  SidecarTools,
+  "clock" | "random" | "log" | "pageDirectory" | "onListening"
+> {
   /** At least 2. */
   readonly count: number;
   /** Of the command line, which knows the command `worker`. */
@@ -48,6 +53,8 @@ export type RunningSidecar = Pick<Sidecar, "reload" | "rereadCertificates" | "st
 const STOP_MARGIN_MS = 10_000;
 /** Compiling the largest whitelist takes a second; for a worker that is just being started again. */
 const RELOAD_TIMEOUT_MS = 10_000;
+/** A worker that takes longer is counted with the next minute. */
+const USAGE_TIMEOUT_MS = 1000;
 /** Readers whose search goes to every worker, at once: half of what one store bears. */
 const SEARCHES_MAX = 8;
 
@@ -120,6 +127,8 @@ export async function startWorkers(config: Config, tools: WorkersTools): Promise
     onBeat: (worker) => void metrics.poll(worker),
   });
   primary.crew = crew;
+  const own = createUsageCounting(); // Serves nobody, and has memory all the same.
+  const reports = createUsageReports({ tools, registry }, () => takeUsage(readyOnes(), own));
   const stopRotation = rotateTicketKeys((ticketKeys) => {
     primary.ticketKeys = ticketKeys;
     crew.tellAll({ tell: "ticket-keys", ticketKeys });
@@ -131,6 +140,9 @@ export async function startWorkers(config: Config, tools: WorkersTools): Promise
     for (const door of opened.doors.values()) door.close();
     handOut.stop();
     stopOwnMetrics();
+    // Before they are gone; what they serve while they drain is not counted any more.
+    await reports.stop();
+    own.stop();
     await crew.stop(drainMs + STOP_MARGIN_MS);
     await opened.close();
   }
@@ -142,14 +154,37 @@ export async function startWorkers(config: Config, tools: WorkersTools): Promise
     throw error;
   }
   primary.isServing = true;
+  const report = (now: Config): void => {
+    own.use(now);
+    reports.use(now);
+  };
+  report(config);
   return {
-    reload: (next) => reload(primary, crew, { next, count }),
+    async reload(next) {
+      const keys = await reload(primary, crew, { next, count });
+      if (keys.length === 0) report(next);
+      return keys;
+    },
     async rereadCertificates() {
       const waiting = { timeoutMs: RELOAD_TIMEOUT_MS, onPart: () => undefined };
       await Promise.all(readyOnes().map((worker) => worker.ask("certificates", undefined, waiting)));
     },
     stop: () => stop(primary.live.config.limits.drainMs),
   };
+}
+
+/** Of those that answer. */
+async function takeUsage(workers: Workers, own: UsageCounting): Promise<readonly UsagePart[]> {
+  const parts = [own.take() ?? []].flat();
+  await Promise.all(
+    workers.map((worker) =>
+      worker.ask("usage", undefined, {
+        timeoutMs: USAGE_TIMEOUT_MS,
+        onPart: (part) => void parts.push(part),
+      }),
+    ),
+  );
+  return parts;
 }
 
 interface AdminParts {

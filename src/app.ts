@@ -21,6 +21,7 @@ import { createOutgoingTls } from "./app-roots.ts";
 import { createSampling, type Sampling } from "./app-sampling.ts";
 import { startSide, tlsFilesOf } from "./app-side.ts";
 import { createUpstreams, type Upstreams } from "./app-upstreams.ts";
+import { createUsageCounting, createUsageReports, type UsageCounting } from "./app-usage.ts";
 import type { Config } from "./config/merge.ts";
 import { findRestartKeys } from "./config/reload.ts";
 import type { Clock } from "./core/clock.ts";
@@ -43,6 +44,7 @@ import { createForeignTraces, foreignSpansMax, type ForeignTraces } from "./prox
 import { createOutboundIdKey } from "./proxy/outbound-ids.ts";
 import { type Attempt, createResends, type Resends } from "./proxy/resends.ts";
 import type { SpanSink } from "./span/record.ts";
+import type { UsagePart } from "./usage/usage-part.ts";
 import { createResource } from "./span/resource.ts";
 import { createRecentStore, type RecentStore } from "./store/recent-store.ts";
 import { createLive, type Live } from "./app-live.ts";
@@ -99,6 +101,8 @@ export interface Sidecar {
   learnAttempt(transaction: string, attempt: Attempt | undefined): void;
   /** Of a worker: a debug pass was used with another one. */
   notePassUsed(passId: string, expiresUnixMs: number): void;
+  /** Of a worker: what was counted for usage reports since the last time; undefined where they are off. */
+  takeUsage(): UsagePart | undefined;
   /** Drains, flushes and resolves; never rejects. */
   stop(): Promise<void>;
 }
@@ -114,6 +118,7 @@ export interface Fixed {
   readonly metrics: ProxyMetrics;
   /** Undefined where metrics are off. */
   readonly traffic: TrafficMetrics | undefined;
+  readonly usage: UsageCounting;
   readonly peers: PeerBook;
   readonly sampling: Sampling;
   readonly deadlines: Deadlines;
@@ -163,6 +168,12 @@ export async function startSidecar(config: Config, tools: SidecarTools): Promise
     running.reduce((sum, { listener }) => sum + listener.connections, 0),
   );
 
+  // Several processes report as one: their primary does (app-workers.ts).
+  const reports =
+    tools.worker === undefined
+      ? createUsageReports(fixed, () => Promise.resolve([fixed.usage.take() ?? []].flat()))
+      : undefined;
+
   async function rereadCertificates(): Promise<void> {
     fixed.sampling.look();
     for (const [index, { tls }] of running.entries()) {
@@ -191,7 +202,8 @@ export async function startSidecar(config: Config, tools: SidecarTools): Promise
     fixed.deadlines.stop();
     fixed.sampling.stop();
     stopOwnMetrics();
-    await fixed.exporters.stop(FLUSH_MS);
+    await Promise.all([fixed.exporters.stop(FLUSH_MS), reports?.stop()]);
+    fixed.usage.stop();
     await admin?.stop();
   }
 
@@ -203,6 +215,7 @@ export async function startSidecar(config: Config, tools: SidecarTools): Promise
     throw mergeFaults(faults);
   }
   state.isReady = true;
+  reports?.use(config);
   // Better now than within the first request.
   setImmediate(() => {
     live.policy.whitelist.warmUp();
@@ -218,6 +231,7 @@ export async function startSidecar(config: Config, tools: SidecarTools): Promise
       if (keys.length > 0) return keys;
       live = await createLive(next, fixed);
       fixed.upstreams.use(next);
+      reports?.use(next);
       await rereadCertificates();
       return keys;
     },
@@ -233,6 +247,7 @@ export async function startSidecar(config: Config, tools: SidecarTools): Promise
     },
     notePassUsed: (passId, expiresUnixMs) => fixed.sampling.notePassUsed(passId, expiresUnixMs),
     learnAttempt: (transaction, attempt) => fixed.resends.learn(transaction, attempt),
+    takeUsage: () => fixed.usage.take(),
     stop: () => stop(live.config.limits.drainMs),
   };
 }
@@ -269,6 +284,7 @@ function createFixed(config: Config, tools: SidecarTools, live: () => Live): Fix
     registry,
     metrics,
     traffic: createTraffic(config, registry),
+    usage: createUsageCounting(),
     peers: createPeerBook(),
     sampling: createSampling({
       ...tools,

@@ -13,6 +13,7 @@ import { demoServerCommand, parseDemoServer } from "./commands/demo-server.ts";
 import { openDialogue, type TerminalDialogue } from "./commands/init-dialogue.ts";
 import { initCommand } from "./commands/init.ts";
 import { EXIT, type ExitStatus, type Output } from "./commands/output.ts";
+import { reportCommand } from "./commands/report.ts";
 import { runCommand, type Signals } from "./commands/run.ts";
 import { type PrimaryChannel, workerCommand } from "./commands/worker.ts";
 import { parseHostPort, parseUpstream } from "./config/addresses.ts";
@@ -28,6 +29,7 @@ const USAGE = `usage: fedtrace COMMAND
   decide --config FILE --direction in|out --host NAME  says whether a host is whitelisted, and why
   debug-pass --peer NAME [--ttl 10m] [--count 20] [--config FILE]
                                                        prints a token: that peer's requests are traced, so many traces
+  report --config FILE                                 prints the usage report that would be sent, and sends nothing
   init [--from-synapse homeserver.yaml]                prints a commented config; on a terminal it asks first
   ca init [--out DIR] [--permit NAME]... [--name TEXT] [--days N]
                                                        makes an authority for looking into tunnels: ca.pem and ca.key
@@ -165,6 +167,7 @@ const COMMANDS: Readonly<Record<string, (values: Values) => Promise<ExitStatus>>
     if ("refused" in parsed) throw new UsageError(parsed.refused.join("\n"));
     return debugPassCommand(textIfGiven(values, "config") ?? CONFIG_DEFAULT, parsed.value, output);
   },
+  report: (values) => reportCommand(textOf(values, "config"), output),
   init(values) {
     const fromSynapse = textIfGiven(values, "from-synapse");
     return initCommand({ fromSynapse, schemaPath: SCHEMA_PATH, openDialogue: terminal() }, output);

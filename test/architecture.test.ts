@@ -28,7 +28,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: ["core", "propagation", "span"],
   proxy: ["core", "discovery", "http1", "metrics", "peer", "proof", "propagation", "sampling", "span"],
   admin: ["core", "span", "store"],
-  workers: ["config", "core", "http1", "metrics", "peer", "span", "store"],
+  usage: ["core"],
+  workers: ["config", "core", "http1", "metrics", "peer", "span", "store", "usage"],
   page: ["core"],
   loadgen: ["core"],
 };
@@ -37,7 +38,7 @@ const WIRING = /^src\/(?:cli|app[a-z-]*)\.ts$|^src\/(?:commands|demo)\//;
 /** No package and no node: module: these run on values alone. */
 const PURE = new Set(["core", "propagation", "sampling"]);
 /** Each package is known to one file; the log is the one file of core that needs its package. */
-const PACKAGE_IN: Readonly<Record<string, string>> = {
+const PACKAGE_IN: Readonly<Record<string, string | readonly string[]>> = {
   "@peculiar/asn1-schema": "src/authority/x509-",
   "@peculiar/asn1-x509": "src/authority/x509-",
   micromatch: "src/peer/glob.ts",
@@ -45,7 +46,7 @@ const PACKAGE_IN: Readonly<Record<string, string>> = {
   preact: "src/page/",
   "preact/hooks": "src/page/",
   re2js: "src/peer/pattern.ts",
-  valibot: "src/config/schema",
+  valibot: ["src/config/schema", "src/usage/report-schema.ts", "src/usage/saved-usage.ts"],
   yaml: "src/config/yaml.ts",
 };
 /** What reaches outside the program → the one file that may name it. */
@@ -76,9 +77,11 @@ function importFault(path: string, target: string, isType: boolean): string | un
   }
   if (isType) return undefined; // Gone when the program runs.
   const home = PACKAGE_IN[target];
-  if (home !== undefined && path.startsWith(home)) return undefined;
+  if ([home ?? []].flat().some((place) => path.startsWith(place))) return undefined;
   if (PURE.has(folderOf(path)) && !WIRING.test(path)) return `${folderOf(path)} is pure: no ${target}`;
-  return target.startsWith("node:") ? undefined : `${target} belongs in ${home ?? "no file"}`;
+  return target.startsWith("node:")
+    ? undefined
+    : `${target} belongs in ${[home ?? "no file"].flat().join(", ")}`;
 }
 
 function withoutComments(text: string): string {

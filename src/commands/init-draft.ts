@@ -35,6 +35,8 @@ export interface Draft {
   /** Of a `remote` one. */
   readonly samplingUrl?: string | undefined;
   readonly exports: readonly ExportLine[];
+  /** Where usage reports go; undefined: they stay off. */
+  readonly usageEndpoint: string | undefined;
   /** Sentences for a section's comment. One that begins with two spaces is a line to copy: it is not wrapped. */
   readonly remarks: Readonly<Partial<Record<Section, readonly string[]>>>;
 }
@@ -49,6 +51,7 @@ export const DEFAULT_DRAFT: Draft = {
   whitelist: [],
   sampling: { type: "probabilistic", param: 0.01 },
   exports: [],
+  usageEndpoint: undefined,
   remarks: {},
 };
 

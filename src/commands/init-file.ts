@@ -8,7 +8,7 @@
 
 import { escapeUnprintable, formatQuoted } from "../config/key-path.ts";
 import { type Draft, OUTBOUND_LISTEN, type Section, type WhitelistLine } from "./init-draft.ts";
-import { docOf, faultOf } from "./init-rules.ts";
+import { docOf } from "./init-rules.ts";
 
 /** Width of a comment with its indent. */
 const WIDTH = 110;
@@ -52,8 +52,8 @@ export function formatConfig(draft: Draft, schemaPath: string): string {
     "admin: { listen: 127.0.0.1:9470 }",
     "",
     ...about("usage_report"),
-    ...comment(usageReportToday()),
-    "usage_report: { enabled: false }",
+    ...comment(docOf("usage_report.enabled")),
+    usageReportLine(draft),
   ];
   return lines.join("\n");
 }
@@ -145,10 +145,9 @@ function exportLines({ exports, remarks }: Draft): readonly string[] {
   ];
 }
 
-/** Where the program can't send reports, a `true` that it would refuse should not be tried. */
-function usageReportToday(): string {
-  const fault = faultOf({ usage_report: { enabled: true } }, "usage_report.enabled");
-  return fault === undefined ? "`fedtrace report` shows what would be sent." : `Here true ${fault}.`;
+function usageReportLine({ usageEndpoint }: Draft): string {
+  if (usageEndpoint === undefined) return "usage_report: { enabled: false }";
+  return `usage_report: { enabled: true, endpoint: ${quoted(usageEndpoint)} }`;
 }
 
 /** The documentation of an option, then what is to be said about this choice of it. */

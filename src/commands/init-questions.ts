@@ -2,7 +2,7 @@
  * What `init` asks on a terminal: one question a choice, each with its meaning, a default in brackets and the config's own
  * rules for the answer. A wrong answer is told and asked again.
  *
- * Not asked: what has a default that fits (limits, log, admin) and usage reports, which stay off.
+ * Not asked: what has a default that fits (limits, log, admin).
  */
 
 import { resolve } from "node:path";
@@ -58,6 +58,7 @@ async function askAll(dialogue: Dialogue): Promise<Draft> {
     whitelist: await askWhitelist(dialogue),
     sampling: await askSampling(dialogue),
     exports: await askExports(dialogue),
+    usageEndpoint: await askUsageReports(dialogue),
   };
 }
 
@@ -230,4 +231,17 @@ async function askExports(dialogue: Dialogue): Promise<readonly ExportLine[]> {
   return askUntil(dialogue, question, (agent) =>
     judged([{ kind, agent }], faultOf({ export: [{ jaeger: { agent } }] }, "export[0].jaeger.agent")),
   );
+}
+
+/** Off unless somebody says yes, and says where to: nobody is asked to report to the makers of this. */
+async function askUsageReports(dialogue: Dialogue): Promise<string | undefined> {
+  const about =
+    "Usage reports: every four hours some 1.5 kB of counts, such as requests a minute and active peers, without names, paths and addresses, to an endpoint of your choice. docs/telemetry.md says what is in them, `fedtrace report` prints one.";
+  if (!(await askYes(dialogue, about, "usage_report"))) return undefined;
+  const question = { about: docOf("usage_report.endpoint"), name: "usage_report.endpoint", byDefault: NONE };
+  return askUntil(dialogue, question, (endpoint): Parsed<string | undefined> => {
+    if (endpoint === NONE) return { value: undefined };
+    const document = { usage_report: { enabled: true, endpoint } };
+    return judged(endpoint, faultOf(document, "usage_report.endpoint"));
+  });
 }

@@ -2,7 +2,6 @@
 
 import { checkFiles } from "../config/files.ts";
 import { formatKeyPath } from "../config/key-path.ts";
-import { findNotYet } from "../config/not-yet.ts";
 import { aboutOf, shapeOf } from "../config/schema-option.ts";
 import { checkSchema, configSchema } from "../config/schema.ts";
 
@@ -16,11 +15,7 @@ import { checkSchema, configSchema } from "../config/schema.ts";
  */
 export function faultOf(document: unknown, key: string): string | undefined {
   const checked = checkSchema(document);
-  return [
-    ...("findings" in checked ? checked.findings : []),
-    ...findNotYet(document),
-    ...checkFiles(document),
-  ].find(({ path }) => {
+  return [...("findings" in checked ? checked.findings : []), ...checkFiles(document)].find(({ path }) => {
     const at = formatKeyPath(path);
     return at === key || (at !== "(file)" && key.startsWith(`${at}.`));
   })?.message;

@@ -51,6 +51,7 @@ export async function runCommand(
 
   const starting = startProcesses(loaded.config, {
     clock: createSystemClock(),
+    random: createRandom(),
     log,
     pageDirectory,
     programPath,
@@ -87,8 +88,7 @@ export async function runCommand(
 /** One process, or several. */
 async function startProcesses(config: Config, tools: Omit<WorkersTools, "count">): Promise<RunningSidecar> {
   const count = config.workers === "auto" ? (await import("node:os")).availableParallelism() : config.workers;
-  if (count === 1)
-    return startSidecar(config, { ...tools, random: createRandom(), resolve: resolveBySystem });
+  if (count === 1) return startSidecar(config, { ...tools, resolve: resolveBySystem });
   return startWorkers(config, { ...tools, count });
 }
 

@@ -122,6 +122,7 @@ function createObey(sidecar: Sidecar, clock: Clock, send: Send): Obey {
       clock,
       reload: (config) => sidecar.reload(config),
       rereadCertificates: () => sidecar.rereadCertificates(),
+      takeUsage: () => sidecar.takeUsage(),
     }),
     send,
   );

@@ -46,6 +46,11 @@ export function describeConfig(config: Config): ConfigDescription {
     usage_report: {
       enabled: usageReport.isEnabled,
       endpoint: usageReport.endpoint && withoutQuery(usageReport.endpoint),
+      interval: formatDuration(usageReport.intervalMs),
+      server_context: usageReport.serverContext,
+      anonymous: usageReport.isAnonymous,
+      ca_file: usageReport.caFile,
+      state_file: usageReport.stateFile,
     },
     limits: describeLimits(config.limits),
     workers: config.workers,

@@ -32,6 +32,8 @@ const FILES: readonly { readonly key: string; readonly content: Content | undefi
   { key: "export[].file.path", content: undefined }, // It is written.
   { key: "sampling.remote.file", content: undefined }, // strategies/strategy-file.ts reads it.
   { key: "sampling.remote.cache_file", content: undefined }, // It is written.
+  { key: "usage_report.ca_file", content: "certificates" },
+  { key: "usage_report.state_file", content: undefined }, // It is written.
   { key: "whitelist_file", content: undefined }, // whitelist-file.ts reads it.
 ];
 
@@ -107,20 +109,23 @@ export function checkFiles(document: unknown): Finding[] {
 
 /** A file that is replaced again and again must not be one that is read, or that something else is written to. @param configPath of the document */
 export function checkWritten(document: unknown, configPath: string): Finding[] {
-  const others = FILES.filter(({ key }) => key !== CACHE_FILE).flatMap(({ key }) =>
-    textsAt(document, key).map(({ path, value }) => ({ name: formatKeyPath(path), value })),
+  const named = FILES.flatMap(({ key }) =>
+    textsAt(document, key).map(({ path, value }) => ({ name: formatKeyPath(path), value, path })),
   );
-  const taken = [{ name: "this config", value: resolve(configPath) }, ...others];
-  return textsAt(document, CACHE_FILE).flatMap(({ path, value }) => {
-    const other = taken.find((each) => each.value === value);
-    if (other === undefined) return [];
-    return [
-      { path, message: `names the file of ${other.name}; allowed: a file of its own, which is replaced` },
-    ];
-  });
+  const taken = [{ name: "this config", value: resolve(configPath) }, ...named];
+  return named
+    .filter(({ name }) => REPLACED.has(name))
+    .flatMap(({ name, path, value }) => {
+      const other = taken.find((each) => each.value === value && each.name !== name);
+      if (other === undefined) return [];
+      return [
+        { path, message: `names the file of ${other.name}; allowed: a file of its own, which is replaced` },
+      ];
+    });
 }
 
-const CACHE_FILE = "sampling.remote.cache_file";
+/** By their keys. */
+const REPLACED: ReadonlySet<string> = new Set(["sampling.remote.cache_file", "usage_report.state_file"]);
 
 function lastStep(pattern: string): string {
   return pattern.slice(pattern.lastIndexOf(".") + 1);

@@ -1,18 +1,16 @@
 /**
  * From a file to one frozen Config, or to every fault at once.
  *
- * In this order: read, YAML with `${NAME}` replaced, paths made absolute, the whitelist's file, schema, what isn't available yet,
- * files, patterns, the environment's share. A key has one fault: the first that was found. Exporters' modules come last:
+ * In this order: read, YAML with `${NAME}` replaced, paths made absolute, the whitelist's file, schema, files, patterns, the environment's share. A key has one fault: the first that was found. Exporters' modules come last:
  * foreign code is only run for a config that is right in all else.
  * Not here: watching the file, and what a reload may change.
  */
 
-import { dirname, resolve } from "node:path";
+import { basename, dirname, extname, resolve } from "node:path";
 import { type Fault, type Finding, locateFindings } from "./fault.ts";
 import { checkFiles, checkWritten, readConfigText, resolveFiles } from "./files.ts";
 import { findValues, formatKeyPath, isMapping, type KeyPath } from "./key-path.ts";
 import { type Config, mergeConfig } from "./merge.ts";
-import { findNotYet } from "./not-yet.ts";
 import { type EnvironmentWarning, readOtelEnvironment } from "./otel-environment.ts";
 import { patternKey, patternOf, type WhitelistEntry } from "./schema-whitelist.ts";
 import { checkSchema } from "./schema.ts";
@@ -107,7 +105,6 @@ export async function loadConfig(
     ...list.refusals,
     ...yaml.findings,
     ...("findings" in checked ? checked.findings : []),
-    ...findNotYet(document),
     ...checkFiles(document),
     ...checkWritten(document, path),
     ...checkPatterns(document, checks),
@@ -124,6 +121,7 @@ export async function loadConfig(
     // systemd may name several, one for each StateDirectory= (systemd.exec(5)).
     stateDirectory: resolve(environment["STATE_DIRECTORY"]?.split(":")[0] || dirname(path)),
     isMetricsEnabled: metricsSwitch.value,
+    usage: { stateName: `${basename(path, extname(path))}-usage.json`, offBy: readUsageSwitch(environment) },
   });
   const { intercept } = config.outbound ?? {};
   const authority = intercept && (await checks.checkAuthority?.(intercept));
@@ -176,6 +174,22 @@ function readMetricsSwitch(environment: Environment): {
 }
 
 const METRICS_SWITCH = "FEDTRACE_METRICS_ENABLED";
+
+/**
+ * Who doesn't want to be counted says so once for all programs (https://consoledonottrack.com), or for this one. Any word that isn't a
+ * no counts: whoever sets such a variable means it.
+ *
+ * @returns the variable that turns usage reports off, as it is set; undefined: none does
+ */
+function readUsageSwitch(environment: Environment): string | undefined {
+  const wordOf = (name: string): string => environment[name]?.trim().toLowerCase() ?? "";
+  if (["disabled", "disable", "off", "false", "no", "0"].includes(wordOf(TELEMETRY)))
+    return `${TELEMETRY}=disabled`;
+  return ["", "0", "false", "no", "off"].includes(wordOf(DO_NOT_TRACK)) ? undefined : `${DO_NOT_TRACK}=1`;
+}
+
+const TELEMETRY = "FEDTRACE_TELEMETRY";
+const DO_NOT_TRACK = "DO_NOT_TRACK";
 
 interface List {
   readonly file: WhitelistFile | undefined;

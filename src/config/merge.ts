@@ -34,11 +34,17 @@ type FileExport = NonNullable<ConfigFile["exports"]>[number];
 
 /** Everything, checked; durations in milliseconds, sizes in bytes, file names absolute. Frozen to the bottom. */
 export type Config = DeepReadonly<
-  Omit<ConfigFile, "propagation" | "sampling" | "exports" | "metrics"> & {
+  Omit<ConfigFile, "propagation" | "sampling" | "exports" | "metrics" | "usageReport"> & {
     propagation: { formats: FormatName[]; remove: string[]; outboundIds: "shared" | "per_peer" };
     sampling: Sampling;
     exports: ExportConfig[];
     metrics: Omit<ConfigFile["metrics"], "isEnabled"> & { isEnabled: boolean };
+    usageReport: Omit<ConfigFile["usageReport"], "stateFile"> & {
+      /** Undefined only where no file was read. */
+      stateFile: string | undefined;
+      /** The variable, as it is set, that turned reports off which the file turns on. */
+      offBy: string | undefined;
+    };
     /** OpenTelemetry's resource. */
     resource: { serviceName: string; /** Without `service.name`. */ attributes: Record<string, string> };
     /** OTEL_SDK_DISABLED: no span is recorded or exported; the rules of the border hold all the same. */
@@ -52,8 +58,8 @@ type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonl
 
 /**
  * @param environment what readOtelEnvironment made of the process's variables
- * @param places where files are that no key names: SSL_CERT_FILE, and the directory for what is written; and
- *   FEDTRACE_METRICS_ENABLED, undefined where it says nothing
+ * @param places where files are that no key names: SSL_CERT_FILE, and the directory for what is written; what
+ *   FEDTRACE_METRICS_ENABLED says, undefined where nothing; and which variable turns usage reports off
  */
 export function mergeConfig(
   file: ConfigFile,
@@ -62,9 +68,11 @@ export function mergeConfig(
     readonly systemRootsFile?: string | undefined;
     readonly stateDirectory?: string | undefined;
     readonly isMetricsEnabled?: boolean | undefined;
+    readonly usage?: { readonly stateName: string; readonly offBy: string | undefined };
   } = {},
 ): Config {
-  const { systemRootsFile, stateDirectory, isMetricsEnabled } = places;
+  const { systemRootsFile, stateDirectory, isMetricsEnabled, usage } = places;
+  const { usageReport } = file;
   return deepFrozen({
     ...file,
     propagation: {
@@ -78,6 +86,13 @@ export function mergeConfig(
       ...file.metrics,
       // Either one turns them on: a container's variable is what its operator can reach.
       isEnabled: isMetricsEnabled === true || (file.metrics.isEnabled ?? isMetricsEnabled ?? true),
+    },
+    usageReport: {
+      ...usageReport,
+      // Nothing in a file can beat the variables.
+      isEnabled: usageReport.isEnabled && usage?.offBy === undefined,
+      offBy: usageReport.isEnabled ? usage?.offBy : undefined,
+      stateFile: usageReport.stateFile ?? (stateDirectory && usage && `${stateDirectory}/${usage.stateName}`),
     },
     resource: {
       serviceName: environment.serviceName ?? `${file.serverName} fedtrace`,

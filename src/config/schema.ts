@@ -3,8 +3,7 @@
  *
  * docs/config.md and fedtrace.schema.json are made from this (scripts/docs.ts) and never edited;
  * test/config/generated.test.ts fails when they are stale. The other sections stand in schema-border.ts,
- * schema-outbound.ts and schema-export.ts. Not here: what the environment adds (otel-environment.ts, merge.ts) and what is known but
- * not available yet (not-yet.ts).
+ * schema-outbound.ts and schema-export.ts. Not here: what the environment adds (otel-environment.ts, merge.ts).
  */
 
 import * as v from "valibot";
@@ -20,7 +19,6 @@ import {
   filePath,
   flag,
   hostName,
-  httpUrl,
   integer,
   integerOrAuto,
   listenAddress,
@@ -29,6 +27,7 @@ import {
   size,
   text,
 } from "./schema-values.ts";
+import { usageReport } from "./schema-usage.ts";
 import { whitelist, type WhitelistEntry, whitelistFile } from "./schema-whitelist.ts";
 
 /** Names the admin listener may be reached by. */
@@ -235,20 +234,7 @@ export const configSchema = section(
       {},
       { reload: "restart", doc: "Metrics." },
     ),
-    usage_report: defaulted(
-      section(
-        {
-          enabled: defaulted(flag(), false, {
-            reload: "live",
-            doc: "Sends usage reports. `FEDTRACE_TELEMETRY=disabled` or `DO_NOT_TRACK=1` beats it.",
-          }),
-          endpoint: optional(httpUrl(), { reload: "live", doc: "Where reports are posted." }),
-        },
-        ({ enabled, endpoint }) => ({ isEnabled: enabled, endpoint }),
-      ),
-      {},
-      { reload: "live", doc: "Usage reports. Off unless turned on." },
-    ),
+    usage_report: defaulted(usageReport, {}, { reload: "live", doc: "Usage reports. Off unless turned on." }),
     limits: defaulted(
       limits,
       {},

@@ -19,7 +19,19 @@ export function findWarnings(config: Config): Finding[] {
     loopbackNetworks(config),
     ...doubtfulExports(config),
     ...doubtfulSampling(config),
+    openReports(config),
   ].filter((finding) => finding !== undefined);
+}
+
+function openReports({ usageReport }: Config): Finding | undefined {
+  const { isEnabled, endpoint } = usageReport;
+  if (!isEnabled || endpoint === undefined) return undefined;
+  const { protocol, hostname } = new URL(endpoint);
+  if (protocol === "https:" || isLoopback(hostname.replace(/^\[(.*)\]$/, "$1"))) return undefined;
+  return {
+    path: ["usage_report", "endpoint"],
+    message: "is http:// and not on this machine: whoever is on the way can read and change the reports",
+  };
 }
 
 function claimedName({ inbound, whitelist }: Config): Finding | undefined {

@@ -6,10 +6,11 @@ import type { ExchangeContext } from "./exchange.ts";
 import { type ExchangeFacts, toMeeting, toSpanDraft } from "./exchange-span.ts";
 import type { Resends } from "./resends.ts";
 import { countAttempt, countRequest } from "./traffic-counts.ts";
+import { countUsage } from "./usage-counts.ts";
 
 type EndContext = Pick<
   ExchangeContext,
-  "clock" | "metrics" | "traffic" | "peers" | "resends" | "spans" | "log"
+  "clock" | "metrics" | "traffic" | "usage" | "peers" | "resends" | "spans" | "log"
 >;
 
 /** @param detail a word about the failure that its code does not say, for the log */
@@ -22,7 +23,7 @@ export function endExchange(
   const { metrics, peers, log } = context;
   facts.error = error;
   const endUnixMs = endSpan(context, facts);
-  if (context.traffic !== undefined && !facts.isCounted) countRequest(context.traffic, facts, endUnixMs);
+  countOnce(context, facts, endUnixMs);
   const { direction, operation, crossing, transaction, bodyContexts } = facts;
   const isNews = peers.note(crossing.peer.name, toMeeting(facts, endUnixMs));
   if (transaction !== undefined) noteTransaction(context.resends, transaction, facts);
@@ -67,10 +68,15 @@ export function noteAttempt(
 }
 
 /** It became a tunnel or a WebSocket: its request is over, and the span is not. */
-export function noteUpgrade({ clock, traffic }: EndContext, facts: ExchangeFacts): void {
-  if (traffic === undefined) return;
-  countRequest(traffic, facts, nowUnixMs(clock, facts));
+export function noteUpgrade(context: EndContext, facts: ExchangeFacts): void {
+  countOnce(context, facts, nowUnixMs(context.clock, facts));
   facts.isCounted = true;
+}
+
+function countOnce({ traffic, usage }: EndContext, facts: ExchangeFacts, endUnixMs: number): void {
+  if (facts.isCounted) return;
+  if (traffic !== undefined) countRequest(traffic, facts, endUnixMs);
+  if (usage !== undefined) countUsage(usage, facts, endUnixMs);
 }
 
 /** In the time of the span that has begun, whatever becomes of the system's clock meanwhile. */

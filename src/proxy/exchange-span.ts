@@ -68,6 +68,10 @@ export interface ExchangeFacts {
   isCounted: boolean;
   /** Of the answer's body, without its framing. */
   responseBytes: number;
+  /** Of the request's body as it was sent on, framing and all. */
+  requestBytes: number;
+  /** Events of a Matrix transaction, where somebody counts them. */
+  units: { readonly pdus: number; readonly edus: number } | undefined;
 }
 
 /** How a Matrix server name became addresses. */

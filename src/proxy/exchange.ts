@@ -41,6 +41,7 @@ import { type Resends, transactionOf } from "./resends.ts";
 import type { Location, Side, Target } from "./side.ts";
 import { type ProofNotes, settleStanding, type Standing, standingOf } from "./standing.ts";
 import { Tunnel } from "./tunnel.ts";
+import type { UsageCounts } from "./usage-counts.ts";
 
 /** What every exchange of one listener is given. */
 export interface ExchangeContext {
@@ -55,6 +56,8 @@ export interface ExchangeContext {
   readonly metrics: ProxyMetrics;
   /** Undefined where metrics are off. */
   readonly traffic: TrafficMetrics | undefined;
+  /** Counts for usage reports; undefined where they are off. */
+  readonly usage: UsageCounts | undefined;
   readonly peers: PeerBook;
   readonly resends: Resends;
   readonly foreignTraces: ForeignTraces;
@@ -203,6 +206,8 @@ function createExchange(context: ExchangeContext, arrival: Arrival, standing: St
     tunnel: undefined,
     isCounted: false,
     responseBytes: 0,
+    requestBytes: 0,
+    units: undefined,
   };
   if (target.form === "tunnel") return new Tunnel(context, connection, facts);
   noteExchange(metrics, facts); // A tunnel that is looked into has no span of its own.

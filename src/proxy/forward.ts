@@ -28,12 +28,13 @@ import { GrpcWatch } from "./grpc-watch.ts";
 import { formatRequest, formatResponse, formatTrailers, withHostCut } from "./rewrite.ts";
 import type { Location } from "./side.ts";
 import { spliceSockets } from "./splice.ts";
+import { TransactionUnits } from "./transaction-units.ts";
 import { isWebSocket, openWebSocketSession, type WebSocketSession } from "./websocket-watch.ts";
 
 /** Methods that may be sent again when an idle connection turns out to be dead (RFC 9110 section 9.2.2). */
 const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
 
-/** The template whose bodies may carry trace contexts (body-contexts.ts). */
+/** The template whose bodies may carry trace contexts (body-contexts.ts), and hold events (transaction-units.ts). */
 const TRANSACTION_ROUTE = "/_matrix/federation/v1/send/{txnId}";
 
 /** What becomes of the request's head: which lines are left out, and which are added before the context. */
@@ -49,6 +50,7 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
   readonly facts: ExchangeFacts;
   readonly #changes: HeadChanges;
   readonly #bodyContexts: BodyContexts | undefined;
+  readonly #units: TransactionUnits | undefined;
   readonly #grpc: GrpcWatch | undefined;
   /** Within `openExchange`: the body may lie right behind the head, and then both leave in one write. */
   isOpening = true;
@@ -75,7 +77,9 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
     this.facts = facts;
     this.#changes = changes;
     const { head, route } = facts;
-    this.#bodyContexts = route === TRANSACTION_ROUTE ? new BodyContexts() : undefined;
+    const isTransaction = route === TRANSACTION_ROUTE;
+    this.#bodyContexts = isTransaction ? new BodyContexts() : undefined;
+    if (isTransaction && context.usage !== undefined) facts.units = this.#units = new TransactionUnits();
     this.#grpc = context.traffic && GrpcWatch.of(head, facts.target.path);
     this.#isClientReusable = !head.isHttp10 && !head.connection.isClose;
   }
@@ -151,7 +155,9 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
       return false;
     }
     this.#hasSentBody = true;
+    this.facts.requestBytes += bytes.length;
     this.#bodyContexts?.read(bytes);
+    this.#units?.read(bytes);
     this.#grpc?.readRequest(bytes);
     const hasRoom = upstream.outlet.bytes(bytes);
     if (!hasRoom) upstream.expectDrain();

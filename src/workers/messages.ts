@@ -13,6 +13,7 @@ import type { KnownPeer } from "../peer/peer-book.ts";
 import type { EncodedBatch } from "../span/encoded-batch.ts";
 import type { TraceSearch } from "../store/search.ts";
 import type { Operation, ServiceLink } from "../store/summaries.ts";
+import type { UsagePart } from "../usage/usage-part.ts";
 
 /** A worker has both where the config has both. */
 export type ListenerName = "inbound" | "outbound";
@@ -34,6 +35,8 @@ export interface Questions {
   readonly certificates: { readonly asked: undefined; readonly part: never };
   readonly metrics: { readonly asked: undefined; readonly part: readonly FamilySnapshot[] };
   readonly peers: { readonly asked: undefined; readonly part: PeersPart };
+  /** What was counted for usage reports since it was last asked; no part where they are off. */
+  readonly usage: { readonly asked: undefined; readonly part: UsagePart };
   readonly services: { readonly asked: undefined; readonly part: readonly string[] };
   readonly operations: { readonly asked: string; readonly part: readonly Operation[] };
   readonly links: {

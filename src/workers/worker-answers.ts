@@ -29,6 +29,7 @@ export interface AnswerSources {
   /** @returns keys that need a restart */
   readonly reload: (config: Questions["reload"]["asked"]) => Promise<readonly string[]>;
   readonly rereadCertificates: () => Promise<void>;
+  readonly takeUsage: () => Questions["usage"]["part"] | undefined;
 }
 
 export function createWorkerAnswers(sources: AnswerSources): Answers {
@@ -47,6 +48,10 @@ export function createWorkerAnswers(sources: AnswerSources): Answers {
       yield registry.collect();
     },
     peers: () => peersParts(peers, turns),
+    async *usage() {
+      const part = sources.takeUsage();
+      if (part !== undefined) yield part;
+    },
     async *services() {
       yield await listServices(store, turns);
     },

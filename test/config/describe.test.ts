@@ -111,7 +111,15 @@ const LARGEST = {
   admin: { listen: "127.0.0.1:9470", hosts: ["trace.example"] },
   store: { spans: 100, size: "1MiB" },
   metrics: { enabled: false, ip: false, top: 7, size: "2MiB" },
-  usage_report: { enabled: true, endpoint: "https://collector.example/push" },
+  usage_report: {
+    enabled: true,
+    endpoint: "https://collector.example/push",
+    interval: "90m",
+    server_context: "family",
+    anonymous: false,
+    ca_file: "/collector-ca.pem",
+    state_file: "/usage.json",
+  },
   limits: {
     head: "1000B",
     headers: 7,

@@ -116,7 +116,7 @@ it("reads the contract's example", async () => {
       admin: { listen: { host: "127.0.0.1", port: 9470 }, hosts: [] },
       store: { spansMax: 20_000, bytesMax: 48 * 1024 ** 2 },
       metrics: { isEnabled: true, hasIp: true, top: 20, bytesMax: 1024 * 1024 },
-      usageReport: { isEnabled: false },
+      usageReport: { ...REPORTS_OFF, stateFile: file("contract-usage.json") },
       limits: LIMITS,
       workers: 1,
       routes: [],
@@ -156,6 +156,16 @@ describe("exporters by module", () => {
   });
 });
 
+const REPORTS_OFF = {
+  isEnabled: false,
+  endpoint: undefined,
+  intervalMs: 4 * 3_600_000,
+  serverContext: undefined,
+  isAnonymous: true,
+  caFile: undefined,
+  offBy: undefined,
+};
+
 /** The contract's defaults; contract.yaml writes them out, SMALL leaves them out. */
 const LIMITS = {
   headBytes: 65_536,
@@ -181,7 +191,7 @@ it("fills in the defaults of the smallest file", async () => {
     sampling: { type: "const", param: 1 },
     exports: [],
     metrics: { isEnabled: true, hasIp: true, top: 20, bytesMax: 1024 * 1024 },
-    usageReport: { isEnabled: false },
+    usageReport: REPORTS_OFF,
     workers: 1,
     log: { level: "info" },
   });

@@ -42,8 +42,8 @@ async function defaults(): Promise<string> {
   return stdout.join("\n");
 }
 
-/** Server name, listen, upstream, certificate, way out, whitelist, sampling, where spans go. */
-const ALL_DEFAULT = Array<string>(8).fill("");
+/** Server name, listen, upstream, certificate, way out, whitelist, sampling, where spans go, usage reports. */
+const ALL_DEFAULT = Array<string>(9).fill("");
 
 it("takes every default by Enter, which is what it prints without a terminal", async () => {
   const asked = await answering(ALL_DEFAULT);
@@ -62,6 +62,7 @@ it("shows each question with its default in brackets, and nothing of it on stand
     "whitelist, entry 1 [no more]:",
     "sampling [0.01]:",
     "spans go to (page, otlp, jaeger) [page]:",
+    "usage_report [no]:",
   ]);
 });
 
@@ -79,6 +80,8 @@ it("writes what was answered, and the config says the same", async () => {
     "5/s",
     "otlp",
     "https://otel.example/v1/traces",
+    "yes",
+    "https://stats.example/push",
   ]);
   expect(status).toBe(0);
   expect(await acceptedConfig(stdout)).toMatchObject({
@@ -94,6 +97,7 @@ it("writes what was answered, and the config says the same", async () => {
     ],
     sampling: { type: "ratelimiting", param: 5 },
     exports: [{ kind: "otlp", url: "https://otel.example/v1/traces" }],
+    usageReport: { isEnabled: true, endpoint: "https://stats.example/push", isAnonymous: true },
   });
 });
 
@@ -102,7 +106,7 @@ it("takes certificate and key where they are usable, as absolute paths", async (
   const privateKey = "test/fixtures/tls/server.key";
   const wrong = { certificate: privateKey, privateKey: "test/fixtures/tls/peers-ca.pem" };
   const tls = [wrong.certificate, certificate, wrong.privateKey, privateKey];
-  const { stdout, stderr } = await answering(["", "", "", ...tls, "", "", "", ""]);
+  const { stdout, stderr } = await answering(["", "", "", ...tls, "", "", "", "", ""]);
   expect((await acceptedConfig(stdout)).inbound?.tls).toMatchObject({
     certificateFile: resolve(certificate),
     privateKeyFile: resolve(privateKey),
@@ -137,7 +141,7 @@ describe("tells a wrong answer and asks again", () => {
   });
 
   it("a URL that is none", async () => {
-    const { stdout, stderr } = await answering([...ALL_DEFAULT.slice(0, 7), "otlp", "localhost:4318", ""]);
+    const { stdout, stderr } = await answering([...ALL_DEFAULT.slice(0, 7), "otlp", "localhost:4318", "", ""]);
     expect(stderr).toMatch(/is not an http:\/\/ or https:\/\/ URL/);
     expect(await acceptedConfig(stdout)).toMatchObject({
       exports: [{ url: "http://127.0.0.1:4318/v1/traces" }],
@@ -150,16 +154,33 @@ describe("warns of a doubtful whitelist entry", () => {
     { word: "yes", entries: ["matrix.org"], why: "wanted all the same" },
     { word: "", entries: [], why: "not wanted after all" },
   ])("and takes $entries when the word is '$word'", async ({ word, entries }) => {
-    const { stdout, stderr } = await answering([...ALL_DEFAULT.slice(0, 5), "matrix.org", word, "", "", ""]);
+    const { stdout, stderr } = await answering([...ALL_DEFAULT.slice(0, 5), "matrix.org", word, "", "", "", ""]);
     expect(stderr).toMatch(/Careful: it has a dot that stands for any character: matrixxorg is admitted too/);
     expect((await acceptedConfig(stdout)).whitelist.map(({ text }) => text)).toEqual(entries);
   });
 
   it("and of a way out that is open to the network", async () => {
-    const answers = [...ALL_DEFAULT.slice(0, 4), "y", "0.0.0.0:3128", "", "", ""];
+    const answers = [...ALL_DEFAULT.slice(0, 4), "y", "0.0.0.0:3128", "", "", "", ""];
     expect((await answering(answers)).stderr).toMatch(/Danger: that is not a loopback address/);
-    const loopback = [...ALL_DEFAULT.slice(0, 4), "y", "", "", "", ""];
+    const loopback = [...ALL_DEFAULT.slice(0, 4), "y", "", "", "", "", ""];
     expect((await answering(loopback)).stderr).not.toMatch(/not a loopback address/);
+  });
+});
+
+describe("usage reports", () => {
+  const upTo = ALL_DEFAULT.slice(0, 8);
+  it.each([
+    { answers: ["no"], usage: { isEnabled: false }, why: "a no" },
+    { answers: ["yes", ""], usage: { isEnabled: false }, why: "a yes, and nowhere to send them" },
+    {
+      answers: ["yes", "stats.example", "http://stats.example/push"],
+      usage: { isEnabled: true, endpoint: "http://stats.example/push" },
+      why: "a yes, and an address after one that is none",
+    },
+  ])("$why", async ({ answers, usage }) => {
+    const { stdout, stderr } = await answering([...upTo, ...answers]);
+    expect((await acceptedConfig(stdout)).usageReport).toMatchObject(usage);
+    expect(stderr).toMatch(/Usage reports: every four hours/);
   });
 });
 

@@ -10,7 +10,6 @@ import { describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 import { initCommand } from "../../src/commands/init.ts";
 import type { Config } from "../../src/config/merge.ts";
-import { findNotYet } from "../../src/config/not-yet.ts";
 import { compileUnion } from "../../src/peer/pattern.ts";
 import { temporaryDirectory } from "../support/cli.ts";
 import { acceptedConfig } from "./accepted.ts";
@@ -45,9 +44,6 @@ async function configFrom(document: object): Promise<{ config: Config; notes: st
   expect(status).toBe(0);
   return { config: await acceptedConfig(text), notes: notes.join("\n"), text };
 }
-
-/** What the program can't do yet is written as a comment; the rest must come true. */
-const hasAgent = findNotYet({ export: [{ jaeger: { agent: "a:1" } }] }).length === 0;
 
 const LISTENER = { type: "http", resources: [{ names: ["client", "federation"] }], x_forwarded: true };
 const listeners = (...items: object[]): object => ({
@@ -473,11 +469,9 @@ describe("the Jaeger agent", () => {
       why: "no host",
     },
   ])("$why", async ({ opentracing, agent }) => {
-    const { config, notes } = await configFrom({ opentracing });
+    const { config } = await configFrom({ opentracing });
     if (agent === undefined) return expect(config.exports).toEqual([]);
-    if (hasAgent) return expect(config.exports).toMatchObject([{ kind: "jaeger", agent }]);
-    expect(config.exports).toEqual([]);
-    expect(notes).toMatch(/reports to a Jaeger agent, which is not taken over/);
+    expect(config.exports).toMatchObject([{ kind: "jaeger", agent }]);
   });
 });
 

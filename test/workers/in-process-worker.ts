@@ -37,6 +37,7 @@ export function inProcessWorker(number: number, spans: readonly SpanRecord[] = [
       store,
       clock: fakeClock(),
       reload: () => Promise.resolve([]),
+      takeUsage: () => undefined,
       rereadCertificates: () => Promise.resolve(),
     }),
     (message) => {

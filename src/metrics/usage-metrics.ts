@@ -1,0 +1,14 @@
+/** What becomes of usage reports, where they are on. */
+
+import type { Registry } from "./registry.ts";
+
+export interface UsageMetrics {
+  /** @param outcome `delivered`, `given_up`, or `retried`: it failed and is tried again */
+  reported(outcome: "delivered" | "retried" | "given_up"): void;
+}
+
+export function createUsageMetrics(registry: Registry): UsageMetrics {
+  const help = "Tries to deliver a usage report: delivered, retried (failed, and tried again), given_up.";
+  const reports = registry.metric("counter", "usage_reports", "", help, ["outcome"]);
+  return { reported: (outcome) => reports.withLabels(outcome).add(1) };
+}

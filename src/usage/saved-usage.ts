@@ -1,0 +1,76 @@
+/** What is kept of usage between two starts, as its file has it, and the check that a file is one. */
+
+import * as v from "valibot";
+import { DAILY } from "./day-counts.ts";
+import { BUCKETS_MAX } from "./sketch.ts";
+
+/** What a report says of one series a minute. */
+export const SERIES = ["runQueue", "memory", "cpu", "requests", "bytes", "spans", "latency"] as const;
+export type SeriesName = (typeof SERIES)[number];
+
+/** Of 20 bytes a peer. */
+const PEERS_LENGTH_MAX = 1_000_000;
+
+/** Made when a file is read: most starts read none. */
+function createSchema() {
+  const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+  const positive = v.pipe(v.number(), v.minValue(0));
+  /** Counts of buckets, which come in pairs and rise. */
+  const counts = v.pipe(
+    v.array(whole),
+    v.maxLength(2 * BUCKETS_MAX),
+    v.check(
+      (pairs) =>
+        pairs.length % 2 === 0 && pairs.every((value, index) => index % 2 === 1 || value < BUCKETS_MAX),
+    ),
+  );
+  const sketch = v.optional(
+    v.strictObject({ min: positive, max: positive, sum: positive, zeros: whole, counts }),
+  );
+  const base64 = v.pipe(v.string(), v.maxLength(PEERS_LENGTH_MAX), v.regex(/^[A-Za-z0-9+/]*={0,2}$/));
+  const id = v.pipe(v.string(), v.uuid());
+
+  return v.strictObject({
+    /** Of this form. Another one is another program's, and not read. */
+    format: v.literal(1),
+    /** For whoever opens the file. */
+    about: v.string(),
+    installId: id,
+    instanceId: id,
+    /** The ids were made for reports of this kind: they change with it, so that one can't be told by the other. */
+    isAnonymous: v.boolean(),
+    /** What names of peers are hashed with. */
+    secret: v.pipe(base64, v.minLength(24)),
+    peers: base64,
+    hours: v.pipe(
+      v.array(v.strictObject({ hour: whole, counts: v.pipe(v.array(whole), v.length(DAILY.length)) })),
+      v.maxLength(48),
+    ),
+    /** Since the last report. */
+    window: v.strictObject({
+      cpuMs: positive,
+      elapsedMs: positive,
+      series: v.strictObject({
+        runQueue: sketch,
+        memory: sketch,
+        cpu: sketch,
+        requests: sketch,
+        bytes: sketch,
+        spans: sketch,
+        latency: sketch,
+      }),
+    }),
+    /** Of the process that wrote it. */
+    memoryKb: whole,
+    startedUnixMs: positive,
+    savedUnixMs: positive,
+  });
+}
+
+export type SavedUsage = v.InferOutput<ReturnType<typeof createSchema>>;
+
+/** @returns undefined where it is none, or one of another form */
+export function checkSavedUsage(value: unknown): SavedUsage | undefined {
+  const result = v.safeParse(createSchema(), value);
+  return result.success ? result.output : undefined;
+}
