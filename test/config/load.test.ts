@@ -199,6 +199,37 @@ it("fills in the defaults of the smallest file", async () => {
   expect([config.outbound, config.admin, warnings]).toEqual([undefined, undefined, []]);
 });
 
+describe("variables that turn usage reports off beat the file", () => {
+  const asked = `${SMALL}usage_report: { enabled: true, endpoint: "https://stats.example/push" }\n`;
+  it.each([
+    { environment: {}, offBy: undefined },
+    { environment: { FEDTRACE_TELEMETRY: "disabled" }, offBy: "FEDTRACE_TELEMETRY=disabled" },
+    { environment: { FEDTRACE_TELEMETRY: "Off" }, offBy: "FEDTRACE_TELEMETRY=disabled" },
+    { environment: { FEDTRACE_TELEMETRY: "enabled" }, offBy: undefined },
+    { environment: { FEDTRACE_TELEMETRY: "" }, offBy: undefined },
+    { environment: { DO_NOT_TRACK: "1" }, offBy: "DO_NOT_TRACK=1" },
+    { environment: { DO_NOT_TRACK: "true" }, offBy: "DO_NOT_TRACK=1" },
+    { environment: { DO_NOT_TRACK: "please" }, offBy: "DO_NOT_TRACK=1" },
+    { environment: { DO_NOT_TRACK: "0" }, offBy: undefined },
+    { environment: { DO_NOT_TRACK: "false" }, offBy: undefined },
+    { environment: { FEDTRACE_TELEMETRY: "enabled", DO_NOT_TRACK: "1" }, offBy: "DO_NOT_TRACK=1" },
+  ])("$environment: $offBy", async ({ environment, offBy }) => {
+    const { config } = await configOf(asked, environment);
+    expect(config.usageReport).toMatchObject({ isEnabled: offBy === undefined, offBy });
+    // Where the file doesn't ask for them there is nothing to say.
+    expect((await configOf(SMALL, environment)).config.usageReport).toMatchObject(REPORTS_OFF);
+  });
+});
+
+it("keeps usage beside the config, in its name, unless systemd has a directory for it", async () => {
+  const stateFile = async (environment: Record<string, string>) =>
+    (await configOf(SMALL, environment)).config.usageReport.stateFile;
+  expect(await stateFile({})).toMatch(/\/[^/]+-usage\.json$/);
+  expect(await stateFile({ STATE_DIRECTORY: "/var/lib/fedtrace" })).toMatch(
+    /^\/var\/lib\/fedtrace\/[^/]+-usage\.json$/,
+  );
+});
+
 it("freezes the config to the bottom", async () => {
   const { config } = await configOf(SMALL);
   expect(Object.isFrozen(config)).toBe(true);
@@ -225,6 +256,21 @@ describe("warnings", () => {
       why: "network without networks",
       text: `${SMALL.replace("}", ", authenticate: network }")}whitelist: [a]\n`,
       keys: ["2:81 inbound.authenticate"],
+    },
+    {
+      why: "reports that others on the way can read",
+      text: `${SMALL}usage_report: { enabled: true, endpoint: "http://stats.example/push" }\n`,
+      keys: ["3:42 usage_report.endpoint"],
+    },
+    {
+      why: "reports to this machine",
+      text: `${SMALL}usage_report: { enabled: true, endpoint: "http://[::1]:8080/push" }\n`,
+      keys: [],
+    },
+    {
+      why: "reports over https",
+      text: `${SMALL}usage_report: { enabled: true, endpoint: "https://stats.example/push" }\n`,
+      keys: [],
     },
     { why: "an open proxy", text: SMALL + outbound, keys: ["3:21 outbound.listen"] },
     { why: "a proxy with a secret", text: SMALL + outbound.replace("}", ", shared_secret: x }"), keys: [] },

@@ -40,7 +40,7 @@ export async function runCli(
 
 /** The tester's environment without what fedtrace reads, and with `added`. */
 export function environmentOf(added: Environment = {}): Record<string, string | undefined> {
-  const kept = Object.entries(process.env).filter(([name]) => !/^(OTEL_|FEDTRACE_)/.test(name));
+  const kept = Object.entries(process.env).filter(([name]) => !/^(OTEL_|FEDTRACE_|DO_NOT_TRACK$)/.test(name));
   return { ...Object.fromEntries(kept), ...added };
 }
 
