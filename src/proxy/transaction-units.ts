@@ -19,6 +19,9 @@ const CLOSE_BRACKET = 0x5d;
 const COMMA = 0x2c;
 const COLON = 0x3a;
 
+/** Stands for a string that is none of the keys: longer, or with an escape. */
+const UNREADABLE = "\\".repeat(KEY_BYTES_MAX);
+
 type List = "pdus" | "edus";
 
 export class TransactionUnits {
@@ -35,19 +38,24 @@ export class TransactionUnits {
 
   /** @param bytes the next ones of the body, in any pieces; not kept */
   read(bytes: Buffer): void {
-    for (let at = 0; at < bytes.length; at++) {
-      if (this.#isInString) {
-        at = this.#readString(bytes, at);
-        continue;
-      }
+    let at = 0;
+    while (at < bytes.length)
+      at = this.#isInString ? this.#readString(bytes, at) : this.#readOther(bytes, at);
+  }
+
+  /** Up to the next string. @returns where it stands then */
+  #readOther(bytes: Buffer, from: number): number {
+    for (let at = from; at < bytes.length; at++) {
       switch (bytes[at]) {
         case QUOTE:
           this.#isInString = true;
           this.#text = "";
-          break;
+          return at + 1;
         case OPEN_BRACE:
+          this.#open(false);
+          break;
         case OPEN_BRACKET:
-          this.#open(bytes[at] === OPEN_BRACKET);
+          this.#open(true);
           break;
         case CLOSE_BRACE:
         case CLOSE_BRACKET:
@@ -62,6 +70,7 @@ export class TransactionUnits {
           break;
       }
     }
+    return bytes.length;
   }
 
   #open(isList: boolean): void {
@@ -73,35 +82,30 @@ export class TransactionUnits {
     }
   }
 
-  /** Most of a body is strings: their ends are looked for by the buffer itself. @returns where it stands afterwards */
+  /** Byte by byte: most strings are short, and a call of `indexOf` takes longer than they are. @returns where it stands afterwards */
   #readString(bytes: Buffer, from: number): number {
     let at = from;
     if (this.#isEscaped) {
       this.#isEscaped = false;
       at++;
     }
-    let quote = bytes.indexOf(QUOTE, at);
-    for (;;) {
-      // Looked for anew only where that one was passed, as an escaped one: a body of escapes takes no longer.
-      if (quote !== -1 && quote < at) quote = bytes.indexOf(QUOTE, at);
-      const end = quote === -1 ? bytes.length : quote;
-      const backslash = bytes.subarray(at, end).indexOf(BACKSLASH);
-      if (backslash === -1) {
-        if (this.#depth === 1) this.#keep(bytes, at, end);
-        if (quote !== -1) this.#isInString = false;
-        return end;
-      }
-      this.#text = "\\"; // No key that is looked for has an escape in it.
-      at += backslash + 2;
-      if (at > bytes.length) {
-        this.#isEscaped = true;
-        return bytes.length;
+    for (; at < bytes.length; at++) {
+      const byte = bytes[at];
+      if (byte === BACKSLASH) {
+        this.#text = UNREADABLE;
+        at++;
+        this.#isEscaped = at === bytes.length;
+      } else if (byte === QUOTE) {
+        this.#isInString = false;
+        break;
       }
     }
+    if (this.#depth === 1) this.#keep(bytes, from, Math.min(at, bytes.length));
+    return at + 1;
   }
 
   #keep(bytes: Buffer, from: number, to: number): void {
-    if (this.#text.length + to - from > KEY_BYTES_MAX) this.#text = "\\";
+    if (this.#text.length + to - from > KEY_BYTES_MAX) this.#text = UNREADABLE;
     else this.#text += bytes.toString("latin1", from, to);
   }
 }
