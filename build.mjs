@@ -1,7 +1,8 @@
 /**
  * Bundles src/cli.ts to dist/cli.js: one file to start, and chunks for packages that most starts don't wait for.
  * The thread of a foreign exporter is a file of its own, dist/foreign-worker.js, which shares no chunk with the program.
- * And src/page to dist/page: what `GET /` of the admin listener shows, compressed here once and not by each start.
+ * And two pages, compressed here once and not by each start: src/page to dist/page, what `GET /` of the admin listener
+ * shows, and src/collect-page to dist/collect-page, what `GET /` of the collector shows.
  *
  * Why a bundle: importing 200 small files and packages takes longer than everything else a start does.
  */
@@ -49,7 +50,10 @@ const { metafile } = await build({
   },
 });
 
-const pageFiles = await buildPage();
+const pageFiles = [
+  ...(await buildPage("src/page", "dist/page")),
+  ...(await buildPage("src/collect-page", "dist/collect-page")),
+];
 
 // What an earlier build left goes last, so that a program started meanwhile finds its chunks.
 const made = new Set(
@@ -61,11 +65,10 @@ for (const name of readdirSync("dist", { recursive: true, encoding: "utf8", with
 }
 
 /** Assets are named by their content, so that browsers keep them; index.html names them. Resolves with all paths. */
-async function buildPage() {
-  const directory = "dist/page";
+async function buildPage(source, directory) {
   const page = await build({
     metafile: true,
-    entryPoints: ["src/page/main.tsx", "src/page/styles/page.css"],
+    entryPoints: [`${source}/main.tsx`, `${source}/styles/page.css`],
     outdir: `${directory}/assets`,
     entryNames: "[name]-[hash]",
     bundle: true,
@@ -79,7 +82,7 @@ async function buildPage() {
     logLevel: "warning",
   });
   const assets = Object.keys(page.metafile.outputs);
-  const html = readFileSync("src/page/index.html", "utf8").replaceAll(
+  const html = readFileSync(`${source}/index.html`, "utf8").replaceAll(
     /\/assets\/(?:main|page)\.(js|css)/g,
     (_, type) => {
       return `/assets/${basename(assets.find((path) => path.endsWith(`.${type}`)))}`;
@@ -87,7 +90,7 @@ async function buildPage() {
   );
   const texts = [`${directory}/index.html`, `${directory}/favicon.svg`];
   writeFileSync(texts[0], html.replaceAll(/\n\s*/g, ""));
-  writeFileSync(texts[1], readFileSync("src/page/favicon.svg", "utf8").replaceAll(/\n\s*/g, ""));
+  writeFileSync(texts[1], readFileSync(`${source}/favicon.svg`, "utf8").replaceAll(/\n\s*/g, ""));
   const files = [...assets, ...texts];
   for (const path of files) {
     const bytes = readFileSync(path);

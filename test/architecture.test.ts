@@ -31,6 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   usage: ["core"],
   workers: ["config", "core", "http1", "metrics", "peer", "span", "store", "usage"],
   page: ["core"],
+  "collect-page": ["core", "page"],
   loadgen: ["core"],
 };
 /** The composition root (app.ts and what it is split into) and the commands may import from any folder. */
@@ -43,9 +44,10 @@ const PACKAGE_IN: Readonly<Record<string, string | readonly string[]>> = {
   "@peculiar/asn1-x509": "src/authority/x509-",
   micromatch: "src/peer/glob.ts",
   pino: "src/core/log.ts",
-  preact: "src/page/",
-  "preact/hooks": "src/page/",
+  preact: ["src/page/", "src/collect-page/"],
+  "preact/hooks": ["src/page/", "src/collect-page/"],
   re2js: "src/peer/pattern.ts",
+  uplot: "src/collect-page/chart.tsx",
   valibot: ["src/config/schema", "src/usage/report-schema.ts", "src/usage/saved-usage.ts"],
   yaml: "src/config/yaml.ts",
 };
@@ -57,7 +59,7 @@ const ONLY_IN: readonly (readonly [pattern: RegExp, file: string])[] = [
   [/Math\.random|getRandomValues|randomBytes/, "src/core/random.ts"],
 ];
 /** Runs in a browser, whose clock and storage are its own. */
-const BROWSER = /^src\/page\//;
+const BROWSER = /^src\/(?:collect-)?page\//;
 const LINES_MAX = 400;
 
 const sources = readdirSync("src", { recursive: true, encoding: "utf8" })
@@ -76,12 +78,10 @@ function importFault(path: string, target: string, isType: boolean): string | un
     return isAllowed ? undefined : `${from} may not import ${to}`;
   }
   if (isType) return undefined; // Gone when the program runs.
-  const home = PACKAGE_IN[target];
-  if ([home ?? []].flat().some((place) => path.startsWith(place))) return undefined;
+  const homes = [PACKAGE_IN[target] ?? []].flat();
+  if (homes.some((home) => path.startsWith(home))) return undefined;
   if (PURE.has(folderOf(path)) && !WIRING.test(path)) return `${folderOf(path)} is pure: no ${target}`;
-  return target.startsWith("node:")
-    ? undefined
-    : `${target} belongs in ${[home ?? "no file"].flat().join(", ")}`;
+  return target.startsWith("node:") ? undefined : `${target} belongs in ${homes.join(" or ") || "no file"}`;
 }
 
 function withoutComments(text: string): string {

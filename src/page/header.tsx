@@ -1,6 +1,7 @@
 /** The top line: whose sidecar this is, the views, and the switch of the refresh. */
 
 import type { JSX } from "preact";
+import { BrandSign } from "./brand.tsx";
 import type { Route } from "./hash-route.ts";
 import { Icon } from "./icon.tsx";
 import { Text } from "./text.tsx";
@@ -26,12 +27,7 @@ export function Header({ view, serverName, isLive, onLive }: HeaderProps): JSX.E
   return (
     <header class="top">
       <a class="brand" href="#/search" aria-label="fedtrace, all traces">
-        <svg viewBox="0 0 32 32" width="26" height="26" aria-hidden="true" focusable="false">
-          <path class="brand-way" d="M6 16h20" />
-          <path class="brand-border" d="M16 3v26" />
-          <circle class="brand-end" cx="6" cy="16" r="3.6" />
-          <circle class="brand-end" cx="26" cy="16" r="3.6" />
-        </svg>
+        <BrandSign />
         <span class="brand-name">fedtrace</span>
       </a>
       {serverName !== "" && (
