@@ -107,3 +107,27 @@ export const reportSchema = v.strictObject({
 });
 
 export type UsageReport = v.InferOutput<typeof reportSchema>;
+
+type Entry = v.GenericSchema;
+
+/**
+ * Where a report parts from the schema, for who receives reports of many versions: keys may be missing, null, or new, but those that are
+ * known must be what they are.
+ *
+ * @returns the first place, such as `usage.latency.min`; undefined: none
+ */
+export function findReportFault(document: unknown): string | undefined {
+  const { issues } = v.safeParse(LENIENT, document);
+  return issues?.[0].path?.map(({ key }) => String(key)).join(".");
+}
+
+function lenient(schema: Entry): Entry {
+  const inner = "wrapped" in schema ? (schema.wrapped as Entry) : schema;
+  if (inner.type !== "strict_object") return schema;
+  const { entries } = inner as v.StrictObjectSchema<Readonly<Record<string, Entry>>, undefined>;
+  return v.looseObject(
+    Object.fromEntries(Object.entries(entries).map(([key, entry]) => [key, v.nullish(lenient(entry))])),
+  );
+}
+
+const LENIENT = lenient(reportSchema);
