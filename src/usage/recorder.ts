@@ -78,7 +78,8 @@ export function createUsageRecorder(own: OwnProcess): UsageRecorder {
   }
 
   return {
-    used({ direction, peer, status = 0, milliseconds, transaction, ...request }) {
+    used(request) {
+      const { direction, peer, status = 0, transaction } = request; // No rest: a copy would cost more than all of this.
       counts[direction === "inbound" ? "requestsIn" : "requestsOut"]++;
       const isDone = status >= 200 && status < 300;
       if (isDone && transaction !== undefined) {
@@ -91,7 +92,7 @@ export function createUsageRecorder(own: OwnProcess): UsageRecorder {
         if (request.isFirstOfTrace) counts.traces++;
       }
       bytes += request.bytes;
-      latency.add(milliseconds);
+      latency.add(request.milliseconds);
       if (isDone && peer !== undefined && peers.size < PEERS_MAX && !peers.has(peer)) peers.add(detach(peer));
     },
     take() {
