@@ -1,6 +1,7 @@
 /**
  * Bundles src/cli.ts to dist/cli.js: one file to start, and chunks for packages that most starts don't wait for.
- * The thread of a foreign exporter is a file of its own, dist/foreign-worker.js, which shares no chunk with the program.
+ * What `collect` runs and the thread of a foreign exporter are files of their own, dist/collect.js and dist/foreign-worker.js, which
+ * share no chunk with the program.
  * And two pages, compressed here once and not by each start: src/page to dist/page, what `GET /` of the admin listener
  * shows, and src/collect-page to dist/collect-page, what `GET /` of the collector shows.
  *
@@ -32,10 +33,34 @@ const FOR_NODE = {
 // First: the program is never there without it.
 const worker = await build({ ...FOR_NODE, entryPoints: ["src/export/foreign-worker.ts"] });
 
+// CommonJS packages in a bundle call require() for Node's own modules.
+const BANNER = {
+  js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
+};
+
+// dist/collect.js: a program of its own, or what it shares with the command line would become files that each start has to open.
+const collect = await build({
+  ...FOR_NODE,
+  entryPoints: ["src/commands/collect.ts"],
+  mainFields: ["module", "main"],
+  define: { FEDTRACE_VERSION: JSON.stringify(version) },
+  // A binary, which only some runtimes need; and two forms of pg that it has for other ones.
+  external: ["libsql", "pg-native", "pg-cloudflare"],
+  banner: BANNER,
+});
+
 const { metafile } = await build({
   ...FOR_NODE,
   entryPoints: ["src/cli.ts"],
   splitting: true,
+  plugins: [
+    {
+      name: "collect",
+      setup({ onResolve }) {
+        onResolve({ filter: /\/commands\/collect\.ts$/ }, () => ({ path: "./collect.js", external: true }));
+      },
+    },
+  ],
   mainFields: ["module", "main"],
   // The package gives Node a CommonJS build, of which nothing can be left out; this is the same code as modules.
   alias: { yaml: "./node_modules/yaml/browser/index.js" },
@@ -44,10 +69,7 @@ const { metafile } = await build({
     FEDTRACE_VERSION: JSON.stringify(version),
     FEDTRACE_FOREIGN_WORKER: JSON.stringify("./foreign-worker.js"), // From dist/cli.js, which holds its caller.
   },
-  // CommonJS packages in the bundle call require() for Node's own modules.
-  banner: {
-    js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
-  },
+  banner: BANNER,
 });
 
 const pageFiles = [
@@ -57,7 +79,9 @@ const pageFiles = [
 
 // What an earlier build left goes last, so that a program started meanwhile finds its chunks.
 const made = new Set(
-  [metafile, worker.metafile].flatMap(({ outputs }) => Object.keys(outputs)).concat(pageFiles),
+  [metafile, worker.metafile, collect.metafile]
+    .flatMap(({ outputs }) => Object.keys(outputs))
+    .concat(pageFiles),
 );
 for (const name of readdirSync("dist", { recursive: true, encoding: "utf8", withFileTypes: true })) {
   const path = relative(".", join(name.parentPath, name.name));

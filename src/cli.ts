@@ -39,6 +39,11 @@ const USAGE = `usage: fedtrace COMMAND
   loadgen [--to URL] [--via URL --via-to HOST:PORT] [--rate 20] [--for 30s] [--requests N] [--peers 20] [--seed N]
           [--trace none|some|all] [--remote] [--json]  federation traffic as captured, to a sidecar on this machine:
                                                        at most 1000 a second, for 1h, 1000000 requests, 10000 peers
+  collect --listen ADDR --database FILE|postgres://... [--path PATH]... [--token-file FILE] [--retention 400d]
+          [--trusted-proxy CIDR]... [--address-rate 1] [--address-burst 600] [--instance-rate 6] [--instance-burst 60]
+                                                       receives usage reports of many servers, keeps and shows them; also
+                                                       FEDTRACE_COLLECT_DATABASE, FEDTRACE_COLLECT_TOKEN; rates are a
+                                                       second for an address, a minute for a server; kept 1d to 3650d
   --version, --help
 `;
 
@@ -69,6 +74,15 @@ const OPTIONS = {
   trace: { type: "string" },
   remote: { type: "boolean" },
   json: { type: "boolean" },
+  database: { type: "string" },
+  path: { type: "string", multiple: true },
+  "token-file": { type: "string" },
+  retention: { type: "string" },
+  "trusted-proxy": { type: "string", multiple: true },
+  "address-rate": { type: "string" },
+  "address-burst": { type: "string" },
+  "instance-rate": { type: "string" },
+  "instance-burst": { type: "string" },
   version: { type: "boolean" },
   help: { type: "boolean", short: "h" },
 } as const;
@@ -92,6 +106,9 @@ const SCHEMA_PATH = fileURLToPath(new URL("../fedtrace.schema.json", import.meta
 
 /** The build puts the page beside this file. */
 const pageDirectory = fileURLToPath(new URL("page/", import.meta.url));
+
+/** And the collector's. */
+const collectPageDirectory = fileURLToPath(new URL("collect-page/", import.meta.url));
 
 /** This file, for processes that `run` starts. */
 const programPath = fileURLToPath(import.meta.url);
@@ -146,6 +163,11 @@ function wordOf(values: Values, name: keyof typeof OPTIONS): string | undefined 
   return typeof value === "string" ? value : undefined;
 }
 
+function wordsOf(values: Values, name: keyof typeof OPTIONS): readonly string[] {
+  const given = values[name];
+  return Array.isArray(given) ? given : [];
+}
+
 /** By the words that name them. */
 const COMMANDS: Readonly<Record<string, (values: Values) => Promise<ExitStatus>>> = {
   run: (values) =>
@@ -177,7 +199,7 @@ const COMMANDS: Readonly<Record<string, (values: Values) => Promise<ExitStatus>>
     const { caInitCommand, parseCaInit } = await import("./commands/ca-init.ts");
     const parsed = parseCaInit({
       out: wordOf(values, "out"),
-      permit: Array.isArray(values.permit) ? values.permit : [],
+      permit: wordsOf(values, "permit"),
       name: wordOf(values, "name"),
       days: wordOf(values, "days"),
     });
@@ -217,6 +239,27 @@ const COMMANDS: Readonly<Record<string, (values: Values) => Promise<ExitStatus>>
     );
     if ("refused" in parsed) throw new UsageError(parsed.refused.join("\n"));
     return loadgenCommand(parsed.value, output, signals());
+  },
+  async collect(values) {
+    // A program of its own (build.mjs): it brings Node's HTTP server and a database.
+    const { collectCommand, parseCollect } = await import("./commands/collect.ts");
+    const parsed = parseCollect({
+      listen: wordOf(values, "listen"),
+      database: wordOf(values, "database"),
+      path: wordsOf(values, "path"),
+      tokenFile: wordOf(values, "token-file"),
+      retention: wordOf(values, "retention"),
+      trustedProxy: wordsOf(values, "trusted-proxy"),
+      addressRate: wordOf(values, "address-rate"),
+      addressBurst: wordOf(values, "address-burst"),
+      instanceRate: wordOf(values, "instance-rate"),
+      instanceBurst: wordOf(values, "instance-burst"),
+      databaseVariable: environmentVariable("FEDTRACE_COLLECT_DATABASE"),
+      tokenVariable: environmentVariable("FEDTRACE_COLLECT_TOKEN"),
+    });
+    if ("refused" in parsed) throw new UsageError(parsed.refused.join("\n"));
+    const tools = { output, signals: signals(), pageDirectory: collectPageDirectory };
+    return collectCommand(parsed.value, tools);
   },
   demo(values) {
     const requests = values.requests === undefined ? undefined : Number(textOf(values, "requests"));

@@ -29,6 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   proxy: ["core", "discovery", "http1", "metrics", "peer", "proof", "propagation", "sampling", "span"],
   admin: ["core", "span", "store"],
   usage: ["core"],
+  collect: ["admin", "core", "metrics", "peer", "usage"],
   workers: ["config", "core", "http1", "metrics", "peer", "span", "store", "usage"],
   page: ["core"],
   "collect-page": ["core", "page"],
@@ -42,7 +43,9 @@ const PURE = new Set(["core", "propagation", "sampling"]);
 const PACKAGE_IN: Readonly<Record<string, string | readonly string[]>> = {
   "@peculiar/asn1-schema": "src/authority/x509-",
   "@peculiar/asn1-x509": "src/authority/x509-",
+  libsql: "src/collect/sqlite-driver.ts",
   micromatch: "src/peer/glob.ts",
+  pg: "src/collect/postgres-pool.ts",
   pino: "src/core/log.ts",
   preact: ["src/page/", "src/collect-page/"],
   "preact/hooks": ["src/page/", "src/collect-page/"],

@@ -35,12 +35,6 @@ function words(doc: string, lengthMax = TEXT_MAX) {
   );
 }
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-
-function randomId(doc: string) {
-  return v.pipe(v.string(), v.regex(UUID, "is no UUID"), v.description(doc));
-}
-
 function series(doc: string) {
   return v.pipe(
     v.nullable(
@@ -90,8 +84,8 @@ export const reportSchema = v.strictObject({
     os: words("As Node names it, such as linux.", 32),
     arch: words("As Node names it, such as x64.", 32),
     version: words("Of fedtrace.", 64),
-    install_id: randomId("Of this installation; made by chance, kept in the state file."),
-    instance_id: randomId("Of this server in it; made by chance, kept in the state file."),
+    install_id: words("Of this installation; a UUID made by chance, kept in the state file.", 64),
+    instance_id: words("Of this server in it; a UUID made by chance, kept in the state file.", 64),
   }),
   resources: v.strictObject({
     run_queue: series("How late the event loop was, a mean of each minute, milliseconds."),

@@ -54,7 +54,7 @@ describe("a report of another version", () => {
     { change: { daily_pdus: 2 ** 60 }, fault: "daily_pdus", why: "more than can be counted" },
     { change: { log_level: "LOUD" }, fault: "log_level", why: "no level" },
     {
-      change: { environment: { ...sample.environment, install_id: "me" } },
+      change: { environment: { ...sample.environment, install_id: "" } },
       fault: "environment.install_id",
       why: "an id that is none",
     },
