@@ -93,7 +93,8 @@ export function readReport(
   const environment = document["environment"];
   const isOurs = isObject(environment);
   const fault = isOurs ? findReportFault(document) : undefined;
-  if (fault !== undefined) return malformed("schema", `${fault} is not what fedtrace-report.schema.json says`);
+  if (fault !== undefined)
+    return malformed("schema", `${fault} is not what fedtrace-report.schema.json says`);
   return {
     value: {
       kind: isOurs ? "fedtrace" : "synapse",

@@ -17,7 +17,7 @@ const PEERS_MAX = 30_000;
 const RESOLUTION_MS = 100;
 
 /** A request that is over. */
-export interface UsedRequest {
+interface UsedRequest {
   readonly direction: "inbound" | "outbound";
   /** Undefined: it gave no name. */
   readonly peer: string | undefined;

@@ -17,7 +17,7 @@ const SECRET_BYTES = 32;
 const ABOUT =
   "Counts for fedtrace's usage reports. Names of peers stand in it as keyed hashes alone. It may be deleted: the counts then begin anew.";
 
-export interface UsageIds {
+interface UsageIds {
   readonly installId: string;
   readonly instanceId: string;
 }

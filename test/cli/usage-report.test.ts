@@ -9,7 +9,8 @@ import { text } from "node:stream/consumers";
 import { describe, expect, it, onTestFinished } from "vitest";
 import * as v from "valibot";
 import { reportSchema, type UsageReport } from "../../src/usage/report-schema.ts";
-import { type Environment, runCli, temporaryDirectory } from "../support/cli.ts";
+import { startProcess } from "../deploy/process.ts";
+import { CLI, type Environment, runCli, temporaryDirectory } from "../support/cli.ts";
 import {
   ADMIN,
   type ConfigDocument,
@@ -182,6 +183,29 @@ describe("a report", () => {
     const levels = sidecar.log().filter(({ msg }) => msg.startsWith("usage of earlier starts can't be read"));
     expect(levels.map(({ level, reason }) => [level, reason])).toEqual([["warn", "not JSON"]]);
   });
+});
+
+it("is taken, kept and summed up by fedtrace collect", async () => {
+  const database = join(temporaryDirectory(), "reports.db");
+  const collector = startProcess([CLI, "collect", "--listen", "127.0.0.1:0", "--database", database]);
+  const address = (await collector.until(/^collect listening on /)).replace("collect listening on ", "");
+  const sidecar = await startReporting({
+    endpoint: `http://${address}/report-usage-stats/push`,
+    server_context: "family",
+  });
+  await exchangeRaw(sidecar.port.inbound, TRANSACTION);
+  const read = async () =>
+    (await (await fetch(`http://${address}/api/summary?days=1`)).json()) as {
+      readonly days: readonly { readonly pdus: number }[];
+    };
+  await expect.poll(read, { timeout: 15_000 }).toMatchObject({ days: [{ pdus: 2 }] });
+  expect(await read()).toMatchObject({
+    totals: { servers: 1, active: 1, synapse: 0, fedtrace: 1 },
+    days: [{ fedtrace: 1, new: 1, requests_in: 1, peers: 1 }],
+    contexts: [{ context: "family", servers: 1 }],
+    servers: [{ kind: "fedtrace", context: "family", runtime: `node ${process.versions.node}` }],
+  });
+  expect(await collector.stop()).toBe(0);
 });
 
 describe("the first line", () => {

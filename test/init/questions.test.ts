@@ -141,7 +141,13 @@ describe("tells a wrong answer and asks again", () => {
   });
 
   it("a URL that is none", async () => {
-    const { stdout, stderr } = await answering([...ALL_DEFAULT.slice(0, 7), "otlp", "localhost:4318", "", ""]);
+    const { stdout, stderr } = await answering([
+      ...ALL_DEFAULT.slice(0, 7),
+      "otlp",
+      "localhost:4318",
+      "",
+      "",
+    ]);
     expect(stderr).toMatch(/is not an http:\/\/ or https:\/\/ URL/);
     expect(await acceptedConfig(stdout)).toMatchObject({
       exports: [{ url: "http://127.0.0.1:4318/v1/traces" }],
@@ -154,7 +160,15 @@ describe("warns of a doubtful whitelist entry", () => {
     { word: "yes", entries: ["matrix.org"], why: "wanted all the same" },
     { word: "", entries: [], why: "not wanted after all" },
   ])("and takes $entries when the word is '$word'", async ({ word, entries }) => {
-    const { stdout, stderr } = await answering([...ALL_DEFAULT.slice(0, 5), "matrix.org", word, "", "", "", ""]);
+    const { stdout, stderr } = await answering([
+      ...ALL_DEFAULT.slice(0, 5),
+      "matrix.org",
+      word,
+      "",
+      "",
+      "",
+      "",
+    ]);
     expect(stderr).toMatch(/Careful: it has a dot that stands for any character: matrixxorg is admitted too/);
     expect((await acceptedConfig(stdout)).whitelist.map(({ text }) => text)).toEqual(entries);
   });
