@@ -1,6 +1,6 @@
 /** `collect`: what its command line may say, all that is wrong told at once, its start, its stop, and that it ends clean. */
 
-import { writeFileSync } from "node:fs";
+import { statSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -209,9 +209,11 @@ describe("the program", () => {
     onTestFinished(() => void server.close());
     const directory = temporaryDirectory();
     const taken = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const refused = await runCli(["collect", "--listen", taken, "--database", "a.db"], { directory });
+    const refused = await runCli(["collect", "--listen", taken, "--database", ":memory:"], { directory });
     expect(refused).toMatchObject({ status: 1, stdout: "" });
     expect(refused.stderr).toContain(`cannot listen on ${taken}: EADDRINUSE`);
+    // A file like others, though SQLite has another meaning for its name.
+    expect(statSync(join(directory, ":memory:")).size).toBeGreaterThan(0);
     const file = join(directory, "token");
     writeFileSync(file, "short");
     const args = ["collect", "--listen", "127.0.0.1:0", "--database", "b.db", "--token-file", file];

@@ -55,6 +55,18 @@ describe("takes", () => {
     expect(await store.readPage(EVERYTHING)).toHaveLength(1);
   });
 
+  it("a body that waits to be asked for", async () => {
+    const { port } = await startTestCollector();
+    const body = JSON.stringify(synapseDocument());
+    const socket = connect(port, "127.0.0.1");
+    onTestFinished(() => void socket.destroy());
+    const next = async (): Promise<string> => ((await once(socket, "data")) as [Buffer])[0].toString();
+    socket.write(`${RAW_HEAD}Expect: 100-continue\r\nContent-Length: ${body.length}\r\n\r\n`);
+    expect(await next()).toBe("HTTP/1.1 100 Continue\r\n\r\n");
+    socket.write(body);
+    expect(await next()).toMatch(/^HTTP\/1\.1 200 OK/);
+  });
+
   it("reports on the paths that it is given, in the place of the usual one", async () => {
     const { port } = await startTestCollector({ paths: ["/a", "/b/c"] });
     expect((await send(port, synapseDocument(), { path: "/a" })).status).toBe(200);
@@ -70,6 +82,22 @@ interface Row {
   readonly code: string;
   readonly why: string;
   readonly settings?: CollectorSettings;
+}
+
+/** Of a report that is written by hand; more lines follow. */
+const RAW_HEAD = `PUT ${PUSH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n`;
+
+/** @returns what comes until the collector ends the connection */
+async function rawAnswer(
+  port: number,
+  rest: string,
+): Promise<{ readonly status: string; readonly body: string }> {
+  const socket = connect(port, "127.0.0.1");
+  let text = "";
+  socket.on("data", (chunk: Buffer) => (text += chunk.toString()));
+  socket.write(RAW_HEAD + rest);
+  await once(socket, "close");
+  return { status: text.slice(9, 12), body: text };
 }
 
 const JSON_TYPE = { "content-type": "application/json" };
@@ -151,18 +179,16 @@ describe("refuses", () => {
 
   it("a body that does not come, in time", async () => {
     const { port, refusals } = await startTestCollector({ limits: { bodyMs: 200 } });
-    const { status, body } = await new Promise<{ status: string; body: string }>((resolve) => {
-      const socket = connect(port, "127.0.0.1");
-      let text = "";
-      socket.on("data", (chunk: Buffer) => (text += chunk.toString()));
-      socket.once("close", () => resolve({ status: text.slice(9, 12), body: text }));
-      socket.write(
-        `PUT ${PUSH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{`,
-      );
-    });
+    const { status, body } = await rawAnswer(port, "Content-Length: 50\r\n\r\n{");
     expect(status).toBe("408");
     expect(body).toContain("FEDTRACE_BODY_TIMEOUT");
     expect(refusals()).toEqual({ "body-slow": 1 });
+  });
+
+  it("a body too long before it is sent, where the sender asks", async () => {
+    const { port } = await startTestCollector();
+    const { status } = await rawAnswer(port, "Expect: 100-continue\r\nContent-Length: 65537\r\n\r\n");
+    expect(status).toBe("413");
   });
 
   it("nothing of a sender who leaves: it is counted, and stored nowhere", async () => {
@@ -344,5 +370,27 @@ describe("a stop", () => {
     expect((await sent).status).toBe(200);
     await stopped;
     await expect(ask(port, "/health/live")).rejects.toThrow("ECONNREFUSED");
+  });
+
+  it("stores what a sender left behind who did not wait, before the storage is closed", async () => {
+    const { store, release, batches } = await heldStore();
+    const ends: string[] = [];
+    const noted: ReportStore = {
+      ...store,
+      write: (reports) => store.write(reports).finally(() => ends.push("written")),
+      close: () => store.close().finally(() => ends.push("closed")),
+    };
+    const { port, stop } = await startTestCollector({ store: noted });
+    const body = JSON.stringify(synapseDocument());
+    const socket = connect(port, "127.0.0.1");
+    socket.write(`${RAW_HEAD}Content-Length: ${body.length}\r\n\r\n${body}`);
+    await expect.poll(() => batches).toEqual([1]);
+    socket.destroy();
+    const stopped = stop();
+    await expect(ask(port, "/health/live")).rejects.toThrow("ECONNREFUSED");
+    await new Promise((resolve) => setImmediate(resolve));
+    release();
+    await stopped;
+    expect(ends).toEqual(["written", "closed"]);
   });
 });

@@ -39,17 +39,6 @@ it("makes a file that only its owner reads", async () => {
   expect(statSync(file).mode & 0o777).toBe(0o600);
 });
 
-it("makes a file of whatever it is called", async () => {
-  const directory = temporaryDirectory();
-  const file = join(directory, ":memory:");
-  const store = await openSqliteStore(file, LIMITS);
-  await store.write([reportOf(synapseDocument())]);
-  await store.close();
-  const again = await openSqliteStore(file, LIMITS);
-  expect(await again.countReporters()).toBe(1);
-  await again.close();
-});
-
 it.each([
   { sql: "CREATE TABLE users (name TEXT)", why: "another program's tables" },
   {
