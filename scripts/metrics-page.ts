@@ -1,5 +1,6 @@
 /** docs/metrics.md from the registry: every family that a sidecar may have, made as a sidecar makes them. */
 
+import { createCollectMetrics } from "../src/collect/collect-metrics.ts";
 import { createSystemClock } from "../src/core/clock.ts";
 import { createExportMetrics, createStoreMetrics } from "../src/metrics/export-metrics.ts";
 import { createGrpcMetrics } from "../src/metrics/grpc-metrics.ts";
@@ -113,6 +114,10 @@ const SECTIONS: readonly (readonly [title: string, make: (registry: Registry) =>
       registry.metric("info", "build", "", "This program and what runs it.", ["version", "node"]);
       startProcessMetrics(registry.unprefixed, { process, clock: createSystemClock() })();
     },
+  ],
+  [
+    "`fedtrace collect`, at its own `/metrics`",
+    (registry) => void createCollectMetrics(registry, { waiting: NONE, sources: NONE }),
   ],
 ];
 
