@@ -5,6 +5,7 @@ import type { Config } from "./config/merge.ts";
 import type { Clock } from "./core/clock.ts";
 import type { Log } from "./core/log.ts";
 import type { Random } from "./core/random.ts";
+import { createCancellableLookup } from "./export/cancellable-lookup.ts";
 import { createHttpPost } from "./export/http-post.ts";
 import { readOutcome } from "./export/outcome.ts";
 import { VERSION } from "./core/version.ts";
@@ -26,6 +27,13 @@ interface ReportingTools {
 }
 
 const HEADERS = { "content-type": "application/json" };
+/** Nothing is sent any more. */
+const STOPPED: PostResult = {
+  isDelivered: false,
+  reason: "stopped",
+  isRetryable: false,
+  retryAfterMs: undefined,
+};
 
 export function startReporting(config: Config, endpoint: string, tools: ReportingTools): Reporter {
   const { clock, log } = tools;
@@ -37,11 +45,20 @@ export function startReporting(config: Config, endpoint: string, tools: Reportin
   /** A connection of its own for each report: none stays open for hours. */
   async function post(body: Buffer): Promise<PostResult> {
     const ca = caFile === undefined ? undefined : readFileSync(caFile);
-    const http = createHttpPost({ url: endpoint, timeoutMs: tools.timeoutMs, ca }, clock);
-    const close = (): void => void http.close();
-    stopping.signal.addEventListener("abort", close);
+    const names = await createCancellableLookup();
+    const http = createHttpPost(
+      { url: endpoint, timeoutMs: tools.timeoutMs, ca, lookup: names.lookup },
+      clock,
+    );
+    const close = (): void => {
+      names.cancel();
+      void http.close();
+    };
+    const { signal } = stopping;
+    if (signal.aborted) return STOPPED;
+    signal.addEventListener("abort", close);
     const answer = await http.send(body, { ...HEADERS, "content-length": body.length });
-    stopping.signal.removeEventListener("abort", close);
+    signal.removeEventListener("abort", close);
     close();
     if ("body" in answer) return { isDelivered: true };
     const outcome = readOutcome(answer);

@@ -7,6 +7,7 @@
  */
 
 import type { Agent, ClientRequest, IncomingMessage, OutgoingHttpHeaders, RequestOptions } from "node:http";
+import type { LookupFunction } from "node:net";
 import type { ExportResult } from "@opentelemetry/core";
 import type { Clock } from "../core/clock.ts";
 import { exportFailure } from "./outcome.ts";
@@ -26,6 +27,8 @@ export interface HttpPostOptions {
   readonly timeoutMs: number;
   /** PEM of the roots that an https URL is verified with, in place of the system's; undefined: the system's. */
   readonly ca?: Buffer | undefined;
+  /** Of the URL's name, in the place of the system's, which nothing ends early. */
+  readonly lookup?: LookupFunction | undefined;
 }
 
 /** What came back with a status from 200 to 299. */
@@ -70,7 +73,7 @@ export function createHttpPost(options: HttpPostOptions, clock: Clock): HttpPost
       const late = new AbortController();
       let timer: NodeJS.Timeout | undefined;
       try {
-        const transport = await (loading ??= loadTransport(url, options.ca));
+        const transport = await (loading ??= loadTransport(url, options));
         timer = setTimeout(() => late.abort(), options.timeoutMs).unref();
         const { signal } = late;
         const requestOptions = {
@@ -96,8 +99,11 @@ export function createHttpPost(options: HttpPostOptions, clock: Clock): HttpPost
   };
 }
 
-async function loadTransport(url: URL, ca: Buffer | undefined): Promise<Transport> {
-  const shared = { keepAlive: true, maxSockets: 1 };
+async function loadTransport(
+  url: URL,
+  { ca, lookup }: Pick<HttpPostOptions, "ca" | "lookup">,
+): Promise<Transport> {
+  const shared = { keepAlive: true, maxSockets: 1, ...(lookup && { lookup }) };
   if (url.protocol !== "https:") {
     const { Agent, request } = await import("node:http");
     return { agent: new Agent(shared), request };
