@@ -40,6 +40,8 @@ export class PeerDays {
   readonly #peers = new Map<string, MetPeer>();
   /** Peers that were met and are not counted for lack of room. */
   overflow = 0;
+  /** Who is not forgotten in an hour stays for all of it. */
+  #forgotAt = -1;
 
   constructor(secret: Uint8Array, peersMax = PEERS_MAX) {
     this.#secret = secret;
@@ -51,7 +53,7 @@ export class PeerDays {
     const hash = digest.toString("latin1", 0, HASH_BYTES);
     const known = this.#peers.get(hash);
     if (known === undefined) {
-      if (this.#peers.size >= this.#peersMax) this.forget(hour);
+      if (this.#peers.size >= this.#peersMax && hour !== this.#forgotAt) this.forget(hour);
       if (this.#peers.size >= this.#peersMax) this.overflow++;
       else this.#peers.set(hash, { lastHour: hour, days: 1n });
       return;
@@ -75,6 +77,7 @@ export class PeerDays {
 
   /** Those not met for 60 days. */
   forget(hour: number): void {
+    this.#forgotAt = hour;
     for (const [hash, peer] of this.#peers) if (daysAt(peer, hour) === 0n) this.#peers.delete(hash);
   }
 

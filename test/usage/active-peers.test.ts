@@ -79,6 +79,13 @@ it("has room for so many, forgets who is gone, and counts who had no room", () =
   expect([peers.overflow, peers.save().length]).toEqual([1, 20]);
 });
 
+it("turns away a flood of names in the time that it takes to hash them: a look at all peers for each would take a minute", () => {
+  const peers = new PeerDays(SECRET);
+  for (let index = 0; index < 30_000; index++) peers.met(`server-${index}.example`, NOW - 40 * DAY);
+  for (let index = 0; index < 30_000; index++) peers.met(`flood-${index}.example`, NOW);
+  expect([peers.count(NOW).daily, peers.overflow]).toEqual([0, 30_000]);
+});
+
 it.each([
   { bytes: 19, why: "half a peer" },
   { bytes: 20 * 4, why: "more peers than there is room for" },
