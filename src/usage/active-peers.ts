@@ -4,7 +4,7 @@
  * Names are not kept. Of each there are eight bytes of a hash that is keyed with a secret of this installation's, the last hour, and one
  * bit for each of the last 60 days: 20 bytes in the file. Two peers of 30,000 have the same eight bytes once in 40 billion installations.
  * Retained is as Synapse's R30v2 (`count_r30v2_users`, synapse/storage/databases/main/stats.py and metrics.py): met in the
- * last 60 days on two days that lie 30 or more apart.
+ * last 60 days on two days that lie more than 30 apart (it compares the beginnings of days with `>`).
  */
 
 import { createHmac } from "node:crypto";
@@ -70,7 +70,7 @@ export class PeerDays {
       const days = daysAt(peer, hour);
       if (peer.lastHour > hour - HOURS_PER_DAY) daily++;
       if ((days & ((1n << BigInt(MONTH_DAYS)) - 1n)) !== 0n) monthly++;
-      if (span(days) >= MONTH_DAYS) retained++;
+      if (span(days) > MONTH_DAYS) retained++;
     }
     return { daily, monthly, retained };
   }

@@ -78,7 +78,7 @@ export const reportSchema = v.strictObject({
   daily_edus: counted("Ephemeral events (EDUs) in them, likewise."),
   daily_sampled_traces: counted("Traces that were recorded."),
   r30_peers_all: counted(
-    "Servers met in the last 60 days on two days that lie 30 or more apart, as R30v2 counts users.",
+    "Servers met in the last 60 days on two days that lie more than 30 apart, as R30v2 counts users.",
   ),
   environment: v.strictObject({
     os: words("As Node names it, such as linux.", 32),

@@ -21,10 +21,11 @@ describe("one peer", () => {
     { hours: [NOW - 24], daily: 0, monthly: 1, retained: 0, why: "24 hours ago" },
     { hours: [NOW - 29 * DAY], daily: 0, monthly: 1, retained: 0, why: "the 30th day, today counted" },
     { hours: [NOW - 30 * DAY], daily: 0, monthly: 0, retained: 0, why: "the 31st day" },
-    { hours: [NOW - 30 * DAY, NOW], daily: 1, monthly: 1, retained: 1, why: "30 days apart" },
+    { hours: [NOW - 30 * DAY, NOW], daily: 1, monthly: 1, retained: 0, why: "30 days apart" },
+    { hours: [NOW - 31 * DAY, NOW], daily: 1, monthly: 1, retained: 1, why: "31 days apart" },
     { hours: [NOW - 29 * DAY, NOW], daily: 1, monthly: 1, retained: 0, why: "29 days apart" },
     {
-      hours: [NOW - 59 * DAY, NOW - 29 * DAY],
+      hours: [NOW - 59 * DAY, NOW - 28 * DAY],
       daily: 0,
       monthly: 1,
       retained: 1,
