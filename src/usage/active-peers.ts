@@ -66,6 +66,7 @@ export class PeerDays {
     let daily = 0;
     let monthly = 0;
     let retained = 0;
+    this.#bringBack(hour);
     for (const peer of this.#peers.values()) {
       const days = daysAt(peer, hour);
       if (peer.lastHour > hour - HOURS_PER_DAY) daily++;
@@ -78,7 +79,13 @@ export class PeerDays {
   /** Those not met for 60 days. */
   forget(hour: number): void {
     this.#forgotAt = hour;
+    this.#bringBack(hour);
     for (const [hash, peer] of this.#peers) if (daysAt(peer, hour) === 0n) this.#peers.delete(hash);
+  }
+
+  /** What was met in an hour to come was met by a clock that was wrong, and counts as met now; else it would count until then. */
+  #bringBack(hour: number): void {
+    for (const peer of this.#peers.values()) if (peer.lastHour > hour) peer.lastHour = hour;
   }
 
   /** 20 bytes a peer. */

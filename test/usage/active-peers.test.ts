@@ -102,3 +102,11 @@ it("brings hours to come back to now: a clock was wrong when they were kept", ()
   expect(peers.count(NOW).daily).toBe(1);
   expect(peers.count(NOW + 24).daily).toBe(0);
 });
+
+it("brings them back while it runs too, where the clock is set right", () => {
+  const peers = metAt([NOW + 1000 * DAY]);
+  expect(peers.count(NOW).daily).toBe(1);
+  expect(peers.count(NOW + 24)).toEqual({ daily: 0, monthly: 1, retained: 0 });
+  peers.forget(NOW + 61 * DAY);
+  expect(peers.save().length).toBe(0);
+});
