@@ -5,7 +5,7 @@
  * can't be read is said once and counted anew: no start fails for it. A file that is not of this program is never replaced.
  */
 
-import { readFileSync, statSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync, statSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import type { Log } from "../core/log.ts";
 import { checkSavedUsage, type SavedUsage } from "./saved-usage.ts";
@@ -88,11 +88,25 @@ const BEGINNING = '{"format":';
 
 function isForeign(path: string): boolean {
   try {
+    const stat = statSync(path);
+    // A pipe would be waited for, and a device or a huge file read for ever, by all of the process.
+    if (!stat.isFile()) return true;
+    if (stat.size > FILE_BYTES_MAX) return !readBeginning(path).startsWith(BEGINNING);
     const text = readFileSync(path, "latin1");
     // Empty is what a full disk leaves; NULs are what a loss of power leaves.
     return !text.startsWith(BEGINNING) && text.replaceAll("\0", "") !== "";
   } catch (error) {
     return codeOf(error) !== "ENOENT";
+  }
+}
+
+function readBeginning(path: string): string {
+  const file = openSync(path, "r");
+  try {
+    const bytes = Buffer.alloc(BEGINNING.length);
+    return bytes.toString("latin1", 0, readSync(file, bytes));
+  } finally {
+    closeSync(file);
   }
 }
 

@@ -1,6 +1,15 @@
 /** The file between two starts: whole or not at all, and never in the way of a start. */
 
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { logFrom } from "../../src/core/log.ts";
@@ -117,6 +126,24 @@ describe("never replaces what is not its own, and says so once", () => {
     {
       make: (path: string) => mkdirSync(path),
       why: "a directory",
+      reason: "what is there was not written by this program",
+    },
+    {
+      make: (path: string) => void execFileSync("mkfifo", [path]),
+      why: "a pipe, which a read of would wait for",
+      reason: "what is there was not written by this program",
+    },
+    {
+      make: (path: string) => symlinkSync("/dev/zero", path),
+      why: "a device that never ends",
+      reason: "what is there was not written by this program",
+    },
+    {
+      make(path: string) {
+        writeFileSync(path, "server_name: hs\n");
+        truncateSync(path, 2 ** 40);
+      },
+      why: "a file that no memory holds",
       reason: "what is there was not written by this program",
     },
   ])("$why", async ({ make, reason }) => {
