@@ -34,6 +34,11 @@ export interface ActivePeers {
   readonly retained: number;
 }
 
+/** Whether it can be what `PeerDays.save` makes. */
+export function isPeers({ length }: Uint8Array, peersMax = PEERS_MAX): boolean {
+  return length % RECORD_BYTES === 0 && length / RECORD_BYTES <= peersMax;
+}
+
 export class PeerDays {
   readonly #secret: Uint8Array;
   readonly #peersMax: number;
@@ -106,7 +111,7 @@ export class PeerDays {
    * @returns false where it is not what `save` makes; then nothing was taken
    */
   load(saved: Uint8Array, hour: number): boolean {
-    if (saved.length % RECORD_BYTES !== 0 || saved.length / RECORD_BYTES > this.#peersMax) return false;
+    if (!isPeers(saved, this.#peersMax)) return false;
     const bytes = Buffer.from(saved.buffer, saved.byteOffset, saved.length);
     for (let at = 0; at < bytes.length; at += RECORD_BYTES) {
       this.#peers.set(bytes.toString("latin1", at, at + HASH_BYTES), {

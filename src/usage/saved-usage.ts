@@ -1,6 +1,7 @@
 /** What is kept of usage between two starts, as its file has it, and the check that a file is one. */
 
 import * as v from "valibot";
+import { isPeers } from "./active-peers.ts";
 import { DAILY } from "./day-counts.ts";
 import { BUCKETS_MAX } from "./sketch.ts";
 
@@ -8,13 +9,19 @@ import { BUCKETS_MAX } from "./sketch.ts";
 export const SERIES = ["runQueue", "memory", "cpu", "requests", "bytes", "spans", "latency"] as const;
 export type SeriesName = (typeof SERIES)[number];
 
-/** Of 20 bytes a peer. */
-const PEERS_LENGTH_MAX = 1_000_000;
+const BASE64_LENGTH_MAX = 1_000_000;
+/** No server comes near to it in a day, and sums of them are still exact. */
+const COUNT_MAX = 2 ** 40;
+/** What a report may say, and so no infinity, which JSON can write (1e999). */
+const NUMBER_MAX = 2 ** 53;
+/** Of a Date. */
+const UNIX_MS_MAX = 8.64e15;
 
 /** Made when a file is read: most starts read none. */
 function createSchema() {
-  const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-  const positive = v.pipe(v.number(), v.minValue(0));
+  const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(COUNT_MAX));
+  const positive = v.pipe(v.number(), v.minValue(0), v.maxValue(NUMBER_MAX));
+  const unixMs = v.pipe(v.number(), v.minValue(0), v.maxValue(UNIX_MS_MAX));
   /** Counts of buckets, which come in pairs and rise. */
   const counts = v.pipe(
     v.array(whole),
@@ -25,9 +32,12 @@ function createSchema() {
     ),
   );
   const sketch = v.optional(
-    v.strictObject({ min: positive, max: positive, sum: positive, zeros: whole, counts }),
+    v.pipe(
+      v.strictObject({ min: positive, max: positive, sum: positive, zeros: whole, counts }),
+      v.check(({ min, max }) => min <= max),
+    ),
   );
-  const base64 = v.pipe(v.string(), v.maxLength(PEERS_LENGTH_MAX), v.regex(/^[A-Za-z0-9+/]*={0,2}$/));
+  const base64 = v.pipe(v.string(), v.maxLength(BASE64_LENGTH_MAX), v.regex(/^[A-Za-z0-9+/]*={0,2}$/));
   const id = v.pipe(v.string(), v.uuid());
 
   return v.strictObject({
@@ -41,7 +51,10 @@ function createSchema() {
     isAnonymous: v.boolean(),
     /** What names of peers are hashed with. */
     secret: v.pipe(base64, v.minLength(24)),
-    peers: base64,
+    peers: v.pipe(
+      base64,
+      v.check((text) => isPeers(Buffer.from(text, "base64"))),
+    ),
     hours: v.pipe(
       v.array(v.strictObject({ hour: whole, counts: v.pipe(v.array(whole), v.length(DAILY.length)) })),
       v.maxLength(48),
@@ -62,8 +75,8 @@ function createSchema() {
     }),
     /** Of the process that wrote it. */
     memoryKb: whole,
-    startedUnixMs: positive,
-    savedUnixMs: positive,
+    startedUnixMs: unixMs,
+    savedUnixMs: unixMs,
   });
 }
 

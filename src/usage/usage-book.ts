@@ -105,7 +105,10 @@ export function createUsageBook(saved: SavedUsage | undefined, tools: BookTools)
           SeriesName,
           SeriesSummary | undefined
         >,
-        cpuAverage: window.elapsedMs > 0 ? Math.floor((window.cpuMs / window.elapsedMs) * 100) : 0,
+        cpuAverage:
+          window.elapsedMs >= 1
+            ? Math.min(Number.MAX_SAFE_INTEGER, Math.floor((window.cpuMs / window.elapsedMs) * 100))
+            : 0,
         memoryKb,
       };
     },

@@ -100,6 +100,31 @@ describe("begins anew, says so once, and is mended by the next write", () => {
       reason: "not what this program writes",
       why: "less than nothing",
     },
+    ...(
+      [
+        ['"savedUnixMs":1796000000000', '"savedUnixMs":1e999', "a time without end, which JSON can say"],
+        ['"savedUnixMs":1796000000000', '"savedUnixMs":1e17', "a time that no calendar has"],
+        ['"cpuMs":0', '"cpuMs":1e999', "a time of the processor without end"],
+        ['"memoryKb":0', '"memoryKb":9007199254740991', "more memory than there is"],
+        ['"hours":[]', '"hours":[{"hour":1,"counts":[0,0,0,0,0,9007199254740991]}]', "counts past all sums"],
+        [
+          '"series":{}',
+          '"series":{"cpu":{"min":0,"max":1,"sum":1e999,"zeros":0,"counts":[1,1]}}',
+          "a sum without end",
+        ],
+        [
+          '"series":{}',
+          '"series":{"cpu":{"min":2,"max":1,"sum":1,"zeros":0,"counts":[1,1]}}',
+          "a least above the most",
+        ],
+        ['"peers":""', '"peers":"AAAA"', "half a peer"],
+        ['"series":{}', '"series":{},"__proto__":{}', "a prototype"],
+      ] as const
+    ).map(([from, to, why]) => ({
+      text: broken((text) => text.replace(from, to)),
+      reason: "not what this program writes",
+      why,
+    })),
     {
       text: broken((text) => `${text.slice(0, -1)}${" ".repeat(5_000_000)}}`),
       reason: "more than 4194304 bytes",
