@@ -1,11 +1,23 @@
 /** From what an exchange knows at its end to what usage reports count of it (usage/recorder.ts). */
 
+import { reaches } from "../peer/proof.ts";
 import type { ExchangeFacts } from "./exchange-span.ts";
+
+/** Matrix: every federation request is signed but these (`REQUIRE_AUTH = False` in synapse/federation/transport/server). */
+const SIGNED_PREFIX = "/_matrix/federation/";
+const UNSIGNED: ReadonlySet<string> = new Set([
+  "/_matrix/federation/v1/version",
+  "/_matrix/federation/v1/openid/userinfo",
+  "/_matrix/federation/v1/3pid/onbind",
+]);
+/** ActivityPub: who delivers an activity signs it. */
+const INBOX = /\/inbox$/;
 
 /** What the usage recorder is to a proxy. */
 export interface UsageCounts {
   used(request: {
     readonly direction: "inbound" | "outbound";
+    /** Undefined: none, or a name that a success would not prove. */
     readonly peer: string | undefined;
     readonly status: number | undefined;
     readonly milliseconds: number;
@@ -22,7 +34,7 @@ export function countUsage(usage: UsageCounts, facts: ExchangeFacts, endUnixMs: 
   const { peer, context, parent } = crossing;
   usage.used({
     direction,
-    peer: peer.name,
+    peer: isProvenBySuccess(facts) ? peer.name : undefined,
     status,
     milliseconds: endUnixMs - startUnixMs,
     bytes: requestBytes + responseBytes,
@@ -31,4 +43,15 @@ export function countUsage(usage: UsageCounts, facts: ExchangeFacts, endUnixMs: 
     isFirstOfTrace: direction === "inbound" || parent === undefined,
     transaction: units,
   });
+}
+
+/**
+ * Whether a 2xx says that the peer is who it says: its name was proven here, or the own server answers this only to whom it has
+ * verified. What it answers to everybody proves nothing, or anybody could make up as many peers as there is room for.
+ */
+function isProvenBySuccess({ direction, crossing, route, head }: ExchangeFacts): boolean {
+  if (direction === "outbound" || reaches(crossing.peer.proof, "network")) return true;
+  if (route === undefined) return false;
+  if (route.startsWith(SIGNED_PREFIX)) return !UNSIGNED.has(route);
+  return head.method === "POST" && INBOX.test(route);
 }

@@ -1,8 +1,8 @@
 /**
  * Counts in each process what reports tell of its requests; only where reports are on.
  *
- * A peer is met where a request from it or to it was answered with a status of 200 to 299: then one of the two servers has verified
- * who the other one is, so names that somebody made up do not count.
+ * A peer is met where a request from it or to it was answered with a status of 200 to 299. Inbound it is named only where that says
+ * that somebody has verified the name (proxy/usage-counts.ts), so names that somebody made up do not count.
  */
 
 import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";

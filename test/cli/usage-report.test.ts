@@ -136,6 +136,29 @@ describe("a report", () => {
     expect(await sidecar.stop()).toBe(0);
   });
 
+  it("counts no peers whose names are only said: what is answered to everybody proves none", async () => {
+    const collector = await startCollector();
+    const sidecar = await startReporting({ endpoint: collector.url });
+    const rows = [
+      ["GET", "/_matrix/federation/v1/version"],
+      ["GET", "/_matrix/key/v2/server"],
+      ["GET", "/_matrix/federation/v1/openid/userinfo?access_token=a"],
+      ["OPTIONS", "/_matrix/federation/v1/send/1"],
+      ["GET", "/users/somebody"],
+      ["POST", "/login"],
+      ["GET", "/_matrix/federation/v1/query/profile?user_id=a"], // Signed, or the own server refuses it.
+      ["POST", "/users/somebody/inbox"],
+    ] as const;
+    for (const [index, [method, path]] of rows.entries()) {
+      const peer = PEER.replace("hs2.test", `made-up-${index}.test`);
+      const head = [`${method} ${path} HTTP/1.1`, "Host: own.test", "Connection: close", peer];
+      if (method === "POST") head.push("Content-Length: 0");
+      await exchangeRaw(sidecar.port.inbound, [...head, "", ""].join("\r\n"));
+    }
+    await collector.until((reports) => reports.at(-1)?.daily_requests_in === rows.length);
+    expect(collector.reports.at(-1)?.daily_active_peers).toBe(2);
+  });
+
   it("names the server where the operator says so", async () => {
     const collector = await startCollector();
     await startReporting({ endpoint: collector.url, anonymous: false });
