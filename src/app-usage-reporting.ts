@@ -11,7 +11,13 @@ import { readOutcome } from "./export/outcome.ts";
 import { VERSION } from "./core/version.ts";
 import type { UsageReport } from "./usage/report-schema.ts";
 import { createReport, type ReportFacts } from "./usage/report.ts";
-import { type PostResult, type Reporter, type ReportOutcome, startReporter } from "./usage/reporter.ts";
+import {
+  type PostResult,
+  type Reporter,
+  type ReportOutcome,
+  startReporter,
+  TICK_MS,
+} from "./usage/reporter.ts";
 import { createStateFile, readSaved } from "./usage/state-file.ts";
 import { createUsageBook } from "./usage/usage-book.ts";
 import type { UsagePart } from "./usage/usage-part.ts";
@@ -39,7 +45,12 @@ export function startReporting(config: Config, endpoint: string, tools: Reportin
   const { clock, log } = tools;
   const { isAnonymous, intervalMs, caFile, stateFile } = config.usageReport;
   const file = createStateFile(stateFile ?? "", { log, draftSuffix: tools.random.spanId() });
-  const book = createUsageBook(file.read(), { ...tools, isAnonymous, unixMs: clock.unixMs() });
+  const book = createUsageBook(file.read(), {
+    ...tools,
+    isAnonymous,
+    unixMs: clock.unixMs(),
+    sampleMs: Math.min(TICK_MS, intervalMs) / 2,
+  });
   const stopping = new AbortController();
 
   /** A connection of its own for each report: none stays open for hours. */

@@ -49,7 +49,8 @@ export interface Reporter {
   stop(): Promise<void>;
 }
 
-const TICK_MS = 60_000;
+/** Between two looks at what was counted, where the interval is not shorter. */
+export const TICK_MS = 60_000;
 /** As Synapse: the first minutes of a server say little of the others. */
 const FIRST_REPORT_MS = 5 * 60_000;
 /** So that servers that were started together do not report together. */

@@ -45,11 +45,13 @@ export interface BookTools {
   readonly isAnonymous: boolean;
   readonly unixMs: number;
   readonly createSecret: (count: number) => Uint8Array;
+  /** The least time that is a value of a series; half a minute. */
+  readonly sampleMs?: number;
 }
 
 /** @param saved of an earlier start; what is of no use in it is left out */
 export function createUsageBook(saved: SavedUsage | undefined, tools: BookTools): UsageBook {
-  const { isAnonymous, createSecret } = tools;
+  const { isAnonymous, createSecret, sampleMs = MINUTE_MS / 2 } = tools;
   const kept = saved?.isAnonymous === isAnonymous ? saved : undefined;
   const ids: UsageIds = kept ?? { installId: randomUuid(createSecret), instanceId: randomUuid(createSecret) };
   const secret = saved === undefined ? createSecret(SECRET_BYTES) : Buffer.from(saved.secret, "base64");
@@ -57,6 +59,8 @@ export function createUsageBook(saved: SavedUsage | undefined, tools: BookTools)
   const days = new DayCounts();
   const series = Object.fromEntries(SERIES.map((name) => [name, new Sketch()])) as Record<SeriesName, Sketch>;
   const window = { cpuMs: 0, elapsedMs: 0 };
+  /** What is in no series yet: a rate of a moment, such as between a minute's end and a report, would be taken for one of a minute. */
+  let minute = emptyMinute();
   let memoryKb = saved?.memoryKb ?? 0;
 
   if (saved !== undefined) {
@@ -70,8 +74,21 @@ export function createUsageBook(saved: SavedUsage | undefined, tools: BookTools)
     }
   }
 
+  function sample(): void {
+    const { elapsedMs, cpuMs, requests, bytes, spans, waitedMs } = minute;
+    minute = emptyMinute();
+    const perMinute = (value: number): number => (value * MINUTE_MS) / elapsedMs;
+    series.requests.add(perMinute(requests));
+    series.bytes.add(perMinute(bytes));
+    series.spans.add(perMinute(spans));
+    series.memory.add(memoryKb);
+    series.cpu.add((cpuMs / elapsedMs) * 100);
+    series.runQueue.add(waitedMs / elapsedMs);
+  }
+
   return {
     add(parts, { unixMs, elapsedMs }) {
+      if (parts.length === 0) return; // Nobody counts any more: that is no minute without requests and memory.
       const hour = hourOf(unixMs);
       const sum = (of: (part: UsagePart) => number): number =>
         parts.reduce((total, part) => total + of(part), 0);
@@ -84,15 +101,14 @@ export function createUsageBook(saved: SavedUsage | undefined, tools: BookTools)
       const cpuMs = sum(({ process }) => process.cpuMs);
       window.cpuMs += cpuMs;
       window.elapsedMs += elapsedMs;
-      if (elapsedMs <= 0) return;
-      const perMinute = (value: number): number => (value * MINUTE_MS) / elapsedMs;
-      series.requests.add(perMinute(sum(({ counts }) => counts.requestsIn + counts.requestsOut)));
-      series.bytes.add(perMinute(sum(({ bytes }) => bytes)));
-      series.spans.add(perMinute(sum(({ spans }) => spans)));
-      series.memory.add(memoryKb);
-      series.cpu.add((cpuMs / elapsedMs) * 100);
+      minute.elapsedMs += elapsedMs;
+      minute.cpuMs += cpuMs;
+      minute.requests += sum(({ counts }) => counts.requestsIn + counts.requestsOut);
+      minute.bytes += sum(({ bytes }) => bytes);
+      minute.spans += sum(({ spans }) => spans);
       // Of several processes the one whose work waited longest.
-      series.runQueue.add(Math.max(0, ...parts.map(({ process }) => process.runQueueMs)));
+      minute.waitedMs += elapsedMs * Math.max(0, ...parts.map(({ process }) => process.runQueueMs));
+      if (minute.elapsedMs >= sampleMs) sample();
     },
     figures(unixMs) {
       const hour = hourOf(unixMs);
@@ -139,6 +155,10 @@ export function createUsageBook(saved: SavedUsage | undefined, tools: BookTools)
       };
     },
   };
+}
+
+function emptyMinute() {
+  return { elapsedMs: 0, cpuMs: 0, requests: 0, bytes: 0, spans: 0, waitedMs: 0 };
 }
 
 function hourOf(unixMs: number): number {

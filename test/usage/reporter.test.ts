@@ -121,9 +121,9 @@ it("says of its window what all processes did in it", async () => {
     monthly_active_peers: 3,
     r30_peers_all: 0,
     environment: { os: "linux", arch: "x64", version: "1.2.3" },
-    resources: { memory: { min: 10_000, max: 10_000, mean: 10_000 }, cpu: { mean: 2 } },
+    resources: { memory: { min: 10_000, max: 10_000, mean: 10_000 }, cpu: { min: 2 } },
   });
-  // Of whole minutes, and the first part of one with the report itself: rates a minute stay what they are.
+  // Of whole minutes; what came with the first report itself is in the next one.
   expect(second?.usage.latency).toMatchObject({ min: 5, max: 5, mean: 5 });
   expect(second?.usage.requests?.median).toBeGreaterThan(29);
   const ofDay = second?.daily_requests_in ?? 0;
