@@ -16,6 +16,7 @@ import {
   type Reporter,
   type ReportOutcome,
   startReporter,
+  type StartTimes,
   TICK_MS,
 } from "./usage/reporter.ts";
 import { createStateFile, readSaved } from "./usage/state-file.ts";
@@ -29,6 +30,7 @@ interface ReportingTools {
   readonly log: Log;
   readonly take: () => Promise<readonly UsagePart[]>;
   readonly timeoutMs: number;
+  readonly started: StartTimes;
   readonly onOutcome: (outcome: ReportOutcome) => void;
 }
 

@@ -64,6 +64,9 @@ export function createUsageReports(
 ): UsageReports {
   let metrics: UsageMetrics | undefined;
   let current = "";
+  let isStopped = false;
+  // A reload makes another reporter, and no other sidecar.
+  const started = { monotonicMs: tools.clock.monotonicMs(), unixMs: tools.clock.unixMs() };
   let last: Promise<Reporter | undefined> = Promise.resolve(undefined);
 
   function start(config: Config): Reporter | undefined {
@@ -82,6 +85,7 @@ export function createUsageReports(
     const counts = metrics;
     return startReporting(config, endpoint, {
       ...tools,
+      started,
       take,
       timeoutMs: POST_TIMEOUT_MS,
       createSecret,
@@ -92,7 +96,7 @@ export function createUsageReports(
   return {
     use(config) {
       const wanted = JSON.stringify([config.usageReport, reportFacts(config)]);
-      if (wanted === current) return;
+      if (wanted === current || isStopped) return; // A reload may end after the stop has begun.
       current = wanted;
       last = last
         .then((reporter) => reporter?.stop())
@@ -102,11 +106,13 @@ export function createUsageReports(
           return undefined;
         });
     },
-    stop: () =>
-      withTimeout(
+    stop() {
+      isStopped = true;
+      return withTimeout(
         last.then((reporter) => reporter?.stop()).then(() => undefined),
         STOP_MS,
-      ),
+      );
+    },
   };
 }
 

@@ -28,10 +28,17 @@ export type PostResult =
 
 export type ReportOutcome = "delivered" | "retried" | "given_up";
 
+/** Of the sidecar, which may have been there before its reporter. */
+export interface StartTimes {
+  readonly monotonicMs: number;
+  readonly unixMs: number;
+}
+
 export interface ReporterOptions {
   readonly endpoint: string;
   readonly intervalMs: number;
   readonly facts: ReportFacts;
+  readonly started: StartTimes;
   readonly book: UsageBook;
   readonly file: StateFile;
   /** Of all processes; those that don't answer are left out. */
@@ -62,10 +69,9 @@ const WAIT_MS_MAX = 15 * 60_000;
 
 export function startReporter(options: ReporterOptions): Reporter {
   const { clock, random, log, book, file, intervalMs } = options;
-  const startedMs = clock.monotonicMs();
-  const startedUnixMs = clock.unixMs();
+  const { monotonicMs: startedMs, unixMs: startedUnixMs } = options.started;
   const stopped = new AbortController();
-  let tickedMs = startedMs;
+  let tickedMs = clock.monotonicMs();
   let ticking: Promise<void> = Promise.resolve();
 
   async function tick(): Promise<void> {
@@ -88,6 +94,7 @@ export function startReporter(options: ReporterOptions): Reporter {
     const made: UsageReport = createReport(options.facts, book.figures(unixMs), times);
     book.beginWindow();
     await keep(); // Else a restart would report the same minutes again.
+    if (stopped.signal.aborted) return;
     await deliver(Buffer.from(formatReport(made)));
   }
 

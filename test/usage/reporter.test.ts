@@ -53,9 +53,13 @@ function start(
     readonly results?: readonly PostResult[];
     readonly intervalMs?: number;
     readonly parts?: readonly UsagePart[];
+    /** How long the sidecar has been there. */
+    readonly agoMs?: number;
+    /** A disk's. */
+    readonly write?: (state: SavedUsage) => Promise<void>;
   } = {},
 ) {
-  const { results = [], intervalMs = 4 * HOUR, parts = [PART] } = options;
+  const { results = [], intervalMs = 4 * HOUR, parts = [PART], agoMs = 0 } = options;
   const startedMs = Date.now();
   const sent: { readonly atMs: number; readonly report: UsageReport }[] = [];
   const saved: SavedUsage[] = [];
@@ -72,8 +76,15 @@ function start(
     endpoint: "https://stats.example/push",
     intervalMs,
     facts: FACTS,
+    started: { monotonicMs: -agoMs, unixMs: startedMs - agoMs },
     book,
-    file: { read: () => undefined, write: (state) => Promise.resolve(void saved.push(state)) },
+    file: {
+      read: () => undefined,
+      write(state) {
+        saved.push(state);
+        return options.write?.(state) ?? Promise.resolve();
+      },
+    },
     take: () => Promise.resolve(parts),
     post(body) {
       sent.push({ atMs: clock.monotonicMs(), report: JSON.parse(body.toString()) as UsageReport });
@@ -128,6 +139,13 @@ it("says of its window what all processes did in it", async () => {
   expect(second?.usage.requests?.median).toBeGreaterThan(29);
   const ofDay = second?.daily_requests_in ?? 0;
   expect([second?.daily_pdus, second?.daily_sampled_traces]).toEqual([ofDay * 0.7, ofDay * 0.4]);
+});
+
+it("says how long the sidecar has been there, not how long ago a reload turned reports on", async () => {
+  const { sent, saved } = start({ agoMs: 9 * HOUR });
+  await vi.advanceTimersByTimeAsync(6 * MINUTE);
+  expect(sent[0]?.report.uptime_seconds).toBe(9 * 3600 + 5 * 60);
+  expect(saved[0]?.startedUnixMs).toBe(Date.UTC(2026, 0, 1) - 9 * HOUR);
 });
 
 it("names the server by chance where it is anonymous, and is of some 1.5 kB", async () => {
@@ -198,5 +216,23 @@ describe("a stop", () => {
     expect([saved.length, vi.getTimerCount()]).toEqual([before + 1, 0]);
     await vi.advanceTimersByTimeAsync(HOUR);
     expect(sent.length).toBe(1);
+  });
+
+  it("while a report is written to the disk lets none be sent any more", async () => {
+    const finish: (() => void)[] = [];
+    const { reporter, sent, saved } = start({
+      // The second one of the report itself: its window has begun anew.
+      write: (state) =>
+        state.window.elapsedMs > 0 ? Promise.resolve() : new Promise((resolve) => void finish.push(resolve)),
+    });
+    await vi.advanceTimersByTimeAsync(5 * MINUTE);
+    expect(saved.at(-1)?.window.elapsedMs).toBe(0);
+    const stopping = reporter.stop();
+    for (let turns = 0; turns < 3; turns++) {
+      for (const resolve of finish) resolve();
+      await vi.advanceTimersByTimeAsync(1000);
+    }
+    await stopping;
+    expect(sent).toEqual([]);
   });
 });
