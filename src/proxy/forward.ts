@@ -79,7 +79,9 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
     const { head, route } = facts;
     const isTransaction = route === TRANSACTION_ROUTE;
     this.#bodyContexts = isTransaction ? new BodyContexts() : undefined;
-    if (isTransaction && context.usage !== undefined) facts.units = this.#units = new TransactionUnits();
+    if (isTransaction && context.usage !== undefined) {
+      facts.units = this.#units = new TransactionUnits(head.bodyLength === CHUNKED);
+    }
     this.#grpc = context.traffic && GrpcWatch.of(head, facts.target.path);
     this.#isClientReusable = !head.isHttp10 && !head.connection.isClose;
   }

@@ -136,6 +136,20 @@ describe("a report", () => {
     expect(await sidecar.stop()).toBe(0);
   });
 
+  it("counts the events of a body in chunks, wherever they part", async () => {
+    const collector = await startCollector();
+    const sidecar = await startReporting({ endpoint: collector.url });
+    const chunks = [BODY.slice(0, BODY.indexOf("dus")), BODY.slice(BODY.indexOf("dus")), ""];
+    const framed = chunks.map((chunk) => `${chunk.length.toString(16)};a="{"\r\n${chunk}\r\n`).join("");
+    const head = TRANSACTION.slice(0, -BODY.length).replace(
+      /Content-Length: \d+/,
+      "Transfer-Encoding: chunked",
+    );
+    await exchangeRaw(sidecar.port.inbound, head + framed);
+    await collector.until((reports) => reports.at(-1)?.daily_transactions === 1);
+    expect(collector.reports.at(-1)).toMatchObject({ daily_pdus: 2, daily_edus: 1 });
+  });
+
   it("counts no peers whose names are only said: what is answered to everybody proves none", async () => {
     const collector = await startCollector();
     const sidecar = await startReporting({ endpoint: collector.url });

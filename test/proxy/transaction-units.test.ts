@@ -4,8 +4,8 @@ import { describe, expect, it } from "vitest";
 import { TransactionUnits } from "../../src/proxy/transaction-units.ts";
 
 /** @param size of the pieces that the body comes in */
-function unitsIn(body: string, size = Infinity): readonly number[] {
-  const units = new TransactionUnits();
+function unitsIn(body: string, size = Infinity, isChunked = false): readonly number[] {
+  const units = new TransactionUnits(isChunked);
   const bytes = Buffer.from(body);
   const step = Math.min(size, bytes.length || 1);
   for (let at = 0; at < bytes.length; at += step) units.read(bytes.subarray(at, at + step));
@@ -59,5 +59,22 @@ describe("reads each byte a few times at most: the square of these would outlast
     { filler: "a".repeat(8_000_000), why: "one string without end" },
   ])("$why", ({ filler }) => {
     expect(unitsIn(`{"a":"${filler}","pdus":[{}]}`)).toEqual([1, 0]);
+  });
+});
+
+describe("reads what chunks hold, and not their framing", () => {
+  const chunked = (pieces: readonly string[], extension = ""): string =>
+    `${[...pieces, ""].map((piece) => `${Buffer.byteLength(piece).toString(16)}${extension}\r\n${piece}\r\n`).join("")}`;
+  it.each([
+    { body: chunked(['{"pdus":[{},{}]', ',"edus":[{}]}']), units: [2, 1], why: "between lists" },
+    { body: chunked(['{"pd', 'us":[{}]}']), units: [1, 0], why: "within a key" },
+    { body: chunked(['{"a":"\\', '"","pdus":[{}]}']), units: [1, 0], why: "within an escape" },
+    {
+      body: chunked(['{"pdus":[', "{},", "{}", "]}"], ';a="{"'),
+      units: [2, 0],
+      why: "with extensions of braces",
+    },
+  ])("$why", ({ body, units }) => {
+    for (const size of [Infinity, 1, 2, 3, 7, 16]) expect(unitsIn(body, size, true)).toEqual(units);
   });
 });
