@@ -101,6 +101,12 @@ export function startReporting(config: Config, endpoint: string, tools: Reportin
   };
 }
 
+/** A query may carry a key. */
+export function withoutSecrets(endpoint: string): string {
+  const { origin, pathname } = new URL(endpoint);
+  return origin + pathname;
+}
+
 /** What a report says of the config. */
 export function reportFacts({ serverName, usageReport, log, store }: Config): ReportFacts {
   return {

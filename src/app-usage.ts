@@ -4,7 +4,7 @@
  * While they are off nothing is counted, opened, written or sent.
  */
 
-import { reportFacts, startReporting } from "./app-usage-reporting.ts";
+import { reportFacts, startReporting, withoutSecrets } from "./app-usage-reporting.ts";
 import type { Config } from "./config/merge.ts";
 import type { Clock } from "./core/clock.ts";
 import type { Log } from "./core/log.ts";
@@ -114,9 +114,4 @@ export function createUsageReports(
       );
     },
   };
-}
-
-function withoutSecrets(endpoint: string): string {
-  const { origin, pathname } = new URL(endpoint);
-  return origin + pathname;
 }

@@ -1,6 +1,6 @@
 /** `report --config FILE`: prints the exact document that would be sent now, and sends nothing. What else there is to say goes to standard error. */
 
-import { previewReport } from "../app-usage-reporting.ts";
+import { previewReport, withoutSecrets } from "../app-usage-reporting.ts";
 import { formatFault } from "../config/fault.ts";
 import { loadConfig } from "../config/load.ts";
 import { createSystemClock } from "../core/clock.ts";
@@ -21,7 +21,7 @@ export async function reportCommand(path: string, output: Output): Promise<ExitS
     createSecret,
   });
   const where = isEnabled
-    ? `note: this goes to ${endpoint ?? ""} every ${loaded.config.usageReport.intervalMs / 1000} s`
+    ? `note: this goes to ${endpoint === undefined ? "" : withoutSecrets(endpoint)} every ${loaded.config.usageReport.intervalMs / 1000} s`
     : `note: usage reports are off${offBy === undefined ? "" : ` (${offBy})`}: nothing is sent`;
   output.errorLine(where);
   if (note !== undefined) output.errorLine(`note: ${note}`);

@@ -404,7 +404,7 @@ describe("fedtrace report", () => {
 
   it("prints the document that is sent, byte for byte in its form, and sends nothing", async () => {
     const collector = await startCollector();
-    const sidecar = await startReporting({ endpoint: collector.url, interval: "2s" });
+    const sidecar = await startReporting({ endpoint: `${collector.url}?key=s3cret`, interval: "2s" });
     await exchangeRaw(sidecar.port.inbound, TRANSACTION);
     await collector.until((reports) => (reports.at(-1)?.daily_requests_in ?? 0) === 1);
     await sidecar.stop();
