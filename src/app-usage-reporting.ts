@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import type { Config } from "./config/merge.ts";
+import { readRoots } from "./config/roots.ts";
 import type { Clock } from "./core/clock.ts";
 import type { Log } from "./core/log.ts";
 import type { Random } from "./core/random.ts";
@@ -54,10 +55,11 @@ export function startReporting(config: Config, endpoint: string, tools: Reportin
     sampleMs: Math.min(TICK_MS, intervalMs) / 2,
   });
   const stopping = new AbortController();
+  const isTls = new URL(endpoint).protocol === "https:";
 
   /** A connection of its own for each report: none stays open for hours. */
   async function post(body: Buffer): Promise<PostResult> {
-    const ca = caFile === undefined ? undefined : readFileSync(caFile);
+    const ca = isTls ? await readTrusted(caFile, config.systemRootsFile) : undefined;
     const names = await createCancellableLookup();
     const http = createHttpPost(
       { url: endpoint, timeoutMs: tools.timeoutMs, ca, lookup: names.lookup },
@@ -99,6 +101,16 @@ export function startReporting(config: Config, endpoint: string, tools: Reportin
       await reporter.stop();
     },
   };
+}
+
+/** Each time, as they may have been renewed. */
+async function readTrusted(
+  caFile: string | undefined,
+  systemRootsFile: string | undefined,
+): Promise<Buffer | string[]> {
+  if (caFile !== undefined) return readFileSync(caFile);
+  const { rootCertificates } = await import("node:tls");
+  return [...readRoots(systemRootsFile, undefined, rootCertificates)];
 }
 
 /** A query may carry a key. */

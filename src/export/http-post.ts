@@ -25,8 +25,8 @@ export interface HttpPostOptions {
   readonly url: string;
   /** From the first byte sent to the last one received. */
   readonly timeoutMs: number;
-  /** PEM of the roots that an https URL is verified with, in place of the system's; undefined: the system's. */
-  readonly ca?: Buffer | undefined;
+  /** PEM of the roots that an https URL is verified with, in place of Node's; undefined: Node's. */
+  readonly ca?: Buffer | string[] | undefined;
   /** Of the URL's name, in the place of the system's, which nothing ends early. */
   readonly lookup?: LookupFunction | undefined;
 }

@@ -270,6 +270,13 @@ describe("TLS", () => {
     expect(collector.reports).toEqual([]);
   });
 
+  it("is verified with the system's roots, as SSL_CERT_FILE names them", async () => {
+    const collector = await startCollector({ isTls: true });
+    const environment = { SSL_CERT_FILE: resolve("test/fixtures/tls/server.pem") };
+    await startReporting({ endpoint: collector.url }, { environment });
+    await collector.until((reports) => reports.length > 0);
+  });
+
   it("is verified with the roots of ca_file", async () => {
     const collector = await startCollector({ isTls: true });
     await startReporting({ endpoint: collector.url, ca_file: resolve("test/fixtures/tls/server.pem") });
