@@ -33,6 +33,7 @@ interface ReportingTools {
   readonly timeoutMs: number;
   readonly started: StartTimes;
   readonly onOutcome: (outcome: ReportOutcome) => void;
+  readonly onPeersOverflow: (times: number) => void;
 }
 
 const HEADERS = { "content-type": "application/json" };

@@ -90,6 +90,7 @@ export function createUsageReports(
       timeoutMs: POST_TIMEOUT_MS,
       createSecret,
       onOutcome: (outcome) => counts.reported(outcome),
+      onPeersOverflow: (times) => counts.peersOverflowed(times),
     });
   }
 

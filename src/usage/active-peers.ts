@@ -43,7 +43,7 @@ export class PeerDays {
   readonly #secret: Uint8Array;
   readonly #peersMax: number;
   readonly #peers = new Map<string, MetPeer>();
-  /** Peers that were met and are not counted for lack of room. */
+  /** Times that a peer was met that is not counted for lack of room. */
   overflow = 0;
   /** Who is not forgotten in an hour stays for all of it. */
   #forgotAt = -1;

@@ -46,6 +46,8 @@ export interface ReporterOptions {
   /** Never rejects. */
   readonly post: (body: Buffer) => Promise<PostResult>;
   readonly onOutcome: (outcome: ReportOutcome) => void;
+  /** Told how often a peer was not counted for lack of room. */
+  readonly onPeersOverflow: (times: number) => void;
   readonly clock: Clock;
   readonly random: Pick<Random, "fraction">;
   readonly log: Log;
@@ -80,6 +82,8 @@ export function startReporter(options: ReporterOptions): Reporter {
     const unixMs = clock.unixMs();
     book.add(parts, { unixMs, elapsedMs: nowMs - tickedMs });
     tickedMs = nowMs;
+    const overflow = book.takeOverflow();
+    if (overflow > 0) options.onPeersOverflow(overflow);
     await keep();
   }
   const keep = (): Promise<void> => file.write(book.save({ startedUnixMs, unixMs: clock.unixMs() }));

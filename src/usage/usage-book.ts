@@ -36,6 +36,8 @@ export interface UsageBook {
   /** What all processes counted in the time since the last call. */
   add(parts: readonly UsagePart[], now: { readonly unixMs: number; readonly elapsedMs: number }): void;
   figures(unixMs: number): UsageFigures;
+  /** Times that a peer was not counted for lack of room, since this was last asked. */
+  takeOverflow(): number;
   /** A report has been made of it: the series begin anew. */
   beginWindow(): void;
   save(times: { readonly startedUnixMs: number; readonly unixMs: number }): SavedUsage;
@@ -127,6 +129,11 @@ export function createUsageBook(saved: SavedUsage | undefined, tools: BookTools)
             : 0,
         memoryKb,
       };
+    },
+    takeOverflow() {
+      const { overflow } = peers;
+      peers.overflow = 0;
+      return overflow;
     },
     beginWindow() {
       window.cpuMs = window.elapsedMs = 0;

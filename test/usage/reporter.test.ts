@@ -65,6 +65,7 @@ function start(
   const saved: SavedUsage[] = [];
   const lines: string[] = [];
   const outcomes: string[] = [];
+  const overflows: number[] = [];
   const clock = { monotonicMs: () => Date.now() - startedMs, unixMs: () => Date.now() };
   let made = 0;
   const book = createUsageBook(undefined, {
@@ -91,11 +92,12 @@ function start(
       return Promise.resolve(results[sent.length - 1] ?? OK);
     },
     onOutcome: (outcome) => void outcomes.push(outcome),
+    onPeersOverflow: (times) => void overflows.push(times),
     clock,
     random: { fraction: () => 0.5 }, // In the middle of every jitter.
     log: logFrom((level, message) => void lines.push(`${level} ${message}`)),
   });
-  return { reporter, sent, saved, lines, outcomes };
+  return { reporter, sent, saved, lines, outcomes, overflows };
 }
 
 it("sends the first one after five minutes, then one each interval", async () => {
@@ -235,4 +237,22 @@ describe("a stop", () => {
     await stopping;
     expect(sent).toEqual([]);
   });
+});
+
+it("tells of peers for which there was no room, once", async () => {
+  const peers = Array.from({ length: 30_002 }, (_, index) => `s${index}.example`);
+  let isFirst = true;
+  const parts = [
+    {
+      ...PART,
+      get peers() {
+        const now = isFirst ? peers : [];
+        isFirst = false;
+        return now;
+      },
+    },
+  ];
+  const { overflows } = start({ parts });
+  await vi.advanceTimersByTimeAsync(3.5 * MINUTE);
+  expect(overflows).toEqual([2]);
 });
