@@ -26,7 +26,7 @@ import type { UsagePart } from "./usage/usage-part.ts";
 
 interface ReportingTools {
   readonly clock: Clock;
-  readonly random: Pick<Random, "fraction" | "spanId">;
+  readonly random: Pick<Random, "fraction">;
   readonly createSecret: (count: number) => Uint8Array;
   readonly log: Log;
   readonly take: () => Promise<readonly UsagePart[]>;
@@ -48,7 +48,7 @@ const STOPPED: PostResult = {
 export function startReporting(config: Config, endpoint: string, tools: ReportingTools): Reporter {
   const { clock, log } = tools;
   const { isAnonymous, intervalMs, caFile, stateFile } = config.usageReport;
-  const file = createStateFile(stateFile ?? "", { log, draftSuffix: tools.random.spanId() });
+  const file = createStateFile(stateFile ?? "", { log });
   const book = createUsageBook(file.read(), {
     ...tools,
     isAnonymous,

@@ -40,7 +40,7 @@ export function createUsageCounting(): UsageCounting {
 
 interface ReportTools {
   readonly clock: Clock;
-  readonly random: Pick<Random, "fraction" | "spanId">;
+  readonly random: Pick<Random, "fraction">;
   readonly log: Log;
 }
 

@@ -22,16 +22,13 @@ const FILE_BYTES_MAX = 4 * 1024 * 1024;
 /** Nobody else needs it: it says how busy this server is. */
 const MODE = 0o600;
 
-export function createStateFile(
-  path: string,
-  { log, draftSuffix }: { readonly log: Log; /** Differs between processes. */ readonly draftSuffix: string },
-): StateFile {
+export function createStateFile(path: string, { log }: { readonly log: Log }): StateFile {
   let last: Promise<void> = Promise.resolve();
   let lastFault: string | undefined;
 
   async function replace(saved: SavedUsage): Promise<void> {
     if (isForeign(path)) throw new Error("what is there was not written by this program");
-    const draft = `${path}.${draftSuffix}.tmp`;
+    const draft = `${path}.tmp`; // Always the same: what a process that was killed leaves is written over.
     try {
       const file = await open(draft, "w", MODE);
       try {

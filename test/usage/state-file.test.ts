@@ -40,7 +40,7 @@ function fileAt(path: string) {
   const log = logFrom(
     (level, message, facts) => void lines.push(`${level} ${message} ${String(facts["reason"])}`),
   );
-  return { file: createStateFile(path, { log, draftSuffix: "draft" }), lines };
+  return { file: createStateFile(path, { log }), lines };
 }
 
 it("brings back all that was kept", async () => {
@@ -191,8 +191,10 @@ it("leaves the old one where it ends within a write", async () => {
   const path = join(temporaryDirectory(), "usage.json");
   const { file } = fileAt(path);
   await file.write(bookOf().save(TIMES));
-  writeFileSync(`${path}.other.tmp`, "half a fi"); // What a process that was killed leaves.
+  writeFileSync(`${path}.tmp`, "half a fi"); // What a process that was killed leaves.
   expect(file.read()).toBeDefined();
+  await file.write(bookOf().save(TIMES));
+  expect(readdirSync(dirname(path))).toEqual(["usage.json"]);
 });
 
 it("makes new ids when reports become anonymous, or cease to be: one can't be told by the other", () => {
