@@ -86,7 +86,7 @@ function parseListen(word: string | undefined, refused: string[]): { host: strin
   const parsed = word === undefined ? undefined : parseHostPort(word);
   if (parsed !== undefined && "value" in parsed) return parsed.value;
   const why = parsed === undefined ? "is needed" : parsed.refused;
-  refused.push(`--listen ${why}: the host:port where reports come, such as 127.0.0.1:9470`);
+  refused.push(`--listen ${why}: the host:port where reports come, such as 127.0.0.1:9480`);
   return { host: "", port: 0 };
 }
 

@@ -1,12 +1,11 @@
 /** The options of `usage_report`: whether, where to, how often, and what a report says of who sends it. */
 
+import { UNSHOWN } from "../core/text.ts";
 import { defaulted, optional, section } from "./schema-option.ts";
 import { duration, filePath, flag, httpUrl, text } from "./schema-values.ts";
 
 /** As long as a server name; it is one word most often. */
 const CONTEXT_LENGTH_MAX = 255;
-/** Control characters, line ends, and those that turn the direction of text. */
-const UNSHOWN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;
 
 const context = text(`up to ${CONTEXT_LENGTH_MAX} characters that can be seen`, (written) => {
   if (written.length > CONTEXT_LENGTH_MAX) return { refused: `has over ${CONTEXT_LENGTH_MAX} characters` };

@@ -25,3 +25,6 @@ export function withoutLoneSurrogates(json: string): string {
     escape.startsWith("\\ud") ? "\ufffd" : escape,
   );
 }
+
+/** Control characters, line ends, and those that turn the direction of text: what a label that somebody wrote shall not have. */
+export const UNSHOWN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;

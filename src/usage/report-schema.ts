@@ -9,6 +9,7 @@
  */
 
 import * as v from "valibot";
+import { UNSHOWN } from "../core/text.ts";
 
 /** JSON's numbers are exact up to here. */
 const NUMBER_MAX = 2 ** 53;
@@ -21,9 +22,6 @@ function counted(doc: string) {
 function measured() {
   return v.pipe(v.number(), v.minValue(0), v.maxValue(NUMBER_MAX));
 }
-
-/** Control characters, line ends, and those that turn the direction of text. */
-const UNSHOWN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;
 
 function words(doc: string, lengthMax = TEXT_MAX) {
   return v.pipe(
