@@ -74,6 +74,8 @@ export async function startCollectServer(options: CollectServerOptions): Promise
     connectionsCheckingInterval: CHECK_MS,
   });
   server.timeout = limits.stalledMs;
+  // Node leaves out what comes after the 2,000th, and who stands between may write his own last. The head's bytes are bounded.
+  server.maxHeadersCount = 0;
   boundConnections(server, limits.connectionsMax);
   const answerer: Answerer = {
     ...options,
