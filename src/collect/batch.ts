@@ -4,8 +4,14 @@
  * wait for each other in a circle.
  */
 
-import type { DayValues, Kind, Report } from "./report.ts";
-import { type ReporterRow, type ReportKey, SECONDS_PER_DAY, type Stored } from "./report-store.ts";
+import { type DayValues, type Kind, type Report, restoreReport } from "./report.ts";
+import {
+  type ReporterRow,
+  type ReportKey,
+  SECONDS_PER_DAY,
+  type Stored,
+  type StoredReport,
+} from "./report-store.ts";
 
 export type ReporterKey = Pick<ReportKey, "instance" | "kind">;
 
@@ -119,16 +125,30 @@ export function changesOf(reports: readonly Report[]): Changes {
   };
 }
 
-/** How many of the rows each reporter has, in the order of their keys. */
-export function countByReporter(
-  rows: readonly ReporterKey[],
-): readonly (ReporterKey & { readonly count: number })[] {
-  const counts = new Map<string, ReporterKey & { count: number }>();
-  for (const { instance, kind } of rows) {
+/** What was forgotten of a reporter. */
+interface Gone extends ReporterKey {
+  readonly count: number;
+  /** Timestamp of the latest of them. */
+  readonly last: number;
+}
+
+/** In the order of their keys. */
+export function goneByReporter(rows: readonly ReportKey[]): readonly Gone[] {
+  const gone = new Map<string, Gone>();
+  for (const { instance, kind, timestamp } of rows) {
     const key = reporterKey({ instance, kind });
-    const counted = counts.get(key);
-    if (counted === undefined) counts.set(key, { instance, kind, count: 1 });
-    else counted.count += 1;
+    const { count, last } = gone.get(key) ?? { count: 0, last: 0 };
+    gone.set(key, { instance, kind, count: count + 1, last: Math.max(last, timestamp) });
   }
-  return [...counts.values()].toSorted(byReporter);
+  return [...gone.values()].toSorted(byReporter);
+}
+
+/**
+ * What reporters and days are where the report that told it was forgotten, and another one is now the latest: those that came
+ * late may be kept longer than what they are older than.
+ * @param latest with what they count for already
+ */
+export function changesOfKept(latest: readonly StoredReport[]): Changes {
+  const { reporters, days } = changesOf(uniqueReports(latest.map(restoreReport)));
+  return { reporters: reporters.map((reporter) => ({ ...reporter, reports: 0 })), days };
 }

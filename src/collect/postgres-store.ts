@@ -8,7 +8,8 @@
 import {
   admitted,
   changesOf,
-  countByReporter,
+  changesOfKept,
+  goneByReporter,
   type Insertion,
   insertionOf,
   outcomesOf,
@@ -24,6 +25,7 @@ import {
   columnsOf,
   COUNT_REPORTERS,
   DAY_ROW_COLUMNS,
+  LAST_GONE,
   MERGE_DAY,
   MERGE_REPORTER,
   numberOf,
@@ -32,12 +34,16 @@ import {
   REPORT_COLUMNS,
   REPORTER_COLUMNS,
   SUM_DAYS,
+  takeReports,
   toDayRow,
   toKey,
   toReporterKey,
+  toStoredReport,
 } from "./sql.ts";
 
 const SCHEMA_VERSION = 1;
+/** After all timestamps. */
+const ALWAYS = Number.MAX_SAFE_INTEGER;
 /** Any number that no other program is likely to take: "fedtrace" as bytes, cut to 48 bits. */
 const SCHEMA_LOCK = 0x66_65_64_74_72_61;
 
@@ -79,10 +85,10 @@ function insertInto(table: string, columns: readonly string[]): string {
 
 const INSERT_REPORTS = `${insertInto("fedtrace_reports", REPORT_COLUMNS)}
   ON CONFLICT DO NOTHING RETURNING instance, reported_at, kind`;
+const PUT_DAYS = insertInto("fedtrace_days", DAY_ROW_COLUMNS) + MERGE_DAY;
+const PUT_REPORTERS = insertInto("fedtrace_reporters", REPORTER_COLUMNS) + MERGE_REPORTER;
 /** Both in one statement: each is a way to the database and back. */
-const PUT_CHANGES = `
-  WITH days AS (${insertInto("fedtrace_days", DAY_ROW_COLUMNS) + MERGE_DAY})
-  ${insertInto("fedtrace_reporters", REPORTER_COLUMNS) + MERGE_REPORTER}`;
+const PUT_CHANGES = `WITH days AS (${PUT_DAYS}) ${PUT_REPORTERS}`;
 const FIND_REPORTERS = `
   SELECT instance, kind FROM fedtrace_reporters
   WHERE (instance, kind) IN (SELECT * FROM unnest(?::text[], ?::text[]))`;
@@ -90,11 +96,12 @@ const FIND_REPORTERS = `
 const REMOVE_REPORTS = `
   DELETE FROM fedtrace_reports WHERE ctid = ANY (ARRAY
     (SELECT ctid FROM fedtrace_reports WHERE received_at < ? ORDER BY received_at LIMIT ? FOR UPDATE SKIP LOCKED))
-  RETURNING instance, kind`;
+  RETURNING instance, kind, reported_at`;
 const TAKE_REPORTS = `
-  UPDATE fedtrace_reporters AS kept SET reports = kept.reports - gone.count
-  FROM unnest(?::text[], ?::text[], ?::bigint[]) AS gone (instance, kind, count)
-  WHERE kept.instance = gone.instance AND kept.kind = gone.kind`;
+  UPDATE fedtrace_reporters SET ${takeReports("gone.count", "gone.last")}
+  FROM unnest(?::text[], ?::text[], ?::bigint[], ?::bigint[]) AS gone (instance, kind, count, last)
+  WHERE fedtrace_reporters.instance = gone.instance AND fedtrace_reporters.kind = gone.kind
+  RETURNING fedtrace_reporters.instance, fedtrace_reporters.kind, last_at`;
 const REMOVE_REPORTERS = `
   DELETE FROM fedtrace_reporters
   WHERE (instance, kind) IN (SELECT * FROM unnest(?::text[], ?::text[])) AND reports <= 0`;
@@ -102,7 +109,15 @@ const REMOVE_REPORTERS = `
 const REMOVE_DAYS = `
   DELETE FROM fedtrace_days WHERE ctid = ANY (ARRAY
     (SELECT ctid FROM fedtrace_days WHERE day <= ? AND received_at < ? LIMIT ? FOR UPDATE SKIP LOCKED))
-  RETURNING day`;
+  RETURNING day, instance, kind`;
+/** Values: reporters, timestamps from and to of each, and receipt from of all. */
+const LATEST_REPORTS = `
+  SELECT latest.* FROM unnest(?::text[], ?::text[], ?::bigint[], ?::bigint[]) AS wanted (instance, kind, since, until)
+  CROSS JOIN LATERAL (
+    SELECT ${columnsOf(REPORT_COLUMNS)} FROM fedtrace_reports AS kept
+    WHERE kept.instance = wanted.instance AND kept.kind = wanted.kind
+      AND reported_at >= since AND reported_at < until AND received_at >= ?
+    ORDER BY reported_at DESC LIMIT 1) AS latest`;
 
 /**
  * @param url postgres://…; never shown
@@ -138,12 +153,28 @@ export async function openPostgresStore(
   async function remove(query: Transaction, unixSeconds: number, max: number): Promise<number> {
     const removed = await query(REMOVE_REPORTS, [unixSeconds, max]);
     if (removed.length > 0) {
-      const gone = countByReporter(removed.map(toReporterKey));
-      await query(TAKE_REPORTS, listsOf(gone, ["instance", "kind", "count"]));
+      const gone = goneByReporter(removed.map(toKey));
+      const left = await query(TAKE_REPORTS, listsOf(gone, ["instance", "kind", "count", "last"]));
       await query(REMOVE_REPORTERS, listsOf(gone, ["instance", "kind"]));
+      const wanted = left
+        .filter((row) => numberOf(row, "last_at") === LAST_GONE)
+        .map((row) => ({ ...toReporterKey(row), since: 0, until: ALWAYS }));
+      const { reporters } = await latestOf(query, wanted, 0);
+      if (reporters.length > 0) await query(PUT_REPORTERS, listsOf(reporters, REPORTER_COLUMNS));
     }
+    return removed.length + (await removeDays(query, unixSeconds, max));
+  }
+
+  async function removeDays(query: Transaction, unixSeconds: number, max: number): Promise<number> {
     const lastDay = Math.floor(unixSeconds / SECONDS_PER_DAY) + 1;
-    return removed.length + (await query(REMOVE_DAYS, [lastDay, unixSeconds, max])).length;
+    const removed = await query(REMOVE_DAYS, [lastDay, unixSeconds, max]);
+    const wanted = removed.map((row) => {
+      const since = numberOf(row, "day") * SECONDS_PER_DAY;
+      return { ...toReporterKey(row), since, until: since + SECONDS_PER_DAY };
+    });
+    const { days } = await latestOf(query, wanted, unixSeconds);
+    if (days.length > 0) await query(PUT_DAYS, listsOf(days, DAY_ROW_COLUMNS));
+    return removed.length;
   }
 
   return {
@@ -178,6 +209,24 @@ async function prepareSchema(pool: PostgresPool): Promise<void> {
     if (kept["version"] !== SCHEMA_VERSION)
       throw new Error("the tables in the database are of another version of this program");
   });
+}
+
+interface Wanted extends ReporterKey {
+  /** Of timestamps. */
+  readonly since: number;
+  /** Not included. */
+  readonly until: number;
+}
+
+/** What the latest of those that are kept says of each, where there is one. */
+async function latestOf(
+  query: Transaction,
+  wanted: readonly Wanted[],
+  receivedFrom: number,
+): Promise<ReturnType<typeof changesOfKept>> {
+  if (wanted.length === 0) return { reporters: [], days: [] };
+  const lists = listsOf(wanted, ["instance", "kind", "since", "until"]);
+  return changesOfKept((await query(LATEST_REPORTS, [...lists, receivedFrom])).map(toStoredReport));
 }
 
 /** A list for each column. */

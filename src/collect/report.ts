@@ -95,22 +95,31 @@ export function readReport(
   const fault = isOurs ? findReportFault(document) : undefined;
   if (fault !== undefined)
     return malformed("schema", `${fault} is not what fedtrace-report.schema.json says`);
+  const received = Math.floor(about.unixMs / 1000);
+  const version = isOurs
+    ? wordOf(environment, "version")
+    : (SYNAPSE_AGENT.exec(about.userAgent ?? "")?.[1] ?? null);
+  return { value: { ...partsOf(document), received, version, document: JSON.stringify(document) } };
+}
+
+/** A report that was stored, as it was when it was read. */
+export function restoreReport(stored: Pick<Report, "received" | "version" | "document">): Report {
+  const { received, version, document } = stored;
+  return { ...partsOf(JSON.parse(document) as CleanObject), received, version, document };
+}
+
+/** @param document one that passed */
+function partsOf(document: CleanObject): Omit<Report, "received" | "version" | "document"> {
+  const isOurs = isObject(document["environment"]);
   return {
-    value: {
-      kind: isOurs ? "fedtrace" : "synapse",
-      instance: document["homeserver"] as string,
-      timestamp: document["timestamp"] as number,
-      received: Math.floor(about.unixMs / 1000),
-      context: textOf(document, "server_context"),
-      version: isOurs
-        ? wordOf(environment, "version")
-        : (SYNAPSE_AGENT.exec(about.userAgent ?? "")?.[1] ?? null),
-      runtime: isOurs ? runtimeOf("node", document) : runtimeOf("python", document),
-      ...valuesOf(document),
-      memory_rss: numberOf(document, "memory_rss"),
-      cpu_average: numberOf(document, "cpu_average"),
-      document: JSON.stringify(document),
-    },
+    kind: isOurs ? "fedtrace" : "synapse",
+    instance: document["homeserver"] as string,
+    timestamp: document["timestamp"] as number,
+    context: textOf(document, "server_context"),
+    runtime: isOurs ? runtimeOf("node", document) : runtimeOf("python", document),
+    ...valuesOf(document),
+    memory_rss: numberOf(document, "memory_rss"),
+    cpu_average: numberOf(document, "cpu_average"),
   };
 }
 

@@ -85,6 +85,14 @@ export const MERGE_DAY = `
     ${["timestamp", "received", ...DAY_VALUE_NAMES].map((name) => `${columnOf(name)} = excluded.${columnOf(name)}`).join(", ")}
   WHERE excluded.reported_at > fedtrace_days.reported_at`;
 
+/** What is told of a reporter once the report that told it was forgotten: whatever is put next. */
+export const LAST_GONE = 0;
+/** After `UPDATE fedtrace_reporters SET`. @param count and @param last of those that were forgotten: SQL */
+export function takeReports(count: string, last: string): string {
+  return `reports = fedtrace_reporters.reports - ${count},
+    last_at = CASE WHEN fedtrace_reporters.last_at = ${last} THEN ${LAST_GONE} ELSE fedtrace_reporters.last_at END`;
+}
+
 export const COUNT_REPORTERS = "SELECT COUNT(*) AS n FROM fedtrace_reporters";
 
 const TOTALS = `
@@ -191,12 +199,16 @@ export async function readPage(query: Query, page: PageQuery): Promise<readonly 
     `SELECT ${columnsOf(REPORT_COLUMNS)} FROM fedtrace_reports WHERE ${conditions.join(" AND ")} ORDER BY ${order} LIMIT ?`,
     [...values, max],
   );
-  return rows.map((row) => ({
+  return rows.map(toStoredReport);
+}
+
+export function toStoredReport(row: Row): StoredReport {
+  return {
     ...toKey(row),
     received: numberOf(row, "received_at"),
     version: row["version"] as string | null,
     document: String(row["document"]),
-  }));
+  };
 }
 
 export function toKey(row: Row): ReportKey {

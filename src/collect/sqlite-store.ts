@@ -9,7 +9,8 @@ import { resolve as resolvePath } from "node:path";
 import {
   admitted,
   changesOf,
-  countByReporter,
+  changesOfKept,
+  goneByReporter,
   type Insertion,
   insertionOf,
   outcomesOf,
@@ -24,6 +25,7 @@ import {
   columnsOf,
   COUNT_REPORTERS,
   DAY_ROW_COLUMNS,
+  LAST_GONE,
   MERGE_DAY,
   MERGE_REPORTER,
   numberOf,
@@ -34,8 +36,11 @@ import {
   type Row,
   type SqlValue,
   SUM_DAYS,
+  takeReports,
   toDayRow,
+  toKey,
   toReporterKey,
+  toStoredReport,
 } from "./sql.ts";
 import { openSqlite, type Sqlite, type SqliteDriver, type SqliteStatement } from "./sqlite-driver.ts";
 
@@ -81,19 +86,27 @@ const FIND_REPORTER = "SELECT 1 FROM fedtrace_reporters WHERE instance = ? AND k
 const REMOVE_REPORTS = `
   DELETE FROM fedtrace_reports WHERE rowid IN
     (SELECT rowid FROM fedtrace_reports WHERE received_at < ? ORDER BY received_at LIMIT ?)
-  RETURNING instance, kind`;
-const TAKE_REPORTS = "UPDATE fedtrace_reporters SET reports = reports - ? WHERE instance = ? AND kind = ?";
+  RETURNING instance, kind, reported_at`;
+const TAKE_REPORTS = `
+  UPDATE fedtrace_reporters SET ${takeReports("?", "?")} WHERE instance = ? AND kind = ? RETURNING last_at`;
 const REMOVE_REPORTER = "DELETE FROM fedtrace_reporters WHERE instance = ? AND kind = ? AND reports <= 0";
 /** A report is received on its own day or later, but for clocks that are a day ahead: only old days are looked at. */
 const REMOVE_DAYS = `
   DELETE FROM fedtrace_days WHERE (day, instance, kind) IN
     (SELECT day, instance, kind FROM fedtrace_days WHERE day <= ? AND received_at < ? LIMIT ?)
-  RETURNING day`;
+  RETURNING day, instance, kind`;
+/** Values: a reporter, timestamps from and to, and receipt from. */
+const LATEST_REPORT = `
+  SELECT ${columnsOf(REPORT_COLUMNS)} FROM fedtrace_reports
+  WHERE instance = ? AND kind = ? AND reported_at >= ? AND reported_at < ? AND received_at >= ?
+  ORDER BY reported_at DESC LIMIT 1`;
 /** Another number where another connection has written. */
 const DATA_VERSION = "PRAGMA data_version";
 const TABLES =
   "SELECT COUNT(*) AS n FROM sqlite_master WHERE type = 'table' AND name LIKE 'fedtrace\\_%' ESCAPE '\\'";
 const TABLE_COUNT = 3;
+/** After all timestamps. */
+const ALWAYS = Number.MAX_SAFE_INTEGER;
 
 /**
  * @param path of the file, which is made where there is none
@@ -165,14 +178,29 @@ export async function openSqliteStore(
 
   function remove(unixSeconds: number, max: number): number {
     const removed = all(REMOVE_REPORTS, [unixSeconds, max]);
-    for (const { instance, kind, count } of countByReporter(removed.map(toReporterKey))) {
-      run(TAKE_REPORTS, [count, instance, kind]);
-      run(REMOVE_REPORTER, [instance, kind]);
+    const lasts: Row[] = [];
+    for (const { instance, kind, count, last } of goneByReporter(removed.map(toKey))) {
+      const [left = {}] = all(TAKE_REPORTS, [count, last, instance, kind]);
+      if (run(REMOVE_REPORTER, [instance, kind]) === 0 && numberOf(left, "last_at") === LAST_GONE)
+        lasts.push(...all(LATEST_REPORT, [instance, kind, 0, ALWAYS, 0]));
     }
+    for (const reporter of changesOfKept(lasts.map(toStoredReport)).reporters)
+      run(PUT_REPORTER, pick(reporter, REPORTER_COLUMNS));
+    return removed.length + removeDays(unixSeconds, max);
+  }
+
+  function removeDays(unixSeconds: number, max: number): number {
     const lastDay = Math.floor(unixSeconds / SECONDS_PER_DAY) + 1;
-    const days = all(REMOVE_DAYS, [lastDay, unixSeconds, max]);
-    for (const row of days) sums.touch(numberOf(row, "day"));
-    return removed.length + days.length;
+    const removed = all(REMOVE_DAYS, [lastDay, unixSeconds, max]);
+    const latest = removed.flatMap((row) => {
+      const { instance, kind } = toReporterKey(row);
+      const from = numberOf(row, "day") * SECONDS_PER_DAY;
+      return all(LATEST_REPORT, [instance, kind, from, from + SECONDS_PER_DAY, unixSeconds]);
+    });
+    for (const day of changesOfKept(latest.map(toStoredReport)).days)
+      run(PUT_DAY, pick(day, DAY_ROW_COLUMNS));
+    for (const row of removed) sums.touch(numberOf(row, "day"));
+    return removed.length;
   }
 
   const query = (sql: string, values: readonly SqlValue[]): Promise<readonly Row[]> =>

@@ -3,9 +3,11 @@
  * test/real/collector.test.ts on PostgreSQL.
  */
 
+import fc from "fast-check";
 import { expect, it, onTestFinished } from "vitest";
 import type { PageQuery, ReportStore, SummaryRange } from "../../src/collect/report-store.ts";
 import { fedtraceDocument, NOW, reportOf, synapseDocument } from "./collect.ts";
+import { plainlyTold, sentReport, STEP, toldOf } from "./plain-summary.ts";
 
 const DAY = 86_400;
 const TODAY = NOW / DAY;
@@ -320,5 +322,23 @@ export function testReportStore({ open, reopen }: StoreOpener): void {
     const kept = await store.readPage(EVERYTHING);
     expect(kept).toHaveLength(stored);
     expect((await another.summarize(RANGE)).reports).toBe(stored);
+  });
+
+  it("says of days and reporters what its reports say, whatever came late, twice, or was forgotten", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(STEP, { maxLength: 12 }), async (steps) => {
+        const store = await open(1000);
+        try {
+          for (const [received, step] of steps.entries()) {
+            if ("forget" in step) while ((await store.removeReceivedBefore(NOW + step.forget, 2)) > 0);
+            else await store.write(step.map((sent) => sentReport(sent, NOW + received)));
+            expect(await toldOf(store, RANGE)).toEqual(plainlyTold(await store.readPage(EVERYTHING), RANGE));
+          }
+        } finally {
+          await store.close();
+        }
+      }),
+      { numRuns: 30 },
+    );
   });
 }
