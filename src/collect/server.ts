@@ -81,6 +81,7 @@ export async function startCollectServer(options: CollectServerOptions): Promise
     ...options,
     find: createRouteFinder(options.routes),
     streams: boundStreams(server, limits.streamsMax),
+    isStopping: () => !server.listening,
     receivers: new Set(options.paths),
   };
   const onRequest = (request: IncomingMessage, response: ServerResponse): void =>
@@ -114,6 +115,7 @@ interface Answerer extends CollectServerOptions {
   readonly find: FindRoute;
   readonly streams: Streams;
   readonly receivers: ReadonlySet<string>;
+  readonly isStopping: () => boolean;
 }
 
 async function respond(
@@ -125,6 +127,8 @@ async function respond(
     const found = await answer(answerer, request, response);
     if (found === undefined || response.destroyed) return;
     const hasRoom = !isStream(found) || answerer.streams.take(request, response);
+    // Else its sender would go on until the stop is late, and what is then under way is cut off.
+    if (answerer.isStopping() && !response.headersSent) response.setHeader("connection", "close");
     const full = "as many exports as there may be are being read already; try again";
     await writeAnswer(request, response, hasRoom ? found : laterAnswer("COLLECTOR_BUSY", full, BUSY_SECONDS));
   } catch (error) {

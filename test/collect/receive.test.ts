@@ -1,6 +1,7 @@
 /** The way in over HTTP: what is acknowledged, what is refused with which status and word, and that floods stay bounded. */
 
 import { once } from "node:events";
+import { Agent } from "node:http";
 import { connect, type Socket } from "node:net";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -392,5 +393,17 @@ describe("a stop", () => {
     release();
     await stopped;
     expect(ends).toEqual(["written", "closed"]);
+  });
+
+  it("does not wait for senders who would keep their connections", async () => {
+    const { store, release, batches } = await heldStore();
+    const { port, stop } = await startTestCollector({ store, limits: { drainMs: 600_000 } });
+    const agent = new Agent({ keepAlive: true });
+    const sent = send(port, synapseDocument(), { agent });
+    await expect.poll(() => batches).toEqual([1]);
+    const stopped = stop();
+    release();
+    expect(await sent).toMatchObject({ status: 200, headers: { connection: "close" } });
+    await stopped;
   });
 });

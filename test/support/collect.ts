@@ -1,6 +1,6 @@
 /** A collector in this process on a SQLite file of its own, reports as Synapse and fedtrace send them, and requests to it. */
 
-import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
+import { type Agent, request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
@@ -164,6 +164,8 @@ export interface Asked {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
+  /** None unless told: a connection of its own. */
+  readonly agent?: Agent;
 }
 
 export interface Answered {
@@ -172,15 +174,15 @@ export interface Answered {
   readonly body: string;
 }
 
-/** One request on a connection of its own; fetch would not let Host and others be set. */
+/** One request; fetch would not let Host and others be set. */
 export function ask(
   port: number,
   path: string,
-  { method = "GET", headers = {}, body }: Asked = {},
+  { method = "GET", headers = {}, body, agent }: Asked = {},
 ): Promise<Answered> {
   return new Promise((resolve, reject) => {
     const request = httpRequest(
-      { host: "127.0.0.1", port, path, method, headers, agent: false },
+      { host: "127.0.0.1", port, path, method, headers, agent: agent ?? false },
       (response) => {
         text(response).then(
           (read) => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: read }),
