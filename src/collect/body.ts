@@ -17,7 +17,8 @@ export function readBody(
   { bytesMax, withinMs }: BodyLimits,
 ): Promise<Uint8Array | BodyRefusal> {
   if (Number(request.headers["content-length"] ?? 0) > bytesMax) return Promise.resolve("size");
-  if (request.headers.expect !== undefined) response.writeContinue();
+  // https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1: HTTP/1.0 has no such answer.
+  if (request.headers.expect !== undefined && request.httpVersion !== "1.0") response.writeContinue();
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let length = 0;

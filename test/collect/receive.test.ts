@@ -165,6 +165,20 @@ const REFUSED: readonly Row[] = [
   },
 ];
 
+it("asks nobody for a body who speaks HTTP/1.0, and would take that for the answer", async () => {
+  const { port } = await startTestCollector();
+  const answer = await new Promise<string>((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    let text = "";
+    socket.on("data", (chunk: Buffer) => (text += chunk.toString()));
+    socket.once("close", () => resolve(text));
+    const length = `Content-Length: ${Buffer.byteLength(TEXT)}`;
+    const head = ["Content-Type: application/json", length, "Expect: 100-continue"].join("\r\n");
+    socket.write(`PUT ${PUSH} HTTP/1.0\r\n${head}\r\n\r\n${TEXT}`);
+  });
+  expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+});
+
 describe("refuses", () => {
   it.each(REFUSED)("$why with $status $word", async ({ asked, status, word, code }) => {
     const { port, store, refusals } = await startTestCollector();
