@@ -97,6 +97,11 @@ const REMOVE_REPORTS = `
   DELETE FROM fedtrace_reports WHERE ctid = ANY (ARRAY
     (SELECT ctid FROM fedtrace_reports WHERE received_at < ? ORDER BY received_at LIMIT ? FOR UPDATE SKIP LOCKED))
   RETURNING instance, kind, reported_at`;
+/** In the order in which they are asked for, which an UPDATE has not. */
+const LOCK_REPORTERS = `
+  SELECT 1 FROM unnest(?::text[], ?::text[]) WITH ORDINALITY AS wanted (instance, kind, place)
+  JOIN fedtrace_reporters AS kept ON kept.instance = wanted.instance AND kept.kind = wanted.kind
+  ORDER BY place FOR UPDATE OF kept`;
 const TAKE_REPORTS = `
   UPDATE fedtrace_reporters SET ${takeReports("gone.count", "gone.last")}
   FROM unnest(?::text[], ?::text[], ?::bigint[], ?::bigint[]) AS gone (instance, kind, count, last)
@@ -154,6 +159,7 @@ export async function openPostgresStore(
     const removed = await query(REMOVE_REPORTS, [unixSeconds, max]);
     if (removed.length > 0) {
       const gone = goneByReporter(removed.map(toKey));
+      await query(LOCK_REPORTERS, listsOf(gone, ["instance", "kind"]));
       const left = await query(TAKE_REPORTS, listsOf(gone, ["instance", "kind", "count", "last"]));
       await query(REMOVE_REPORTERS, listsOf(gone, ["instance", "kind"]));
       const wanted = left

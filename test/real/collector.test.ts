@@ -9,9 +9,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { createPostgresPool } from "../../src/collect/postgres-pool.ts";
 import { openPostgresStore } from "../../src/collect/postgres-store.ts";
+import type { ReportStore } from "../../src/collect/report-store.ts";
 import { CLI, environmentOf } from "../support/cli.ts";
-import { ask, send, synapseDocument } from "../support/collect.ts";
+import { ask, NOW, reportOf, send, synapseDocument } from "../support/collect.ts";
 import { poll } from "../support/poll.ts";
 import { testReportStore } from "../support/report-store-contract.ts";
 import { type Postgres, startPostgres } from "./postgres.ts";
@@ -218,6 +220,37 @@ describe("PostgreSQL", () => {
     url = postgres.createDatabase();
     const stores = await Promise.all([open(10), open(10), open(10)]);
     for (const store of stores) await store.close();
+  });
+
+  it("is written by one collector while another one forgets, and neither waits for the other in a circle", async () => {
+    url = postgres.createDatabase();
+    const [one, other, remover] = [await open(1000), await open(1000), await open(1000)];
+    let second = 0;
+    const write = async (store: ReportStore): Promise<void> => {
+      for (let batch = 0; batch < 100; batch++) {
+        const timestamp = NOW + ++second;
+        const names = Array.from({ length: 20 }, (_, index) => `h${(index * 7 + second) % 30}.test`);
+        await store.write(
+          names.map((homeserver) => reportOf(synapseDocument({ homeserver, timestamp }), timestamp)),
+        );
+      }
+    };
+    let isWritten = false;
+    const written = Promise.all([write(one), write(other)]).finally(() => (isWritten = true));
+    while (!isWritten) await remover.removeReceivedBefore(NOW + second - 20, 50);
+    await written;
+    for (const store of [one, other, remover]) await store.close();
+    const pool = await createPostgresPool(url, () => undefined);
+    onTestFinished(() => pool.close());
+    // Sessions tell what they counted when they end.
+    const counted = await poll(async () => {
+      const [row] = await pool.query(
+        "SELECT xact_commit > 200 AS is_told, deadlocks FROM pg_stat_database WHERE datname = current_database()",
+        [],
+      );
+      return row?.["is_told"] === true ? row : undefined;
+    }, 10_000);
+    expect(counted?.["deadlocks"]).toBe("0");
   });
 
   it("takes 10,000 reports of 1,000 servers in time, and shows them at once", async () => {
