@@ -21,7 +21,7 @@ import { startRetention } from "./retention.ts";
 import { type ServerLimits, startCollectServer } from "./server.ts";
 import { createSummaryReader } from "./summary.ts";
 import { createTokenBuckets, type Rate, type TokenBuckets } from "./token-buckets.ts";
-import { createWriteQueue } from "./write-queue.ts";
+import { createWriteQueue, type WriteQueue } from "./write-queue.ts";
 
 export interface CollectorOptions {
   readonly host: string;
@@ -77,6 +77,8 @@ const LIMITS: CollectorLimits = {
 
 /** A probe a second, or a thousand: the storage is asked once. */
 const READY_KEPT_MS = 1000;
+/** A disk may be full, or a database take no writes, and be read as ever. For longer only a report that fails again says so. */
+const WRITE_FAILURE_COUNTS_MS = 10_000;
 
 export interface Collector {
   readonly address: string;
@@ -106,7 +108,7 @@ export async function startCollector(options: CollectorOptions, tools: Collector
   });
   const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
   const summary = createSummaryReader(store, clock);
-  const isReady = createReadiness(store, clock, (error) =>
+  const isReady = createReadiness(store, queue, clock, (error) =>
     log.warn("storage is away", { reason: reason(error) }),
   );
   const server = await startCollectServer({
@@ -149,11 +151,14 @@ export async function startCollector(options: CollectorOptions, tools: Collector
 
 function createReadiness(
   store: ReportStore,
+  queue: Pick<WriteQueue, "failedAtMs">,
   clock: Clock,
   onAway: (reason: unknown) => void,
 ): () => Promise<boolean> {
   let kept: { readonly untilMs: number; readonly isReady: Promise<boolean> } | undefined;
   return () => {
+    const failedAtMs = queue.failedAtMs ?? -Infinity;
+    if (clock.monotonicMs() - failedAtMs < WRITE_FAILURE_COUNTS_MS) return Promise.resolve(false);
     if (kept !== undefined && clock.monotonicMs() < kept.untilMs) return kept.isReady;
     const isReady = store.check().then(
       () => true,

@@ -26,6 +26,7 @@ import {
   COUNT_REPORTERS,
   DAY_ROW_COLUMNS,
   LAST_GONE,
+  LOOK,
   MERGE_DAY,
   MERGE_REPORTER,
   numberOf,
@@ -197,7 +198,7 @@ export async function openPostgresStore(
     removeReceivedBefore: (unixSeconds, max) =>
       pool.inTransaction("BEGIN", (query) => remove(query, unixSeconds, max)),
     countReporters: async () => numberOf((await pool.query(COUNT_REPORTERS, []))[0] ?? {}, "n"),
-    check: async () => void (await pool.query("SELECT 1", [])),
+    check: async () => void (await pool.query(LOOK, [])),
     close: () => pool.close(),
   };
 }

@@ -93,6 +93,9 @@ export function takeReports(count: string, last: string): string {
     last_at = CASE WHEN fedtrace_reporters.last_at = ${last} THEN ${LAST_GONE} ELSE fedtrace_reporters.last_at END`;
 }
 
+/** Touches what a report is stored in, which `SELECT 1` would not. */
+export const LOOK = "SELECT 1 FROM fedtrace_reports LIMIT 1";
+
 export const COUNT_REPORTERS = "SELECT COUNT(*) AS n FROM fedtrace_reporters";
 
 const TOTALS = `

@@ -26,6 +26,7 @@ import {
   COUNT_REPORTERS,
   DAY_ROW_COLUMNS,
   LAST_GONE,
+  LOOK,
   MERGE_DAY,
   MERGE_REPORTER,
   numberOf,
@@ -227,7 +228,7 @@ export async function openSqliteStore(
     removeReceivedBefore: (unixSeconds, max) =>
       Promise.resolve().then(() => inTransaction(() => remove(unixSeconds, max))),
     countReporters: () => Promise.resolve().then(countReporters),
-    check: async () => void (await query("SELECT 1", [])),
+    check: async () => void (await query(LOOK, [])),
     close: () => Promise.resolve(void sqlite.close()),
   };
 }

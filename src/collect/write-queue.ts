@@ -14,6 +14,8 @@ export interface WriteQueue {
   add(report: Report): Promise<Stored | "busy">;
   /** Reports that wait, or are being written. */
   readonly length: number;
+  /** By `monotonicMs`: when the latest write failed. Undefined: it did not. */
+  readonly failedAtMs: number | undefined;
   /** Resolves once nothing waits any more. */
   drain(): Promise<void>;
 }
@@ -39,6 +41,7 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
   const { store, waitingMax, batchMax, onBatch, monotonicMs } = options;
   let waiting: Waiting[] = [];
   let writing = 0;
+  let failedAtMs: number | undefined;
   let run: Promise<void> | undefined;
 
   async function writeAll(): Promise<void> {
@@ -50,9 +53,11 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
       const fromMs = monotonicMs();
       try {
         const outcomes = await store.write(batch.map(({ report }) => report));
+        failedAtMs = undefined;
         for (const [index, { resolve }] of batch.entries()) resolve(outcomes[index] ?? "known");
         onBatch(batch.length, (monotonicMs() - fromMs) / 1000);
       } catch (error) {
+        failedAtMs = monotonicMs();
         for (const { reject } of batch) reject(error);
       }
       writing = 0;
@@ -70,6 +75,9 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
     },
     get length() {
       return waiting.length + writing;
+    },
+    get failedAtMs() {
+      return failedAtMs;
     },
     async drain() {
       await run;

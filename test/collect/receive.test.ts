@@ -374,6 +374,31 @@ describe("a storage that fails", () => {
   });
 });
 
+describe("a storage that can be read, but not written", () => {
+  it("is not ready until a report is stored, or nobody tried to for a while", async () => {
+    const store = await temporaryStore();
+    const clock = fakeClock();
+    let isFull = true;
+    const { port } = await startTestCollector({
+      clock,
+      store: {
+        ...store,
+        write: (reports) => (isFull ? Promise.reject(new Error("disk is full")) : store.write(reports)),
+      },
+    });
+    const ready = async (): Promise<number> => (await ask(port, "/health/ready")).status;
+    const sent = async (): Promise<number> => (await send(port, synapseDocument())).status;
+    expect([await ready(), await sent(), await ready()]).toEqual([200, 503, 503]);
+    clock.advance(9999);
+    expect(await ready()).toBe(503);
+    clock.advance(1);
+    expect(await ready()).toBe(200);
+    expect([await sent(), await ready()]).toEqual([503, 503]);
+    isFull = false;
+    expect([await sent(), await ready()]).toEqual([200, 200]);
+  });
+});
+
 describe("a stop", () => {
   it("stores and answers what is under way", async () => {
     const { store, release, batches } = await heldStore();

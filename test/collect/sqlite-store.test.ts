@@ -61,6 +61,19 @@ it("does not touch what is no database", async () => {
   expect(readFileSync(file, "utf8")).toContain("my notes");
 });
 
+it("is of no use once its pages are overwritten, and says so", async () => {
+  const file = join(temporaryDirectory(), "reports.db");
+  await (await openSqliteStore(file, LIMITS)).close();
+  const { sqlite } = await openSqlite(file);
+  sqlite.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  sqlite.close();
+  const bytes = readFileSync(file);
+  writeFileSync(file, bytes.fill("x", 4096));
+  const store = await openSqliteStore(file, LIMITS);
+  await expect(store.check()).rejects.toThrow(/malformed/);
+  await store.close();
+});
+
 it("says where there is no file to be had", async () => {
   await expect(openSqliteStore(temporaryDirectory(), LIMITS)).rejects.toThrow(/EISDIR/);
 });
