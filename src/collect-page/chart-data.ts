@@ -121,3 +121,11 @@ export function lastKnownDay(lines: readonly (readonly Amount[])[]): number | un
   const last = Math.max(-1, ...lines.map((values) => values.findLastIndex((value) => value !== null)));
   return last === -1 ? undefined : last;
 }
+
+/** Indices of values between two gaps, which a line does not show: the first day of a collector is one. */
+export function loneValues(values: readonly (Amount | undefined)[]): number[] {
+  const isKnown = (value: Amount | undefined): boolean => value !== null && value !== undefined;
+  return values.flatMap((value, index) =>
+    isKnown(value) && !isKnown(values[index - 1]) && !isKnown(values[index + 1]) ? [index] : [],
+  );
+}

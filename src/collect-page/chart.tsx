@@ -7,7 +7,14 @@ import type { JSX } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import { formatAmount, formatTick, formatWhole } from "./amount.ts";
-import { type ChartPlan, drawnValues, lastKnownDay, type ValueAxis, valueAxis } from "./chart-data.ts";
+import {
+  type ChartPlan,
+  drawnValues,
+  lastKnownDay,
+  loneValues,
+  type ValueAxis,
+  valueAxis,
+} from "./chart-data.ts";
 import { type DayTick, dayTicks, formatWholeDay } from "./day-axis.ts";
 import type { Amount, Day } from "./summary.ts";
 
@@ -211,7 +218,12 @@ function swatchAt(legend: HTMLElement, index: number): CSSStyleDeclaration {
 function seriesOf(shape: ChartPlan["shape"], swatch: () => CSSStyleDeclaration, label: string): uPlot.Series {
   const stroke = (): string => swatch().borderTopColor;
   const fill = (): string => swatch().backgroundColor;
-  if (shape === "lines") return { label, stroke, fill, width: 1.8, points: { size: 5, fill: stroke } };
+  if (shape === "lines") {
+    // uPlot shows points where there are few days; where it shows none, those that no line leads to.
+    const filter: uPlot.Series.Points.Filter = (plot, series, isShown) =>
+      isShown ? null : loneValues([...(plot.data[series] ?? [])]);
+    return { label, stroke, fill, width: 1.8, points: { size: 5, fill: stroke, filter } };
+  }
   const paths = uPlot.paths.bars?.({ size: [0.7, 18] });
   return { label, stroke, fill: stroke, width: 0, points: { show: false }, ...(paths && { paths }) };
 }

@@ -1,7 +1,13 @@
 /** What the charts show: gaps, axes that hold every value, labels of days. */
 
 import { describe, expect, it } from "vitest";
-import { CHARTS, drawnValues, lastKnownDay, valueAxis } from "../../src/collect-page/chart-data.ts";
+import {
+  CHARTS,
+  drawnValues,
+  lastKnownDay,
+  loneValues,
+  valueAxis,
+} from "../../src/collect-page/chart-data.ts";
 import { dayTicks, formatDay, formatWholeDay, unixSecondsOf } from "../../src/collect-page/day-axis.ts";
 import { type Day, parseSummary } from "../../src/collect-page/summary.ts";
 
@@ -110,5 +116,17 @@ describe("dayTicks", () => {
     expect(unixSecondsOf("2026-11-30")).toBe(1_795_996_800);
     expect(unixSecondsOf("2026-02-31x")).toBeUndefined();
     expect(unixSecondsOf("")).toBeUndefined();
+  });
+});
+
+describe("loneValues: what no line leads to or from", () => {
+  it.each([
+    { values: [null, null, 3], lone: [2], why: "the first day of a collector" },
+    { values: [3], lone: [0], why: "one day alone" },
+    { values: [1, null, 0, null, 2, 3], lone: [0, 2], why: "days between gaps, zero too" },
+    { values: [1, 2, 3], lone: [], why: "a line" },
+    { values: [null, undefined], lone: [], why: "nothing" },
+  ])("$why", ({ values, lone }) => {
+    expect(loneValues(values)).toEqual(lone);
   });
 });
