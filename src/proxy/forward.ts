@@ -24,6 +24,7 @@ import { BodyContexts } from "./body-contexts.ts";
 import type { Exchange, ExchangeContext } from "./exchange.ts";
 import { endAttempt, endExchange, noteAttempt, noteUpgrade } from "./exchange-end.ts";
 import type { ExchangeFacts } from "./exchange-span.ts";
+import { followBody } from "./follow-body.ts";
 import { GrpcWatch } from "./grpc-watch.ts";
 import { formatRequest, formatResponse, formatTrailers, withHostCut } from "./rewrite.ts";
 import type { Location } from "./side.ts";
@@ -50,7 +51,7 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
   readonly facts: ExchangeFacts;
   readonly #changes: HeadChanges;
   readonly #bodyContexts: BodyContexts | undefined;
-  readonly #units: TransactionUnits | undefined;
+  readonly #readUnits: ((bytes: Buffer) => void) | undefined;
   readonly #grpc: GrpcWatch | undefined;
   /** Within `openExchange`: the body may lie right behind the head, and then both leave in one write. */
   isOpening = true;
@@ -80,7 +81,9 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
     const isTransaction = route === TRANSACTION_ROUTE;
     this.#bodyContexts = isTransaction ? new BodyContexts() : undefined;
     if (isTransaction && context.usage !== undefined) {
-      facts.units = this.#units = new TransactionUnits(head.bodyLength === CHUNKED);
+      const units = new TransactionUnits();
+      facts.units = units;
+      this.#readUnits = followBody(head.bodyLength, (bytes) => units.read(bytes));
     }
     this.#grpc = context.traffic && GrpcWatch.of(head, facts.target.path);
     this.#isClientReusable = !head.isHttp10 && !head.connection.isClose;
@@ -159,7 +162,7 @@ export class Forward implements Exchange, ResponseHandler, UpstreamTaker {
     this.#hasSentBody = true;
     this.facts.requestBytes += bytes.length;
     this.#bodyContexts?.read(bytes);
-    this.#units?.read(bytes);
+    this.#readUnits?.(bytes);
     this.#grpc?.readRequest(bytes);
     const hasRoom = upstream.outlet.bytes(bytes);
     if (!hasRoom) upstream.expectDrain();

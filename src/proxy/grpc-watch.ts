@@ -7,10 +7,9 @@
  * Not here: grpc-web-text, whose base64 would have to be decoded; and HTTP/2, which the listeners don't speak.
  */
 
-import { ChunkedReader } from "../http1/chunked.ts";
-import { CHUNKED } from "../http1/framing.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import type { GrpcCounts } from "../metrics/traffic-counts.ts";
+import { followBody } from "./follow-body.ts";
 
 /** `/{service}/{method}` and a content type of binary messages. */
 const PATH = /^\/([^/?]+)\/([^/?]+)$/;
@@ -22,8 +21,6 @@ const FLAGS = 0x81;
 /** By how many messages came back: one, or many. */
 const CLIENT_SENDS_ONE = ["unary", "server_streaming"] as const;
 const CLIENT_STREAMS = ["client_streaming", "bidi_streaming"] as const;
-/** A trailer section of what is only followed; the connection has read it, and has its own bound. */
-const TRAILERS_MAX = 65_536;
 
 export class GrpcMessages {
   #have = 0;
@@ -53,13 +50,6 @@ export class GrpcMessages {
   }
 }
 
-/** One body, chunked or not. @returns reads what passes of it */
-function follow(messages: GrpcMessages, bodyLength: number): (bytes: Buffer) => void {
-  if (bodyLength !== CHUNKED) return (bytes) => messages.read(bytes);
-  const chunks = new ChunkedReader(TRAILERS_MAX, (bytes) => messages.read(bytes));
-  return (bytes) => void chunks.read(bytes, 0);
-}
-
 export class GrpcWatch {
   readonly #service: string;
   readonly #method: string;
@@ -71,7 +61,7 @@ export class GrpcWatch {
   private constructor(service: string, method: string, bodyLength: number) {
     this.#service = service;
     this.#method = method;
-    this.readRequest = follow(this.#sent, bodyLength);
+    this.readRequest = followBody(bodyLength, (bytes) => this.#sent.read(bytes));
   }
 
   /** @returns undefined where this is no gRPC call. @param path of the target */
@@ -84,7 +74,7 @@ export class GrpcWatch {
 
   /** The answer's head has come. @param bodyLength as its bytes will come */
   beginResponse(bodyLength: number): void {
-    this.#readResponse = follow(this.#received, bodyLength);
+    this.#readResponse = followBody(bodyLength, (bytes) => this.#received.read(bytes));
   }
 
   readResponse(bytes: Buffer): void {

@@ -6,8 +6,6 @@
  * JSON gives a wrong count and nothing worse; a compressed body gives none. Not here: whether the items are events.
  */
 
-import { ChunkedReader } from "../http1/chunked.ts";
-
 /** Of each kind, in one body; a transaction has at most 50 PDUs and 100 EDUs. */
 const UNITS_MAX = 1000;
 const KEY_LENGTH_MAX = 8;
@@ -25,11 +23,7 @@ const OTHER = " ".repeat(KEY_LENGTH_MAX);
 
 type List = "pdus" | "edus";
 
-/** A trailer section of what is only followed; the connection has read it, and has its own bound. */
-const TRAILERS_MAX = 65_536;
-
 export class TransactionUnits {
-  readonly #chunks: ChunkedReader | undefined;
   pdus = 0;
   edus = 0;
   /** Of brackets: 1 in the body's object, 2 in a list of it. */
@@ -41,18 +35,8 @@ export class TransactionUnits {
   #key = "";
   #list: List | undefined;
 
-  /** @param isChunked its bytes come with their framing, which would be read as a part of the JSON */
-  constructor(isChunked = false) {
-    if (isChunked) this.#chunks = new ChunkedReader(TRAILERS_MAX, (bytes) => this.#readBody(bytes));
-  }
-
-  /** @param bytes the next ones of the body, in any pieces; not kept */
+  /** @param bytes the next ones of the body, without framing (follow-body.ts), in any pieces; not kept */
   read(bytes: Buffer): void {
-    if (this.#chunks === undefined) this.#readBody(bytes);
-    else this.#chunks.read(bytes, 0);
-  }
-
-  #readBody(bytes: Buffer): void {
     // V8 looks through a string three times as fast as through a buffer (bench/usage.bench.ts).
     const text = bytes.toString("latin1");
     let at = 0;

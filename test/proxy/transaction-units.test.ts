@@ -1,14 +1,18 @@
 /** Events of a transaction, counted while it streams: the same in any pieces, and in linear time whatever comes. */
 
 import { describe, expect, it } from "vitest";
+import { CHUNKED } from "../../src/http1/framing.ts";
+import { followBody } from "../../src/proxy/follow-body.ts";
 import { TransactionUnits } from "../../src/proxy/transaction-units.ts";
 
 /** @param size of the pieces that the body comes in */
 function unitsIn(body: string, size = Infinity, isChunked = false): readonly number[] {
-  const units = new TransactionUnits(isChunked);
+  const units = new TransactionUnits();
+  const bodyLength = isChunked ? CHUNKED : Buffer.byteLength(body);
+  const read = followBody(bodyLength, (piece) => units.read(piece));
   const bytes = Buffer.from(body);
   const step = Math.min(size, bytes.length || 1);
-  for (let at = 0; at < bytes.length; at += step) units.read(bytes.subarray(at, at + step));
+  for (let at = 0; at < bytes.length; at += step) read(bytes.subarray(at, at + step));
   return [units.pdus, units.edus];
 }
 
