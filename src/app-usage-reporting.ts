@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import type { Config } from "./config/merge.ts";
 import { readRoots } from "./config/roots.ts";
+import { STORE_SPANS } from "./config/schema.ts";
 import type { Clock } from "./core/clock.ts";
 import type { Log } from "./core/log.ts";
 import type { Random } from "./core/random.ts";
@@ -83,7 +84,6 @@ export function startReporting(config: Config, endpoint: string, tools: Reportin
 
   const reporter = startReporter({
     ...tools,
-    endpoint,
     intervalMs,
     book,
     file,
@@ -128,14 +128,11 @@ export function reportFacts({ serverName, usageReport, log, store }: Config): Re
     serverContext: usageReport.serverContext,
     logLevel: log.level,
     storeSpans: store.spansMax,
-    storeSpansDefault: STORE_SPANS_DEFAULT,
+    storeSpansDefault: STORE_SPANS,
     version: VERSION,
     runtime: { node: process.versions.node, platform: process.platform, arch: process.arch },
   };
 }
-
-/** `store.spans` (config/schema.ts). */
-const STORE_SPANS_DEFAULT = 20_000;
 
 /** The report that would be sent now, from what a sidecar with this config keeps; and what is to be said about that. */
 export function previewReport(

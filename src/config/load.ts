@@ -1,8 +1,9 @@
 /**
  * From a file to one frozen Config, or to every fault at once.
  *
- * In this order: read, YAML with `${NAME}` replaced, paths made absolute, the whitelist's file, schema, files, patterns, the environment's share. A key has one fault: the first that was found. Exporters' modules come last:
- * foreign code is only run for a config that is right in all else.
+ * In this order: read, YAML with `${NAME}` replaced, paths made absolute, the whitelist's file, schema, files, patterns, the
+ * environment's share. A key has one fault: the first that was found. Exporters' modules come last: foreign code is only run for a
+ * config that is right in all else.
  * Not here: watching the file, and what a reload may change.
  */
 

@@ -35,6 +35,8 @@ const ADMIN_HOSTS_MAX = 100;
 /** Span names are made of templates, and their number is bounded (contract, section 4). */
 const ROUTES_MAX = 500;
 const ROUTE_LENGTH_MAX = 256;
+/** `store.spans` unless said. */
+export const STORE_SPANS = 20_000;
 /** A gigabyte of spans; more of them belong in a back end. */
 const STORE_SPANS_MAX = 1_000_000;
 /** More processes than any machine this runs on has cores. */
@@ -57,7 +59,7 @@ const admin = section(
 
 const store = section(
   {
-    spans: defaulted(integer(0, STORE_SPANS_MAX), 20_000, {
+    spans: defaulted(integer(0, STORE_SPANS_MAX), STORE_SPANS, {
       reload: "restart",
       doc: "Spans that are kept; the oldest whole traces go first. `0` keeps none.",
     }),

@@ -20,7 +20,7 @@ export interface SavedHour {
 }
 
 export class DayCounts {
-  readonly #hours = new Map<number, number[]>();
+  readonly #hours = new Map<number, readonly number[]>();
 
   add(hour: number, counts: DailyCounts): void {
     this.#forget(hour);
@@ -44,7 +44,7 @@ export class DayCounts {
   }
 
   load(saved: readonly SavedHour[]): void {
-    for (const { hour, counts } of saved.slice(-HOURS)) this.#hours.set(hour, [...counts]);
+    for (const { hour, counts } of saved.slice(-HOURS)) this.#hours.set(hour, counts);
   }
 
   /** Hours to come are those of a clock that was wrong. */

@@ -35,7 +35,6 @@ export interface StartTimes {
 }
 
 export interface ReporterOptions {
-  readonly endpoint: string;
   readonly intervalMs: number;
   readonly facts: ReportFacts;
   readonly started: StartTimes;

@@ -30,6 +30,7 @@ function createSchema() {
       (pairs) =>
         pairs.length % 2 === 0 && pairs.every((value, index) => index % 2 === 1 || value < BUCKETS_MAX),
     ),
+    v.readonly(),
   );
   const sketch = v.optional(
     v.pipe(
@@ -56,8 +57,11 @@ function createSchema() {
       v.check((text) => isPeers(Buffer.from(text, "base64"))),
     ),
     hours: v.pipe(
-      v.array(v.strictObject({ hour: whole, counts: v.pipe(v.array(whole), v.length(DAILY.length)) })),
+      v.array(
+        v.strictObject({ hour: whole, counts: v.pipe(v.array(whole), v.length(DAILY.length), v.readonly()) }),
+      ),
       v.maxLength(48),
+      v.readonly(),
     ),
     /** Since the last report. */
     window: v.strictObject({

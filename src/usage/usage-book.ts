@@ -59,7 +59,7 @@ export function createUsageBook(saved: SavedUsage | undefined, tools: BookTools)
   const secret = saved === undefined ? createSecret(SECRET_BYTES) : Buffer.from(saved.secret, "base64");
   const peers = new PeerDays(secret);
   const days = new DayCounts();
-  const series = Object.fromEntries(SERIES.map((name) => [name, new Sketch()])) as Record<SeriesName, Sketch>;
+  const series = bySeries(() => new Sketch());
   const window = { cpuMs: 0, elapsedMs: 0 };
   /** What is in no series yet: a rate of a moment, such as between a minute's end and a report, would be taken for one of a minute. */
   let minute = emptyMinute();
@@ -119,10 +119,7 @@ export function createUsageBook(saved: SavedUsage | undefined, tools: BookTools)
         instanceId: ids.instanceId,
         daily: days.total(hour),
         peers: peers.count(hour),
-        series: Object.fromEntries(SERIES.map((name) => [name, series[name].summary()])) as Record<
-          SeriesName,
-          SeriesSummary | undefined
-        >,
+        series: bySeries((name) => series[name].summary()),
         cpuAverage:
           window.elapsedMs >= 1
             ? Math.min(Number.MAX_SAFE_INTEGER, Math.floor((window.cpuMs / window.elapsedMs) * 100))
@@ -149,19 +146,18 @@ export function createUsageBook(saved: SavedUsage | undefined, tools: BookTools)
         isAnonymous,
         secret: Buffer.from(secret).toString("base64"),
         peers: Buffer.from(peers.save()).toString("base64"),
-        hours: [...days.save()].map(({ hour, counts }) => ({ hour, counts: [...counts] })),
-        window: {
-          ...window,
-          series: Object.fromEntries(
-            SERIES.map((name) => [name, series[name].save()]),
-          ) as SavedUsage["window"]["series"],
-        },
+        hours: days.save(),
+        window: { ...window, series: bySeries((name) => series[name].save()) },
         memoryKb,
         startedUnixMs,
         savedUnixMs: unixMs,
       };
     },
   };
+}
+
+function bySeries<T>(valueOf: (name: SeriesName) => T): Record<SeriesName, T> {
+  return Object.fromEntries(SERIES.map((name) => [name, valueOf(name)])) as Record<SeriesName, T>;
 }
 
 function emptyMinute() {

@@ -74,7 +74,6 @@ function start(
     createSecret: (count) => new Uint8Array(count).fill(++made),
   });
   const reporter = startReporter({
-    endpoint: "https://stats.example/push",
     intervalMs,
     facts: FACTS,
     started: { monotonicMs: -agoMs, unixMs: startedMs - agoMs },
