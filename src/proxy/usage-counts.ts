@@ -1,6 +1,7 @@
 /** From what an exchange knows at its end to what usage reports count of it (usage/recorder.ts). */
 
 import { reaches } from "../peer/proof.ts";
+import type { UsageRecorder } from "../usage/recorder.ts";
 import type { ExchangeFacts } from "./exchange-span.ts";
 
 /** Matrix: every federation request is signed but these (`REQUIRE_AUTH = False` in synapse/federation/transport/server). */
@@ -14,19 +15,7 @@ const UNSIGNED: ReadonlySet<string> = new Set([
 const INBOX = /\/inbox$/;
 
 /** What the usage recorder is to a proxy. */
-export interface UsageCounts {
-  used(request: {
-    readonly direction: "inbound" | "outbound";
-    /** Undefined: none, or a name that a success would not prove. */
-    readonly peer: string | undefined;
-    readonly status: number | undefined;
-    readonly milliseconds: number;
-    readonly bytes: number;
-    readonly isSampled: boolean;
-    readonly isFirstOfTrace: boolean;
-    readonly transaction: { readonly pdus: number; readonly edus: number } | undefined;
-  }): void;
-}
+export type UsageCounts = Pick<UsageRecorder, "used">;
 
 /** A request is over, or became a tunnel or a WebSocket; counted once. */
 export function countUsage(usage: UsageCounts, facts: ExchangeFacts, endUnixMs: number): void {

@@ -19,7 +19,7 @@ const RESOLUTION_MS = 100;
 /** A request that is over. */
 interface UsedRequest {
   readonly direction: "inbound" | "outbound";
-  /** Undefined: it gave no name. */
+  /** Undefined: it gave no name, or one that a success would not prove. */
   readonly peer: string | undefined;
   readonly status: number | undefined;
   readonly milliseconds: number;
