@@ -9,6 +9,12 @@ export interface AdminRequest {
   readonly header: (name: string) => string | undefined;
 }
 
+/** What of it is there before a route is found. */
+export interface Asked extends Omit<AdminRequest, "parameters"> {
+  /** Without its query. */
+  readonly path: string;
+}
+
 export interface AdminAnswer {
   readonly status: number;
   readonly type: string;

@@ -6,12 +6,13 @@
  * Not here: what the routes show, and which names are the listener's own (own-names.ts).
  */
 
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import { FedtraceError } from "../core/errors.ts";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Log } from "../core/log.ts";
 import { type AdminAnswer, AnswerGone, type AdminRoute, refusal } from "./answer.ts";
+import { readAsked } from "./asked.ts";
 import { boundConnections, boundStreams, type Streams } from "./connections.ts";
-import { findForeignName, readTarget } from "./own-names.ts";
+import { listen } from "./listening.ts";
+import { findForeignName } from "./own-names.ts";
 import { createRouteFinder, type FindRoute } from "./route-finder.ts";
 import { isStream, writeAnswer } from "./write-answer.ts";
 
@@ -61,16 +62,9 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
     void respond({ ...options, find, streams }, request, response);
   });
   server.timeout = limits.stalledMs; // What is left unread counts as well, and the connection is then destroyed.
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (cause: NodeJS.ErrnoException) => {
-      const where = `${options.host}:${options.port}`;
-      const message = `cannot listen on ${where}: ${cause.code ?? cause.message}`;
-      reject(new FedtraceError("LISTEN_FAILED", message, { address: where }, cause));
-    });
-    server.listen({ host: options.host, port: options.port }, resolve);
-  });
+  const address = await listen(server, options);
   return {
-    address: addressOf(server),
+    address,
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -103,25 +97,14 @@ async function respond(
   }
 }
 
-async function answer(
-  { routes, find }: Answerer,
-  { url = "", headers }: IncomingMessage,
-): Promise<AdminAnswer> {
-  const { path: target } = readTarget(url);
-  const at = target.indexOf("?");
-  const found = find(at === -1 ? target : target.slice(0, at));
+async function answer({ routes, find }: Answerer, request: IncomingMessage): Promise<AdminAnswer> {
+  const asked = readAsked(request);
+  const found = find(asked.path);
   if (found === undefined) {
     const patterns = routes.map(({ pattern }) => pattern).join(", ");
     return refusal(404, `there is nothing here; there is ${patterns}`);
   }
-  return found.route.answer({
-    parameters: found.parameters,
-    query: new URLSearchParams(at === -1 ? "" : target.slice(at + 1)),
-    header(name) {
-      const value = headers[name];
-      return typeof value === "string" ? value : value?.join(", ");
-    },
-  });
+  return found.route.answer({ ...asked, parameters: found.parameters });
 }
 
 function refuse(request: IncomingMessage, hosts: readonly string[]): AdminAnswer | undefined {
@@ -134,12 +117,4 @@ function refuse(request: IncomingMessage, hosts: readonly string[]): AdminAnswer
   if (foreign === "Sec-Fetch-Site") return refusal(403, "a page of another site asks for this");
   if (request.method === "GET" || request.method === "HEAD") return undefined;
   return { ...refusal(405, "only GET and HEAD are answered here"), headers: { allow: "GET, HEAD" } };
-}
-
-function addressOf(server: Server): string {
-  const address = server.address();
-  if (address === null || typeof address === "string") return "";
-  return address.family === "IPv6"
-    ? `[${address.address}]:${address.port}`
-    : `${address.address}:${address.port}`;
 }

@@ -22,6 +22,7 @@ import { createPostgresPool, type PostgresPool, type Transaction } from "./postg
 import { DAY_VALUE_NAMES, type Report } from "./report.ts";
 import { type ReportStore, SECONDS_PER_DAY, type StoreOptions } from "./report-store.ts";
 import {
+  ALWAYS,
   columnsOf,
   COUNT_REPORTERS,
   DAY_ROW_COLUMNS,
@@ -43,8 +44,6 @@ import {
 } from "./sql.ts";
 
 const SCHEMA_VERSION = 1;
-/** After all timestamps. */
-const ALWAYS = Number.MAX_SAFE_INTEGER;
 /** Any number that no other program is likely to take: "fedtrace" as bytes, cut to 48 bits. */
 const SCHEMA_LOCK = 0x66_65_64_74_72_61;
 

@@ -8,12 +8,11 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer } from "node:http";
 import type { AdminAnswer, AdminRoute } from "../admin/answer.ts";
+import { readAsked } from "../admin/asked.ts";
 import { boundConnections, boundStreams, type Streams } from "../admin/connections.ts";
-import { readTarget } from "../admin/own-names.ts";
+import { listen } from "../admin/listening.ts";
 import { createRouteFinder, type FindRoute } from "../admin/route-finder.ts";
 import { isStream, writeAnswer } from "../admin/write-answer.ts";
-import { FedtraceError } from "../core/errors.ts";
-import { formatHostPort } from "../core/host.ts";
 import type { Log } from "../core/log.ts";
 import type { CheckReader } from "./access.ts";
 import type { FindClient } from "./client.ts";
@@ -88,19 +87,8 @@ export async function startCollectServer(options: CollectServerOptions): Promise
     void respond(answerer, request, response);
   server.on("request", onRequest);
   server.on("checkContinue", onRequest); // body.ts asks for the body, once it is wanted.
-  await listen(server, options);
-  return { address: addressOf(server), stop: () => stop(server, limits.drainMs) };
-}
-
-function listen(server: Server, { host, port }: CollectServerOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (cause: NodeJS.ErrnoException) => {
-      const where = formatHostPort({ host, port });
-      const message = `cannot listen on ${where}: ${cause.code ?? cause.message}`;
-      reject(new FedtraceError("LISTEN_FAILED", message, { address: where }, cause));
-    });
-    server.listen({ host, port }, resolve);
-  });
+  const address = await listen(server, options);
+  return { address, stop: () => stop(server, limits.drainMs) };
 }
 
 async function stop(server: Server, drainMs: number): Promise<void> {
@@ -150,9 +138,8 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<AdminAnswer | undefined> {
-  const { path: target } = readTarget(request.url ?? "");
-  const at = target.indexOf("?");
-  const path = at === -1 ? target : target.slice(0, at);
+  const asked = readAsked(request);
+  const { path } = asked;
   const client = findClient(request);
   if (receivers.has(path)) return receive(request, response, client);
   const found = find(path);
@@ -166,18 +153,5 @@ async function answer(
       refused.sentence,
       refused.code === "TOKEN_WRONG" ? { "www-authenticate": 'Bearer realm="fedtrace"' } : {},
     );
-  return found.route.answer({
-    parameters: found.parameters,
-    query: new URLSearchParams(at === -1 ? "" : target.slice(at + 1)),
-    header(name) {
-      const value = request.headers[name];
-      return typeof value === "string" ? value : value?.join(", ");
-    },
-  });
-}
-
-function addressOf(server: Server): string {
-  const address = server.address();
-  if (address === null || typeof address === "string") return "";
-  return formatHostPort({ host: address.address, port: address.port });
+  return found.route.answer({ ...asked, parameters: found.parameters });
 }

@@ -25,6 +25,8 @@ export type Row = Readonly<Record<string, unknown>>;
 /** Runs one statement. */
 export type Query = (sql: string, values: readonly SqlValue[]) => Promise<readonly Row[]>;
 
+/** After all timestamps. */
+export const ALWAYS = Number.MAX_SAFE_INTEGER;
 /** Columns in the order in which rows are written. */
 export const REPORT_COLUMNS = ["kind", "instance", "timestamp", "received", "version", "document"] as const;
 export const REPORTER_COLUMNS = [

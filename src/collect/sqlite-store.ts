@@ -22,6 +22,7 @@ import { createDaySums } from "./day-sums.ts";
 import { DAY_VALUE_NAMES, type Report } from "./report.ts";
 import { type ReportStore, SECONDS_PER_DAY, type StoreOptions } from "./report-store.ts";
 import {
+  ALWAYS,
   columnsOf,
   COUNT_REPORTERS,
   DAY_ROW_COLUMNS,
@@ -106,8 +107,6 @@ const DATA_VERSION = "PRAGMA data_version";
 const TABLES =
   "SELECT COUNT(*) AS n FROM sqlite_master WHERE type = 'table' AND name LIKE 'fedtrace\\_%' ESCAPE '\\'";
 const TABLE_COUNT = 3;
-/** After all timestamps. */
-const ALWAYS = Number.MAX_SAFE_INTEGER;
 
 /**
  * @param path of the file, which is made where there is none
