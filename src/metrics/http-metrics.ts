@@ -155,7 +155,7 @@ function createServerDurations(registry: Registry, bounds: LabelBounds) {
     families: { duration: durationFamily(registry, "http_server_request_duration", help, SERVER_LABELS) },
     bounds: {},
     // A status that is an error must be seen, whatever routes there were before.
-    foldedFirst: ["http_route"],
+    rare: ["http_route"],
     bytesMax: bounds.room("server"),
     hasExemplars: true,
     overflow: bounds.overflow,

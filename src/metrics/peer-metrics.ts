@@ -60,7 +60,7 @@ export function createPeerMetrics(registry: Registry, bounds: LabelBounds): Peer
     return new SeriesTable({
       families: { count: family },
       bounds: { peer: named },
-      detailShare: 0.95,
+      rareShare: 0.95,
       bytesMax: bounds.room("peers") * REST_SHARE,
       overflow: bounds.overflow,
     });
@@ -120,7 +120,7 @@ function createRequests(registry: Registry, bounds: LabelBounds, peers: Busiest)
     families: { count, errors, duration, lastContact },
     bounds: { peer: peers },
     // All of it is for peers: what has none is one series each way.
-    detailShare: 0.95,
+    rareShare: 0.95,
     bytesMax: bounds.room("peers") * REQUESTS_SHARE,
     hasExemplars: true,
     overflow: bounds.overflow,

@@ -3,8 +3,6 @@
 import { assert, property, array, integer } from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Busiest } from "../../src/metrics/busiest.ts";
-import { testRegistry } from "../support/metrics.ts";
-import { SeriesTable } from "../../src/metrics/series-table.ts";
 
 function watched(places: number) {
   const left: string[] = [];
@@ -103,81 +101,6 @@ describe("busiest", () => {
           expect(answer === "other" || answer === String(value)).toBe(true);
         }
         expect(shown.size).toBeLessThanOrEqual(3);
-      }),
-    );
-  });
-});
-
-describe("a table of series", () => {
-  function createTable(bytesMax: number, places = 2) {
-    const registry = testRegistry();
-    const labels = ["method", "peer"];
-    const count = registry.metric("counter", "c", "", "", labels, { seriesMax: Infinity });
-    const peers = new Busiest(places, () => undefined);
-    const overflow = registry.metric("counter", "overflow", "", "", ["label"]);
-    const table = new SeriesTable({
-      families: { count },
-      bounds: { peer: peers },
-      bytesMax,
-      overflow: (label) => overflow.withLabels(label),
-    });
-    const add = (method: string, peer: string): void => table.find([method, peers.note(peer)]).count.add(1);
-    const rows = (): Record<string, number> =>
-      Object.fromEntries(
-        (registry.find("c")?.series ?? []).map(({ values, numbers }) => [values.join(" "), numbers[0] ?? 0]),
-      );
-    return { add, rows, table, overflow };
-  }
-
-  it("finds one series for the same values", () => {
-    const { add, rows } = createTable(1e6);
-    for (const peer of ["a", "b", "a", "c", "d"]) add("GET", peer);
-    add("PUT", "a");
-    expect(rows()).toEqual({ "GET a": 2, "GET b": 1, "GET other": 2, "PUT a": 1 });
-  });
-
-  it("ends what a value counted when it leaves, and counts it as other from then on", () => {
-    const { add, rows, table } = createTable(1e6);
-    for (const peer of ["a", "a", "a", "b"]) add("GET", peer);
-    add("PUT", "b");
-    const before = table.bytes;
-    for (let time = 0; time < 5; time++) add("GET", "c");
-    add("PUT", "b");
-    expect(rows()).toEqual({ "GET a": 3, "GET other": 4, "GET c": 1, "PUT other": 1 });
-    expect(table.bytes - before).toBeLessThanOrEqual(110); // One series more.
-  });
-
-  it("counts rare values as other before common ones have no room", () => {
-    const { add, rows, overflow, table } = createTable(600, 100);
-    for (let index = 0; index < 50; index++) add("GET", `peer${index}`);
-    for (const method of ["PUT", "POST", "DELETE", "HEAD", "OPTIONS"]) add(method, "peer0");
-    const kept = rows();
-    expect(kept["GET peer0"]).toBe(1);
-    expect(kept["PUT other"]).toBe(1);
-    expect(kept["other other"]).toBeGreaterThan(0);
-    expect(Object.values(kept).reduce((sum, value) => sum + value, 0)).toBe(55);
-    for (const label of ["method", "peer"]) expect(overflow.withLabels(label).value).toBeGreaterThan(0);
-    expect(table.bytes).toBeLessThanOrEqual(700);
-  });
-
-  it("takes the word other for what it is, and not for a value that may leave", () => {
-    const { add, rows } = createTable(1e6);
-    for (const peer of ["other", "a", "b", ...Array.from({ length: 20 }, () => "z")]) add("GET", peer);
-    expect(rows()["GET other"]).toBeGreaterThan(0);
-    expect(rows()["GET z"]).toBeGreaterThan(0);
-  });
-
-  it("keeps its bound, whatever comes", () => {
-    const row = array(integer({ min: 0, max: 30 }), { minLength: 2, maxLength: 2 });
-    assert(
-      property(array(row, { maxLength: 300 }), (pairs) => {
-        const { add, rows, table } = createTable(900, 3);
-        for (const [method, peer] of pairs)
-          add(`m${String(method)}`, peer === 0 ? "other" : `p${String(peer)}`);
-        expect(Object.values(rows()).reduce((sum, value) => sum + value, 0)).toBeLessThanOrEqual(
-          pairs.length,
-        );
-        expect(table.bytes).toBeLessThanOrEqual(900 + 110); // The one of others alone always has room.
       }),
     );
   });

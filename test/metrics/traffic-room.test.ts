@@ -1,0 +1,50 @@
+/** Who has room in a scrape: whoever is busy, not whoever came first. */
+
+import { expect, it } from "vitest";
+import { createTrafficMetrics } from "../../src/metrics/traffic-metrics.ts";
+import { testRegistry } from "../support/metrics.ts";
+
+const MIB = 1024 * 1024;
+
+function startTraffic() {
+  const registry = testRegistry();
+  const traffic = createTrafficMetrics(registry, { top: 20, bytesMax: MIB, hasIp: true });
+  const request = { method: "GET", scheme: "https", protocolVersion: "1.1", error: "", seconds: 0.1 };
+  return {
+    serve: (path: string, ip: string): void =>
+      traffic.http.served({
+        ...request,
+        path,
+        ip,
+        status: 200,
+        route: "/_matrix/federation/v1/version",
+        bytes: 1,
+        exemplar: undefined,
+      }),
+    send: (address: string, status: number): void =>
+      traffic.http.sent({ ...request, address, port: 8448, status, exemplar: undefined }),
+    /** @returns label values of its series that have them all, and what they counted */
+    counted: (family: string, ...values: readonly string[]): number =>
+      (registry.find(family)?.series ?? [])
+        .filter((series) => values.every((value) => series.values.includes(value)))
+        .flatMap(({ numbers }) => (numbers.length > 1 ? numbers.slice(0, -1) : numbers))
+        .reduce((sum, count) => sum + count, 0),
+  };
+}
+
+it("shows a busy path after a stranger took all room with long ones", () => {
+  const { serve, counted } = startTraffic();
+  for (let at = 0; at < 5; at++)
+    for (let other = 0; other < 19; other++) serve(`/${"x".repeat(110)}${at}`, `2001:db8::${other}`);
+  for (let time = 0; time < 1000; time++) serve("/_matrix/federation/v1/version", "192.0.2.1");
+  expect(counted("http_request_count", "/_matrix/federation/v1/version", "192.0.2.1")).toBeGreaterThan(900);
+});
+
+it("shows a busy server after another one answered with each status that there is", () => {
+  const { send, counted } = startTraffic();
+  for (let status = 100; status < 1000; status++) send("mad.example", status);
+  for (let time = 0; time < 100; time++) send("busy.example", 200);
+  const counts = (address: string): number => counted("http_client_request_duration_seconds", address, "200");
+  expect(counts("busy.example")).toBeGreaterThan(90);
+  expect(counted("http_client_request_duration_seconds", "mad.example")).toBeLessThan(100);
+});
