@@ -20,6 +20,7 @@ export function findWarnings(config: Config): Finding[] {
     ...doubtfulExports(config),
     ...doubtfulSampling(config),
     openReports(config),
+    crowdedMetrics(config),
   ].filter((finding) => finding !== undefined);
 }
 
@@ -31,6 +32,18 @@ function openReports({ usageReport }: Config): Finding | undefined {
   return {
     path: ["usage_report", "endpoint"],
     message: "is http:// and not on this machine: whoever is on the way can read and change the reports",
+  };
+}
+
+/** Of a scrape's text, for each value that a label shows: what a peer takes both ways, and its part of the shares (metrics/label-bounds.ts). */
+const BYTES_PER_VALUE = 48 * 1024;
+
+function crowdedMetrics({ metrics }: Config): Finding | undefined {
+  const { isEnabled, top, bytesMax } = metrics;
+  if (!isEnabled || top * BYTES_PER_VALUE <= bytesMax) return undefined;
+  return {
+    path: ["metrics", "top"],
+    message: `is more than metrics.size has room for: each busy peer wants some 48KiB of it, which is ${Math.floor(bytesMax / BYTES_PER_VALUE)} peers; the others are counted as other`,
   };
 }
 

@@ -272,6 +272,23 @@ describe("warnings", () => {
       text: `${SMALL}usage_report: { enabled: true, endpoint: "https://stats.example/push" }\n`,
       keys: [],
     },
+    {
+      why: "more peers in the metrics than there is room for",
+      text: `${SMALL}metrics: { top: 22 }\n`,
+      keys: ["3:17 metrics.top"],
+    },
+    { why: "as many as there is room for", text: `${SMALL}metrics: { top: 21 }\n`, keys: [] },
+    { why: "room for more", text: `${SMALL}metrics: { top: 1000, size: 47MiB }\n`, keys: [] },
+    {
+      why: "less room than for the usual number",
+      text: `${SMALL}metrics: { size: 512KiB }\n`,
+      keys: ["3:10 metrics.top"],
+    },
+    {
+      why: "more peers in metrics that are off",
+      text: `${SMALL}metrics: { enabled: false, top: 22 }\n`,
+      keys: [],
+    },
     { why: "an open proxy", text: SMALL + outbound, keys: ["3:21 outbound.listen"] },
     { why: "a proxy with a secret", text: SMALL + outbound.replace("}", ", shared_secret: x }"), keys: [] },
     {

@@ -121,16 +121,3 @@ it("tells a status that is an error, whatever routes and statuses there were bef
     .reduce((sum, count) => sum + count, 0);
   expect(counted).toBe(300);
 });
-
-it("has room for as many peers, both ways, as metrics.top says", () => {
-  const registry = createRegistry({ prefix: "fedtrace", clock: createSystemClock() });
-  const traffic = createTrafficMetrics(registry, { top: 20, bytesMax: MIB, hasIp: true });
-  for (let at = 0; at < 20; at++) {
-    for (const direction of ["inbound", "outbound"] as const) {
-      const peer = `matrix-homeserver-of-town-${String(at).padStart(2, "0")}.example`;
-      traffic.peers.met({ direction, peer, seconds: 1, hasFailed: false, endUnixMs: 1, exemplar: EXEMPLAR });
-    }
-  }
-  const values = registry.find("fedtrace_peer_requests")?.series.map(({ values: [, peer] }) => peer) ?? [];
-  expect([values.length, values.includes("other")]).toEqual([40, false]);
-});

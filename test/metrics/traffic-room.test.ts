@@ -5,6 +5,7 @@ import { createTrafficMetrics } from "../../src/metrics/traffic-metrics.ts";
 import { testRegistry } from "../support/metrics.ts";
 
 const MIB = 1024 * 1024;
+const TRACE = { traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331" };
 
 function startTraffic() {
   const registry = testRegistry();
@@ -47,4 +48,21 @@ it("shows a busy server after another one answered with each status that there i
   const counts = (address: string): number => counted("http_client_request_duration_seconds", address, "200");
   expect(counts("busy.example")).toBeGreaterThan(90);
   expect(counted("http_client_request_duration_seconds", "mad.example")).toBeLessThan(100);
+});
+
+it.each([
+  { top: 20, size: "1 MiB", bytesMax: MIB },
+  { top: 100, size: "48 KiB for each", bytesMax: 100 * 48 * 1024 },
+  { top: 1000, size: "48 KiB for each", bytesMax: 1000 * 48 * 1024 },
+])("has room for $top peers, both ways, in $size", ({ top, bytesMax }) => {
+  const registry = testRegistry();
+  const { peers } = createTrafficMetrics(registry, { top, bytesMax, hasIp: true });
+  for (let at = 0; at < top; at++) {
+    for (const direction of ["inbound", "outbound"] as const) {
+      const peer = `matrix-homeserver-of-town-${String(at).padStart(4, "0")}.example`;
+      peers.met({ direction, peer, seconds: 1, hasFailed: false, endUnixMs: 1, exemplar: TRACE });
+    }
+  }
+  const named = registry.find("peer_requests")?.series.map(({ values: [, peer] }) => peer) ?? [];
+  expect([named.length, named.includes("other")]).toEqual([2 * top, false]);
 });
