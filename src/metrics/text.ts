@@ -105,10 +105,10 @@ function formatHistogram(
     text += `${name}_bucket${inBraces(join(pairs, `le="${bound}"`))} ${count}${formatExemplar(exemplars?.[at], format)}\n`;
   }
   const created = formatCreated(name, labels, series, format);
+  const sum = numbers[buckets.length + 1] ?? 0;
   // OpenMetrics, section "Histogram": the sum of what may be negative is no counter; it is left out, and the count with it.
-  if (format === "openmetrics" && (buckets[0] ?? 0) < 0) return text + created;
-  const sum = formatNumber(numbers[buckets.length + 1] ?? 0);
-  return `${text}${name}_count${labels} ${count}\n${name}_sum${labels} ${sum}\n${created}`;
+  if (format === "openmetrics" && ((buckets[0] ?? 0) < 0 || !isCounterLike(sum))) return text + created;
+  return `${text}${name}_count${labels} ${count}\n${name}_sum${labels} ${formatNumber(sum)}\n${created}`;
 }
 
 function formatSummary(
@@ -118,14 +118,22 @@ function formatSummary(
   format: TextFormat,
 ): string {
   const [count = 0, sum = 0, ...values] = series.numbers;
-  const lines = quantiles.map(
-    (quantile, at) =>
-      `${name}${inBraces(join(pairs, `quantile="${formatBound(quantile)}"`))} ${formatNumber(values[at] ?? Number.NaN)}\n`,
-  );
+  const isOpen = format === "openmetrics";
+  const lines = quantiles.map((quantile, at) => {
+    const value = values[at] ?? Number.NaN;
+    const told = isOpen && value < 0 ? Number.NaN : value;
+    return `${name}${inBraces(join(pairs, `quantile="${formatBound(quantile)}"`))} ${formatNumber(told)}\n`;
+  });
+  const sumLine = isOpen && !isCounterLike(sum) ? "" : `${name}_sum${labels} ${formatNumber(sum)}\n`;
   return (
-    `${lines.join("")}${name}_count${labels} ${count}\n${name}_sum${labels} ${formatNumber(sum)}\n` +
+    `${lines.join("")}${name}_count${labels} ${count}\n${sumLine}` +
     formatCreated(name, labels, series, format)
   );
+}
+
+/** OpenMetrics, sections "Histogram" and "Summary": a sum is a counter. One that is not, of samples below 0 or not a number, makes a reader refuse all of the text. */
+function isCounterLike(sum: number): boolean {
+  return sum >= 0;
 }
 
 function formatCreated(

@@ -171,6 +171,33 @@ describe.each(["prometheus", "openmetrics"] as const)("%s", (format) => {
     expect(names.has("h_count")).toBe(format === "prometheus");
   });
 
+  it.each(["histogram", "summary"] as const)("a %s is read whatever was sampled", async (type) => {
+    const registry = testRegistry();
+    const extra = type === "histogram" ? { buckets: [0.5, 1] } : { quantiles: [0.5, 1] };
+    const family = registry.metric(type, "m", "", "M.", ["at"], extra);
+    const sampled = [[Number.NaN], [-5], [Infinity], [-Infinity, Infinity], [-5, 9], [0]];
+    for (const [at, values] of sampled.entries()) {
+      for (const value of values) family.withLabels(String(at)).sample(value, EXEMPLAR);
+    }
+    const [found] = await read(registry.collect(), format);
+    const sums = found?.samples.filter(({ name }) => name === "m_sum") ?? [];
+    const told = sums.map(({ labels, value }) => [labels["at"], numberOf(value)]);
+    const isOpen = format === "openmetrics";
+    // A sum that is no counter's is left out where it would have to be one.
+    expect(told).toEqual([
+      ...(isOpen
+        ? []
+        : [
+            ["0", Number.NaN],
+            ["1", -5],
+          ]),
+      ["2", Infinity],
+      ...(isOpen ? [] : [["3", Number.NaN]]),
+      ["4", 4],
+      ["5", 0],
+    ]);
+  });
+
   it("a whole sidecar's is read without a complaint", async () => {
     const upstream = await recordingUpstream();
     const sidecar = await startInProcess({
