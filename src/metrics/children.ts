@@ -117,7 +117,8 @@ export function mergeNumbers(
 function ruleOf(type: MetricType, merge: MergeRule, at: number): MergeRule {
   if (type === "counter" || type === "histogram") return "sum";
   if (type === "summary") return at < 2 ? "sum" : "most";
-  return type === "info" ? "most" : merge;
+  // On in one is on: a state is no number that could be 2.
+  return type === "info" || (type === "stateset" && merge === "sum") ? "most" : merge;
 }
 
 class CounterSeries implements Series, CounterChild {

@@ -23,7 +23,7 @@ export interface MetricExtra {
   readonly quantiles?: readonly number[];
   /** Stateset: all of its states. */
   readonly states?: readonly string[];
-  /** Gauge, unknown and stateset; `sum` unless said. */
+  /** Gauge and unknown, `sum` unless said; stateset, whose states are on or off, `most`. */
   readonly merge?: MergeRule;
   /** Series of it; past them every new combination of values is the one whose values all read `other`. */
   readonly seriesMax?: number;
@@ -74,7 +74,7 @@ export function defineFamily(
       [!NAME.test(name), "a name is letters, digits, _ and :, and does not begin with a digit"],
       [type === "counter" && name.endsWith("_total"), "a counter's suffix _total is added to its name"],
       [type === "info" && name.endsWith("_info"), "the suffix _info is added to its name"],
-      [type === "info" && identity.unit !== "", "an info has no unit"],
+      [(type === "info" || type === "stateset") && identity.unit !== "", "an info or a stateset has no unit"],
       [new Set(labels).size < labels.length, "each label is named once"],
       [
         !labels.every((label) => LABEL.test(label)),
@@ -92,6 +92,7 @@ export function defineFamily(
       ],
       [type !== "summary" && quantiles.length > 0, "only a summary has quantiles"],
       [(type === "stateset") !== states.length > 0, "a stateset has states, and nothing else has"],
+      [new Set(states).size < states.length, "each state is named once"],
     ] as const
   ).find(([isWrong]) => isWrong);
   if (fault !== undefined) throw new Error(`metric ${name}: ${fault[1]}`);

@@ -55,6 +55,8 @@ describe("a family", () => {
     { why: "no name", of: ["gauge", ""] },
     { why: "a counter's suffix twice", of: ["counter", "x_total"] },
     { why: "an info with a unit", of: ["info", "x", "bytes"] },
+    { why: "a stateset with a unit", of: ["stateset", "x", "bytes", [], { states: ["on"] }] },
+    { why: "a state twice", of: ["stateset", "x", "", [], { states: ["on", "on"] }] },
     { why: "a label of Prometheus' own", of: ["gauge", "x", "", ["__name__"]] },
     { why: "a label with a dash", of: ["gauge", "x", "", ["a-b"]] },
     { why: "a label twice", of: ["gauge", "x", "", ["a", "a"]] },

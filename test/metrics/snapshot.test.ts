@@ -46,6 +46,11 @@ it("adds up counts series by series, and what is held as each family says", () =
   ]);
 });
 
+it("a state that is on in several processes is on, and no number above 1", () => {
+  const merged = mergeSnapshots([processOf({}, 1).collect(), processOf({}, 2).collect()]);
+  expect(merged.find(({ name }) => name === "g")?.series.map(({ numbers }) => numbers)).toEqual([[1, 0]]);
+});
+
 it.each([
   { why: "of nobody", snapshots: [], text: "" },
   {
