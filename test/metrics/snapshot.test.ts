@@ -92,3 +92,14 @@ it("takes the newer exemplar of each bucket, and when the older series was made"
 it("keeps of a process that ended what it counted, not what it held", () => {
   expect(onlyCounts(processOf({ x: 1 }, 2).collect()).map(({ name }) => name)).toEqual(["a", "e", "f"]);
 });
+
+it("keeps when a process that ended saw something last, the latest of all", () => {
+  const seenAt = (seconds: number) => {
+    const registry = testRegistry();
+    const family = registry.metric("gauge", "seen_timestamp", "seconds", "", ["peer"], { merge: "most" });
+    family.withLabels("friend").set(seconds);
+    return registry.collect();
+  };
+  const merged = mergeSnapshots([onlyCounts(seenAt(200)), seenAt(100)]);
+  expect(merged.map(({ series }) => series.map(({ numbers }) => numbers))).toEqual([[[200]]]);
+});
