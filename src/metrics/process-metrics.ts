@@ -3,7 +3,8 @@
  *
  * Names as Prometheus recommends them for processes (https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics) and as
  * prom-client has them for Node, so that dashboards for either work. What Linux tells in /proc is left out where there is none. Of
- * several processes memory, time and files are sums; of the event loop's delay the worst is told.
+ * several processes memory and time are sums; each has a limit of files of its own, so of files and of the event loop's delay the worst
+ * is told.
  */
 
 import { readdirSync, readFileSync } from "node:fs";
@@ -48,7 +49,9 @@ function createResources({ metric }: Metrics, process: ProcessLike, clock: Clock
   metric("gauge", "process_start_time", "seconds", "When it was started, in Unix time.", [], {
     merge: "least",
   }).read(() => startSeconds);
-  metric("gauge", "process_open_fds", "", "File descriptors that are open.").read(countOpenFiles);
+  metric("gauge", "process_open_fds", "", "File descriptors that are open.", [], { merge: "most" }).read(
+    countOpenFiles,
+  );
   metric("gauge", "process_max_fds", "", "File descriptors that may be.", [], { merge: "least" }).read(
     readFilesMax,
   );

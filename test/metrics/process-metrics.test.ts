@@ -1,0 +1,26 @@
+/** What a process tells of itself, where several are one sidecar. What one says alone is read in test/proxy/metrics.test.ts. */
+
+import { expect, it } from "vitest";
+import { createSystemClock } from "../../src/core/clock.ts";
+import { startProcessMetrics } from "../../src/metrics/process-metrics.ts";
+import { createRegistry } from "../../src/metrics/registry.ts";
+import { mergeSnapshots } from "../../src/metrics/snapshot.ts";
+
+it("tells of several processes the open files of one, as each has a limit of its own", () => {
+  const clock = createSystemClock();
+  const registry = createRegistry({ prefix: "", clock });
+  const stop = startProcessMetrics(registry.unprefixed, { process, clock });
+  try {
+    const one = registry.collect();
+    const valueOf = (families: typeof one, name: string): number | undefined =>
+      families.find((family) => family.name === name)?.series[0]?.numbers[0];
+    const eight = mergeSnapshots(Array.from({ length: 8 }, () => one));
+    for (const name of ["process_open_fds", "process_max_fds", "process_start_time_seconds"]) {
+      expect([name, valueOf(eight, name)]).toEqual([name, valueOf(one, name)]);
+    }
+    const memory = "process_resident_memory_bytes";
+    expect(valueOf(eight, memory)).toBe(8 * (valueOf(one, memory) ?? 0));
+  } finally {
+    stop();
+  }
+});
