@@ -7,6 +7,7 @@
 
 import type { IncomingMessage } from "node:http";
 import { isIPv6 } from "node:net";
+import { unmapped } from "../core/host.ts";
 import { readXForwarded } from "../peer/forwarded.ts";
 import { createTrustedProxies } from "../peer/trusted-proxies.ts";
 
@@ -35,7 +36,6 @@ const PROXY_HEADERS = [
 /** A host on the Internet most often has as many IPv6 addresses as it likes, of one /64. */
 const IPV6_NETWORK_GROUPS = 4;
 const IPV6_GROUPS = 8;
-const MAPPED = "::ffff:";
 
 /** @param trustedProxies ranges, checked, beside loopback */
 export function createFindClient(trustedProxies: readonly string[]): FindClient {
@@ -63,8 +63,4 @@ export function sourceOf(address: string): string {
     .map((half) => (half === "" ? [] : half.split(":")));
   const zeros = Array.from({ length: Math.max(0, IPV6_GROUPS - before.length - after.length) }, () => "0");
   return `${[...before, ...zeros, ...after].slice(0, IPV6_NETWORK_GROUPS).join(":")}::/64`;
-}
-
-function unmapped(address: string): string {
-  return address.startsWith(MAPPED) ? address.slice(MAPPED.length) : address;
 }

@@ -22,3 +22,11 @@ export function withoutBrackets(host: string): string {
 export function foldName(name: string): string {
   return name.toLowerCase().replace(/\.$/, "");
 }
+
+/** How a dual-stack listener shows an IPv4 client (RFC 4291 section 2.5.5.2). */
+const MAPPED = "::ffff:";
+
+/** The IPv4 address in a mapped one, so that a client has one name however it came; all else as it is. @param address as node:net shows it */
+export function unmapped(address: string): string {
+  return address.startsWith(MAPPED) && address.includes(".") ? address.slice(MAPPED.length) : address;
+}

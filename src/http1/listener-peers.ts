@@ -5,6 +5,8 @@
  * section 2). Not here: who the peer is by name (peer/), which only a request tells.
  */
 
+import { unmapped } from "../core/host.ts";
+
 /** Open connections by client; undefined is a client that is not counted. As large as the number of connections, at most. */
 export interface PeerCounts {
   countOf(key: string | undefined): number;
@@ -28,8 +30,6 @@ export function createPeerCounts(): PeerCounts {
   };
 }
 
-/** How a dual-stack listener shows an IPv4 client (RFC 4291, section 2.5.5.2). */
-const MAPPED = "::ffff:";
 const GROUPS = 8;
 const GROUPS_OF_NETWORK = 4;
 
@@ -40,8 +40,7 @@ const GROUPS_OF_NETWORK = 4;
  * @returns undefined for a unix socket and for loopback, where a proxy in front stands for all its clients
  */
 export function peerKeyOf(address: string): string | undefined {
-  const isMapped = address.startsWith(MAPPED) && address.includes(".");
-  const plain = isMapped ? address.slice(MAPPED.length) : address;
+  const plain = unmapped(address);
   if (!plain.includes(":")) return plain === "" || plain.startsWith("127.") ? undefined : plain;
   if (plain === "::1") return undefined;
   const [head = "", tail] = plain.split("::");

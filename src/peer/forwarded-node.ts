@@ -6,6 +6,7 @@
  */
 
 import { isIPv4, isIPv6, SocketAddress } from "node:net";
+import { unmapped } from "../core/host.ts";
 import { detach } from "../core/text.ts";
 
 /** An IP address as node:net shows it, IPv4 never in its mapped form; or that the hop is not told. */
@@ -17,9 +18,6 @@ const HIDDEN = new RegExp(`^(?:unknown|_[A-Za-z0-9._-]+)${PORT}$`, "i");
 const IPV4 = new RegExp(`^([0-9.]+)${PORT}$`);
 const IPV6 = new RegExp(`^\\[([0-9A-Fa-f:.]+)\\]${PORT}$`);
 const BARE_IPV6 = /^[0-9A-Fa-f:.]+$/;
-
-/** How an IPv4 address stands in IPv6 (RFC 4291, section 2.5.5.2). */
-const MAPPED = "::ffff:";
 
 /** @param text the value of `for`, without its quotes @returns undefined for what is no node. Never throws. */
 export function parseForwardedNode(text: string): ForwardedNode | undefined {
@@ -38,6 +36,5 @@ export function parseForwardedForItem(text: string): ForwardedNode | undefined {
 function toNode(ipv6: string | undefined): ForwardedNode | undefined {
   if (ipv6 === undefined || !isIPv6(ipv6)) return undefined;
   const { address } = new SocketAddress({ address: ipv6, family: "ipv6" });
-  const isMapped = address.startsWith(MAPPED) && address.includes(".");
-  return { address: isMapped ? address.slice(MAPPED.length) : address };
+  return { address: unmapped(address) };
 }

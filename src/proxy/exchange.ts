@@ -14,6 +14,7 @@
  */
 
 import type { Clock } from "../core/clock.ts";
+import { unmapped } from "../core/host.ts";
 import type { Log } from "../core/log.ts";
 import type { Random } from "../core/random.ts";
 import type { FieldTable } from "../http1/fields.ts";
@@ -185,7 +186,7 @@ function createExchange(context: ExchangeContext, arrival: Arrival, standing: St
     crossing,
     client,
     proofRefusal: standing.refusal,
-    clientAddress: client?.address ?? connection.clientAddress,
+    clientAddress: client?.address ?? unmapped(connection.clientAddress),
     peerAddress: connection.peerAddress,
     peerPort: connection.socket.remotePort,
     userAgent: fields.userAgent,

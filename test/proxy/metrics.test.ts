@@ -145,6 +145,14 @@ describe("the front door", () => {
     expect(Object.keys(samples(sidecar, "fedtrace_http_request_count")).join()).toContain('ip=""');
   });
 
+  it("calls a client by its IPv4 address where the listener takes both families", async () => {
+    const { upstream } = await start();
+    const inbound = { listen: "[::]:0", upstream: `http://127.0.0.1:${upstream.port}` };
+    const { sidecar } = await start({ inbound });
+    await exchangeRaw(sidecar.port.inbound, request("/x"));
+    expect(Object.keys(samples(sidecar, "fedtrace_http_request_count")).join()).toContain('ip="127.0.0.1"');
+  });
+
   it("shows as many endpoints as metrics.top, and tells how many were other", async () => {
     const { sidecar } = await start({ metrics: { top: 2 } });
     for (const path of ["/a", "/b", "/c", "/d", "/a"]) await exchangeRaw(sidecar.port.inbound, request(path));
