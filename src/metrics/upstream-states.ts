@@ -15,6 +15,11 @@ export interface UpstreamStates {
   reached(upstream: string, isActive: boolean): void;
 }
 
+/** Addresses that are gone and still have counts: a scrape or two must have seen their last ones. */
+const GONE_MAX = 64;
+/** Twice that, since so many there may be (proxy/upstream-names.ts): below what a family keeps apart, whoever looks. */
+const COUNTED_MAX = 128;
+
 /** @param read asked at each collection: those that there are now */
 export function createUpstreamStates(
   registry: Registry,
@@ -23,6 +28,8 @@ export function createUpstreamStates(
   const plugin = registry.module("plugin");
   const labels = ["plugin"];
   const active = new Set<string>();
+  /** Those that have counts, the one that had its first one longest ago first. */
+  const counted = new Set<string>();
   plugin
     .metric(
       "gauge",
@@ -36,7 +43,7 @@ export function createUpstreamStates(
     )
     .read(() => {
       const upstreams = read().map(({ upstream }) => upstream);
-      for (const upstream of active) if (!upstreams.includes(upstream)) reached(upstream, false); // It is none any more.
+      review(upstreams);
       return upstreams.map((upstream) => ({ values: [upstream], value: active.has(upstream) ? 1 : 0 }));
     });
   plugin
@@ -66,12 +73,28 @@ export function createUpstreamStates(
     labels,
   );
 
-  function reached(upstream: string, isActive: boolean): void {
+  /** A server that moves has ever new addresses; what the oldest of those that are gone have counted ends, so that new ones have a place. */
+  function review(upstreams: readonly string[]): void {
+    for (const upstream of active) if (!upstreams.includes(upstream)) change(upstream, false); // It is none any more.
+    const gone = [...counted].filter((upstream) => !upstreams.includes(upstream));
+    for (const upstream of gone.slice(0, Math.max(0, gone.length - GONE_MAX))) {
+      counted.delete(upstream);
+      for (const family of [connects, disconnects]) family.remove([upstream]);
+    }
+  }
+
+  function change(upstream: string, isActive: boolean): void {
     if (active.has(upstream) === isActive) return;
     if (isActive) active.add(upstream);
     else active.delete(upstream);
     (isActive ? connects : disconnects).withLabels(upstream).add(1);
+    counted.add(upstream);
   }
 
-  return { reached };
+  return {
+    reached(upstream, isActive) {
+      change(upstream, isActive);
+      if (counted.size > COUNTED_MAX) review(read().map((known) => known.upstream));
+    },
+  };
 }
