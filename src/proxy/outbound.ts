@@ -76,8 +76,10 @@ export async function createOutbound(
 export function identifyTarget(fields: RequestFields, _connection: unknown, target: Target): Peer {
   const signedFor = target.form === "https" ? parseXMatrixDestination(fields.authorization) : undefined;
   const { authority } = target;
-  const asked = authority.length > SERVER_NAME_LENGTH_MAX ? undefined : authority.toLowerCase();
-  return { name: signedFor?.name ?? asked, proof: "claimed" };
+  if (signedFor !== undefined) return { name: signedFor.name, proof: "claimed" };
+  if (authority.length > SERVER_NAME_LENGTH_MAX) return { name: undefined, proof: "claimed" };
+  // Without the dot of the root it is the same name; what is no server name, with a _ say, is one all the same.
+  return { name: parseServerName(authority)?.name ?? authority.toLowerCase(), proof: "claimed" };
 }
 
 /** From a target to addresses, each checked, with the TLS name that they must prove. */

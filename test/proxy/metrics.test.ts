@@ -196,6 +196,21 @@ describe("the way out", () => {
     expect(samples(sidecar, "fedtrace_http_")).toEqual({});
   });
 
+  it("counts a peer under one name, however that is written", async () => {
+    const { sidecar } = await start();
+    const peer = await recordingUpstream();
+    stops.push(() => peer.stop());
+    for (const host of ["friend.test", "FRIEND.test", "friend.test."]) {
+      await exchangeRaw(
+        sidecar.port.outbound,
+        `GET http://${host}:${peer.port}/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+      );
+    }
+    expect(samples(sidecar, "fedtrace_peer_requests_total")).toEqual({
+      '{direction="outbound",peer="friend.test"}': 3,
+    });
+  });
+
   it("counts a tunnel when it is established, and a failure of it once", async () => {
     const { sidecar } = await start();
     const peer = await recordingUpstream();
