@@ -5,12 +5,13 @@
 
 const LABEL_LIST = /\b(?:by|on|ignoring|without|group_left|group_right)\s*\(([^)]*)\)/g;
 const MATCHERS = /\{([^}]*)\}/g;
+const STRINGS = /"[^"]*"|'[^']*'/g;
 const WORDS = new Set(["and", "or", "unless", "offset", "bool", "by", "on", "ignoring", "without"]);
 
 /** Metrics and records, each once. */
 export function metricNames(expression: string): readonly string[] {
   const bare = expression
-    .replaceAll(/"[^"]*"/g, '""')
+    .replaceAll(STRINGS, '""')
     .replaceAll(MATCHERS, " ")
     .replaceAll(/\[[^\]]*\]/g, " ")
     .replaceAll(LABEL_LIST, " ");
@@ -21,7 +22,7 @@ export function metricNames(expression: string): readonly string[] {
 /** Of matchers and of lists such as `by (…)`, each once. */
 export function labelNames(expression: string): readonly string[] {
   const lists = [...expression.matchAll(LABEL_LIST)].flatMap(([, list = ""]) => list.split(","));
-  const matched = [...expression.replaceAll(/"[^"]*"/g, '""').matchAll(MATCHERS)].flatMap(([, list = ""]) =>
+  const matched = [...expression.replaceAll(STRINGS, '""').matchAll(MATCHERS)].flatMap(([, list = ""]) =>
     list.split(",").map((matcher) => matcher.replace(/(?:=~|!~|!=|=).*$/, "")),
   );
   return [...new Set([...lists, ...matched].map((name) => name.trim()))].filter((name) => name !== "");
