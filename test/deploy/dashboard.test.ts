@@ -81,6 +81,18 @@ describe("the dashboard", () => {
     );
   });
 
+  it("shows sidecars alone where all jobs are chosen: Prometheus has other targets, and each has up and process_*", () => {
+    const [, job] = dashboard.templating.list;
+    expect(job).toMatchObject({ name: "job", definition: "label_values(fedtrace_build_info, job)" });
+    expect(job?.allValue).toBeUndefined();
+    for (const [name, expression] of asked) {
+      const foreign = metricNames(expression).filter((metric) =>
+        /^(?:up|process_|nodejs_|http_)/.test(metric),
+      );
+      if (foreign.length > 0) expect(expression, name).toMatch(/job(?:=~"\$job"|="fedtrace")/);
+    }
+  });
+
   it("has panels with ids of their own", () => {
     expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
     expect(new Set(graphs.map(({ title }) => title)).size).toBe(graphs.length);

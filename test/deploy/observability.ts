@@ -26,7 +26,13 @@ export interface Dashboard {
   readonly schemaVersion: number;
   readonly panels: readonly Panel[];
   readonly templating: {
-    readonly list: readonly { readonly name: string; readonly type: string; readonly definition?: string }[];
+    readonly list: readonly {
+      readonly name: string;
+      readonly type: string;
+      readonly definition?: string;
+      /** What "All" is; where there is none, Grafana puts all values in. */
+      readonly allValue?: string;
+    }[];
   };
 }
 
