@@ -77,26 +77,52 @@ const RESOLUTION_MS = 20;
 const WINDOW_MS = 10_000;
 const QUANTILES = [0.5, 0.9, 0.99, 1];
 
+function lateSeconds(nanoseconds: number): number {
+  return Math.max(0, nanoseconds / 1e6 - RESOLUTION_MS) / 1000;
+}
+
+/** What a watch has seen in the window that it is in. */
+interface Watched {
+  readonly samples: number;
+  /** Means nothing where there is no sample. */
+  readonly meanNs: number;
+  /** Whether the next window begins behind it. */
+  readonly isOver: boolean;
+}
+
+/**
+ * All samples and how late they were together, over all windows. A timer that comes early makes the mean fall below what its samples
+ * had come to; a sum that falls would be a restart to a scraper, and all of it be counted again.
+ */
+export function createDelayTotal(): {
+  readonly with: (watched: Watched) => { readonly count: number; readonly sum: number };
+} {
+  let before = { count: 0, sum: 0 };
+  let told = 0;
+  return {
+    with({ samples, meanNs, isOver }) {
+      const late = samples === 0 ? 0 : lateSeconds(meanNs) * samples;
+      told = Math.max(told, before.sum + late);
+      const total = { count: before.count + samples, sum: told };
+      if (isOver) before = total;
+      return total;
+    },
+  };
+}
+
 function startEventLoop({ metric }: Metrics, clock: Clock): () => void {
   const watch = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   const help = "How late timers of the event loop were; quantiles of the last ten seconds or more.";
-  let before = { count: 0, sum: 0 };
+  const total = createDelayTotal();
   let last: readonly number[] = [];
   let turnedMs = clock.monotonicMs();
-  const lateSeconds = (nanoseconds: number): number => Math.max(0, nanoseconds / 1e6 - RESOLUTION_MS) / 1000;
-
   metric("summary", "nodejs_eventloop_delay", "seconds", help, [], { quantiles: QUANTILES }).read(() => {
-    const count = watch.count;
-    const sum = count === 0 ? 0 : lateSeconds(watch.mean) * count;
-    if (count > 0)
+    const isOver = clock.monotonicMs() - turnedMs >= WINDOW_MS;
+    const { count, sum } = total.with({ samples: watch.count, meanNs: watch.mean, isOver });
+    if (watch.count > 0)
       last = QUANTILES.map((quantile) => lateSeconds(watch.percentile(Math.min(100, quantile * 100))));
-    const value = [
-      before.count + count,
-      before.sum + sum,
-      ...(last.length > 0 ? last : QUANTILES.map(() => 0)),
-    ];
-    if (clock.monotonicMs() - turnedMs >= WINDOW_MS) {
-      before = { count: before.count + count, sum: before.sum + sum };
+    const value = [count, sum, ...(last.length > 0 ? last : QUANTILES.map(() => 0))];
+    if (isOver) {
       watch.reset();
       turnedMs = clock.monotonicMs();
     }

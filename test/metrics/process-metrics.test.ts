@@ -2,7 +2,7 @@
 
 import { expect, it } from "vitest";
 import { createSystemClock } from "../../src/core/clock.ts";
-import { startProcessMetrics } from "../../src/metrics/process-metrics.ts";
+import { createDelayTotal, startProcessMetrics } from "../../src/metrics/process-metrics.ts";
 import { createRegistry } from "../../src/metrics/registry.ts";
 import { mergeSnapshots } from "../../src/metrics/snapshot.ts";
 
@@ -23,4 +23,40 @@ it("tells of several processes the open files of one, as each has a limit of its
   } finally {
     stop();
   }
+});
+
+it.each([
+  { why: "nothing was seen", windows: [[0, Number.NaN]], sums: [0] },
+  {
+    why: "each timer was half a millisecond late",
+    windows: [
+      [10, 20.5],
+      [20, 20.5],
+    ],
+    sums: [0.005, 0.01],
+  },
+  {
+    why: "early ones make the mean fall",
+    windows: [
+      [10, 20.5],
+      [20, 20.1],
+      [40, 20.2],
+    ],
+    sums: [0.005, 0.005, 0.008],
+  },
+  {
+    why: "a window is over",
+    windows: [
+      [10, 20.5, 1],
+      [0, Number.NaN],
+      [2, 21],
+    ],
+    sums: [0.005, 0.005, 0.007],
+  },
+])("adds up how late timers were, and never takes back: $why", ({ windows, sums }) => {
+  const total = createDelayTotal();
+  const told = windows.map(([samples = 0, meanMs = 0, isOver = 0]) =>
+    total.with({ samples, meanNs: meanMs * 1e6, isOver: isOver === 1 }),
+  );
+  for (const [at, sum] of sums.entries()) expect(told[at]?.sum).toBeCloseTo(sum, 9);
 });
