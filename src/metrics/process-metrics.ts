@@ -114,39 +114,48 @@ function startEventLoop({ metric }: Metrics, clock: Clock): () => void {
   const watch = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   const help = "How late timers of the event loop were; quantiles of the last ten seconds or more.";
   const total = createDelayTotal();
+  /** Of the last window that is over; until one is, of the first. */
   let last: readonly number[] = [];
+  let hasTurned = false;
   let turnedMs = clock.monotonicMs();
   metric("summary", "nodejs_eventloop_delay", "seconds", help, [], { quantiles: QUANTILES }).read(() => {
     const isOver = clock.monotonicMs() - turnedMs >= WINDOW_MS;
     const { count, sum } = total.with({ samples: watch.count, meanNs: watch.mean, isOver });
-    if (watch.count > 0)
+    if (watch.count > 0 && (isOver || !hasTurned))
       last = QUANTILES.map((quantile) => lateSeconds(watch.percentile(Math.min(100, quantile * 100))));
     const value = [count, sum, ...(last.length > 0 ? last : QUANTILES.map(() => 0))];
     if (isOver) {
       watch.reset();
+      hasTurned = true;
       turnedMs = clock.monotonicMs();
     }
     return [{ values: [], value }];
   });
+  watchUtilization({ metric }, clock);
+  watch.enable();
+  return () => void watch.disable();
+}
+
+function watchUtilization({ metric }: Metrics, clock: Clock): void {
   const { eventLoopUtilization } = performance;
-  let used = eventLoopUtilization();
+  const mark = () => ({ used: eventLoopUtilization(), atMs: clock.monotonicMs() });
+  let since = mark();
+  /** Where the next window begins: since then no look is so long ago. */
+  let next = since;
   metric(
     "gauge",
     "nodejs_eventloop_utilization",
     "ratio",
-    "How much of its time the event loop was busy since the last look.",
+    "How much of its time the event loop was busy, in the last ten seconds or more.",
     [],
     {
       merge: "most",
     },
   ).read(() => {
-    const now = eventLoopUtilization();
-    const { utilization } = eventLoopUtilization(now, used);
-    used = now;
-    return utilization;
+    const now = mark();
+    if (now.atMs - next.atMs >= WINDOW_MS) [since, next] = [next, now];
+    return eventLoopUtilization(now.used, since.used).utilization;
   });
-  watch.enable();
-  return () => void watch.disable();
 }
 
 const COLLECTIONS: ReadonlyMap<number, string> = new Map([

@@ -1,10 +1,12 @@
 /** What a process tells of itself, where several are one sidecar. What one says alone is read in test/proxy/metrics.test.ts. */
 
+import { setTimeout } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { createSystemClock } from "../../src/core/clock.ts";
 import { createDelayTotal, startProcessMetrics } from "../../src/metrics/process-metrics.ts";
 import { createRegistry } from "../../src/metrics/registry.ts";
 import { mergeSnapshots } from "../../src/metrics/snapshot.ts";
+import { fakeClock } from "../support/clock.ts";
 
 it("tells of several processes the open files of one, as each has a limit of its own", () => {
   const clock = createSystemClock();
@@ -59,4 +61,31 @@ it.each([
     total.with({ samples, meanNs: meanMs * 1e6, isOver: isOver === 1 }),
   );
   for (const [at, sum] of sums.entries()) expect(told[at]?.sum).toBeCloseTo(sum, 9);
+});
+
+it("tells a scraper that comes right behind another one the same: how busy the loop is, and how late it was", async () => {
+  const clock = fakeClock();
+  const registry = createRegistry({ prefix: "", clock });
+  const stop = startProcessMetrics(registry.unprefixed, { process, clock });
+  const told = (name: string): readonly number[] => registry.find(name)?.series[0]?.numbers ?? [];
+  const WINDOW_MS = 10_000;
+  const STALL_MS = 300;
+  try {
+    await setTimeout(STALL_MS); // Idle for so long.
+    const untilMs = performance.now() + STALL_MS;
+    while (performance.now() < untilMs); // And then busy.
+    await setTimeout(50);
+    clock.advance(WINDOW_MS);
+    const [busy = 0] = told("nodejs_eventloop_utilization_ratio");
+    const worst = told("nodejs_eventloop_delay_seconds").at(-1) ?? 0;
+    expect(worst).toBeGreaterThan(0.2);
+    expect(busy).toBeLessThan(0.95);
+    await setTimeout(100);
+    expect(told("nodejs_eventloop_delay_seconds").at(-1)).toBe(worst);
+    const [again = 0] = told("nodejs_eventloop_utilization_ratio");
+    expect(again).toBeLessThan(busy);
+    expect(told("nodejs_eventloop_utilization_ratio")[0]).toBeLessThan(0.95);
+  } finally {
+    stop();
+  }
 });
