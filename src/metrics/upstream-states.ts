@@ -76,6 +76,7 @@ export function createUpstreamStates(
   /** A server that moves has ever new addresses; what the oldest of those that are gone have counted ends, so that new ones have a place. */
   function review(upstreams: readonly string[]): void {
     for (const upstream of active) if (!upstreams.includes(upstream)) change(upstream, false); // It is none any more.
+    for (const upstream of upstreams) seriesOf(upstream);
     const gone = [...counted].filter((upstream) => !upstreams.includes(upstream));
     for (const upstream of gone.slice(0, Math.max(0, gone.length - GONE_MAX))) {
       counted.delete(upstream);
@@ -87,8 +88,14 @@ export function createUpstreamStates(
     if (active.has(upstream) === isActive) return;
     if (isActive) active.add(upstream);
     else active.delete(upstream);
-    (isActive ? connects : disconnects).withLabels(upstream).add(1);
+    const series = seriesOf(upstream);
+    (isActive ? series.connects : series.disconnects).add(1);
+  }
+
+  /** Both, from 0 on: of a series that begins with its first change `increase` does not see that one. */
+  function seriesOf(upstream: string) {
     counted.add(upstream);
+    return { connects: connects.withLabels(upstream), disconnects: disconnects.withLabels(upstream) };
   }
 
   return {

@@ -26,3 +26,17 @@ it.each([
       expect([name, series.length < 200]).toEqual([name, true]);
   },
 );
+
+it("tells every address from the start, with what it has not done yet as 0", () => {
+  const registry = testRegistry();
+  createUpstreamStates(registry, () => [{ upstream: "unix:/own.sock", isOut: false }]);
+  const told = registry
+    .collect()
+    .map(({ name, series }) => [name, series.map((one) => [...one.values, ...one.numbers])]);
+  expect(told).toEqual(
+    ["active_state", "disabled", "connect_count", "disconnect_count"].map((name) => [
+      `plugin_${name}`,
+      [["unix:/own.sock", 0]],
+    ]),
+  );
+});
