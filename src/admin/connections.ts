@@ -11,7 +11,13 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
-/** @param connectionsMax at least 1 */
+/**
+ * Answers that are open on one connection. Nobody pipelines to these listeners; who does can ask a thousand times in one packet and
+ * read nothing, and each answer may be a megabyte that is held whole.
+ */
+const PIPELINED_MAX = 4;
+
+/** Whoever answers must look whether the request's socket is destroyed. @param connectionsMax at least 1 */
 export function boundConnections(server: Server, connectionsMax: number): void {
   /** Open answers of each; more than one where requests are pipelined. Those that wait longest first. */
   const idle = new Set<Socket>();
@@ -31,6 +37,10 @@ export function boundConnections(server: Server, connectionsMax: number): void {
   server.on("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
     if (socket.destroyed) return; // Of one that was pipelined; no close event may come any more.
     const open = busy.get(socket) ?? 0;
+    if (open === PIPELINED_MAX) {
+      socket.destroy();
+      return;
+    }
     forget(socket);
     busy.set(socket, open + 1);
     response.once("close", () => release(socket));

@@ -59,7 +59,7 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
   const streams = boundStreams(server, limits.streamsMax);
   const find = createRouteFinder(options.routes);
   server.on("request", (request, response) => {
-    void respond({ ...options, find, streams }, request, response);
+    if (!request.socket.destroyed) void respond({ ...options, find, streams }, request, response);
   });
   server.timeout = limits.stalledMs; // What is left unread counts as well, and the connection is then destroyed.
   const address = await listen(server, options);

@@ -83,8 +83,9 @@ export async function startCollectServer(options: CollectServerOptions): Promise
     isStopping: () => !server.listening,
     receivers: new Set(options.paths),
   };
-  const onRequest = (request: IncomingMessage, response: ServerResponse): void =>
-    void respond(answerer, request, response);
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    if (!request.socket.destroyed) void respond(answerer, request, response);
+  };
   server.on("request", onRequest);
   server.on("checkContinue", onRequest); // body.ts asks for the body, once it is wanted.
   const address = await listen(server, options);

@@ -19,6 +19,8 @@ interface Running {
   readonly asked: (count: number) => Promise<void>;
   /** Resolves once so many of them were left. */
   readonly left: (count: number) => Promise<void>;
+  /** How often health was told. */
+  readonly answered: () => number;
   readonly logged: readonly string[];
 }
 
@@ -26,6 +28,7 @@ async function start(limits: Partial<AdminLimits>): Promise<Running> {
   const logged: string[] = [];
   const note = (message: string): void => void logged.push(message);
   const log: Log = { debug: note, info: note, warn: note, error: note };
+  let answered = 0;
   const asked = createCount();
   const left = createCount();
   async function* endless(): AsyncGenerator<string> {
@@ -41,7 +44,13 @@ async function start(limits: Partial<AdminLimits>): Promise<Running> {
   }
   const stream = (body: AsyncIterable<string>): AdminAnswer => ({ status: 200, type: "text/plain", body });
   const routes: readonly AdminRoute[] = [
-    { pattern: "/health", answer: () => jsonAnswer(200, {}) },
+    {
+      pattern: "/health",
+      answer() {
+        answered++;
+        return jsonAnswer(200, {});
+      },
+    },
     { pattern: "/gone", answer: () => stream(gone()) },
     {
       pattern: "/endless",
@@ -53,7 +62,13 @@ async function start(limits: Partial<AdminLimits>): Promise<Running> {
   ];
   const server = await startAdmin({ host: "127.0.0.1", port: 0, hosts: () => [], routes, log, limits });
   onTestFinished(() => server.stop());
-  return { port: Number(server.address.split(":").at(-1)), asked: asked.reached, left: left.reached, logged };
+  return {
+    port: Number(server.address.split(":").at(-1)),
+    asked: asked.reached,
+    left: left.reached,
+    answered: () => answered,
+    logged,
+  };
 }
 
 function createCount(): { readonly add: () => void; readonly reached: (count: number) => Promise<void> } {
@@ -175,6 +190,25 @@ describe("a connection beyond the bound takes the place", () => {
     expect(await ask(running, "/health")).toMatch(OK);
     for (const socket of kept) expect(await askOn(socket, "/health")).toMatch(OK);
   });
+});
+
+it.each([
+  { why: "as many requests ahead as may be", ahead: 4, answered: 4 },
+  { why: "one more: whoever never reads would have a thousand answers held", ahead: 5, answered: 4 },
+  { why: "a thousand", ahead: 1000, answered: 4 },
+])("answers on a connection $why", async ({ ahead, answered }) => {
+  const running = await start({});
+  const socket = await open(running);
+  const closed = once(socket.resume(), "close");
+  const asks = Array.from({ length: ahead }, (_, at) => {
+    const lines = at === ahead - 1 ? "Connection: close\r\n" : "";
+    return `GET /health HTTP/1.1\r\nHost: localhost\r\n${lines}\r\n`;
+  });
+  socket.write(asks.join(""));
+  await closed;
+  expect(running.answered()).toBe(answered);
+  expect(await ask(running, "/health")).toMatch(OK);
+  expect(running.logged).toEqual([]);
 });
 
 it("breaks off, and logs no fault, where the rest of an answer is gone", async () => {
