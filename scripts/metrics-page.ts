@@ -42,7 +42,7 @@ exemplars; everybody else gets Prometheus' text format 0.0.4. Both are sent with
 - **Exemplars.** Buckets of the requests' \`*_duration_seconds\` name the last recorded trace that fell into them (four of a series): \`trace_id\`, \`span_id\`. Prometheus
   keeps them with \`--enable-feature=exemplar-storage\`; [docs/guides/grafana.md](guides/grafana.md) has the click from a slow bucket to its trace.
 - **Bounds.** Labels that others choose (*bounded* below) show the busiest \`metrics.top\` values (20), all others are \`other\`; the text
-  of a scrape stays within \`metrics.size\` (1 MiB), about, and combinations beyond are \`other\` too. What was counted so is in
+  of a scrape stays within \`metrics.size\` (1 MiB), about: the busiest combinations have room, the rest are \`other\`, a status last. What was counted so is in
   \`fedtrace_metrics_overflow_total\`. A value that others overtake ends, and is counted as
   \`other\` from then on: rates are right, sums of totals can fall.
 - **With \`workers\`** values are sums over all of them, but where *most* or *least* is said; each worker shows its own busiest

@@ -226,7 +226,7 @@ export const configSchema = section(
             reload: "restart",
             doc: "Busiest values that a label shows whose values come from outside (peers, addresses, paths); all others are `other`. With `workers` each has its own.",
           }),
-          size: defaulted(size("64KiB", "64MiB"), "1MiB", {
+          size: defaulted(size("256KiB", "64MiB"), "1MiB", {
             reload: "restart",
             doc: "What the text of a scrape may grow to, about. Combinations of labels for which there is no room are counted as `other`.",
           }),

@@ -107,7 +107,7 @@ export function sampleNames({ type, name }: Pick<FamilyDefinition, "type" | "nam
 /** @returns what tells the two apart, in a word; undefined where they are the same family */
 export function differenceOf(one: FamilyDefinition, two: FamilyDefinition): string | undefined {
   const parts = ["type", "unit", "labels", "buckets", "quantiles", "states", "merge"] as const;
-  return parts.find((part) => String(one[part]) !== String(two[part]));
+  return parts.find((part) => JSON.stringify(one[part]) !== JSON.stringify(two[part]));
 }
 
 /** Lines of a series in OpenMetrics' text: what a series costs a scrape. */

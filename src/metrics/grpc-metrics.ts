@@ -37,6 +37,7 @@ export function createGrpcMetrics(registry: Registry, bounds: LabelBounds): Grpc
   const table = new SeriesTable({
     families: { sent, received, latency },
     bounds: { service: services, method: methods, plugin: plugins },
+    folds: [{ labels: ["service", "method", "plugin"], share: 0.6 }],
     bytesMax: bounds.room("grpc"),
     overflow: bounds.overflow,
   });

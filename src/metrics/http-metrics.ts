@@ -10,7 +10,7 @@ import type { ExemplarIds } from "./children.ts";
 import type { LabelBounds } from "./label-bounds.ts";
 import { OTHER } from "./definition.ts";
 import type { Registry } from "./registry.ts";
-import { SeriesTable } from "./series-table.ts";
+import { type Fold, SeriesTable } from "./series-table.ts";
 
 interface HttpRequest {
   /** Of the conventions' list, or `_OTHER`. */
@@ -125,6 +125,10 @@ function createFront(registry: Registry, bounds: LabelBounds) {
   const table = new SeriesTable({
     families: { count, latency, bytes },
     bounds: own,
+    folds: [
+      { labels: ["endpoint", "ip"], share: 0.5 },
+      { labels: ["method", "template"], share: 0.7 },
+    ],
     bytesMax: bounds.room("front"),
     overflow: bounds.overflow,
   });
@@ -149,13 +153,18 @@ const CLIENT_LABELS = [
   "error_type",
 ];
 
+/** Whoever asks chooses among them. A status that is an error must be seen, whatever was asked before. */
+const HOW_IT_CAME: Fold = {
+  labels: ["http_request_method", "url_scheme", "network_protocol_version"],
+  share: 0.7,
+};
+
 function createServerDurations(registry: Registry, bounds: LabelBounds) {
   const help = "Duration of requests of the front door.";
   return new SeriesTable({
     families: { duration: durationFamily(registry, "http_server_request_duration", help, SERVER_LABELS) },
     bounds: {},
-    // A status that is an error must be seen, whatever routes there were before.
-    rare: ["http_route"],
+    folds: [{ labels: ["http_route"], share: 0.5 }, HOW_IT_CAME],
     bytesMax: bounds.room("server"),
     hasExemplars: true,
     overflow: bounds.overflow,
@@ -167,6 +176,7 @@ function createClientDurations(registry: Registry, bounds: LabelBounds, addresse
   return new SeriesTable({
     families: { duration: durationFamily(registry, "http_client_request_duration", help, CLIENT_LABELS) },
     bounds: { server_address: addresses },
+    folds: [{ labels: ["server_address", "server_port"], share: 0.5 }, HOW_IT_CAME],
     bytesMax: bounds.room("client"),
     hasExemplars: true,
     overflow: bounds.overflow,

@@ -7,7 +7,7 @@ import type { Busiest } from "./busiest.ts";
 import type { ExemplarIds } from "./children.ts";
 import type { LabelBounds } from "./label-bounds.ts";
 import type { Registry } from "./registry.ts";
-import { SeriesTable } from "./series-table.ts";
+import { type Fold, SeriesTable } from "./series-table.ts";
 
 type Direction = "inbound" | "outbound";
 
@@ -40,34 +40,42 @@ function hostOf(peer: string): string {
   return peer.includes(":") ? peer.replace(/:\d+$/, "") : peer;
 }
 
+/** What overflows by a forger's doing is told apart, or it would silence the alert of a peer that says nothing any more. */
+const FORGED_PEER = "forged_peer";
+
 /** Of the room that peers have: what their requests may take, and each of the three other families. */
 const REQUESTS_SHARE = 0.7;
 const REST_SHARE = 0.1;
+/** All of it is for peers: what has none is one series each way. */
+const BY_PEER: Fold = { labels: ["peer"], share: 0.95 };
 
 export function createPeerMetrics(registry: Registry, bounds: LabelBounds): PeerMetrics {
   const peers = bounds.busiest("peer");
   // Apart: who forges names can do so as often as it likes, and would take the places of those that are who they say.
-  const forgedPeers = bounds.busiest("forged_peer");
+  const forgedPeers = bounds.busiest(FORGED_PEER);
   const requests = createRequests(registry, bounds, peers);
   const kinds = {
     refused: ["contexts_refused", "Contexts of a peer that were malformed or over a bound.", "reason"],
     forged: ["forged_names", "Requests in a peer's name without the proof that it needs.", "reason"],
     forced: ["forced_sampling", "Requests with which a peer asked for a trace to be recorded.", "outcome"],
   } as const;
-  const table = ([name, help, label]: (typeof kinds)[keyof typeof kinds], named: Busiest) => {
+  const table = (
+    [name, help, label]: (typeof kinds)[keyof typeof kinds],
+    { named, overflowOf = "peer" }: { readonly named: Busiest; readonly overflowOf?: string },
+  ) => {
     const labels = ["peer", label];
     const family = registry.module("peer").metric("counter", name, "", help, labels, { seriesMax: Infinity });
     return new SeriesTable({
       families: { count: family },
       bounds: { peer: named },
-      rareShare: 0.95,
+      folds: [BY_PEER],
       bytesMax: bounds.room("peers") * REST_SHARE,
-      overflow: bounds.overflow,
+      overflow: (of) => bounds.overflow(of === "peer" ? overflowOf : of),
     });
   };
-  const refused = table(kinds.refused, peers);
-  const forged = table(kinds.forged, forgedPeers);
-  const forced = table(kinds.forced, peers);
+  const refused = table(kinds.refused, { named: peers });
+  const forged = table(kinds.forged, { named: forgedPeers, overflowOf: FORGED_PEER });
+  const forced = table(kinds.forced, { named: peers });
 
   return {
     met({ direction, peer, seconds, hasFailed, endUnixMs, exemplar }) {
@@ -119,8 +127,7 @@ function createRequests(registry: Registry, bounds: LabelBounds, peers: Busiest)
   return new SeriesTable({
     families: { count, errors, duration, lastContact },
     bounds: { peer: peers },
-    // All of it is for peers: what has none is one series each way.
-    rareShare: 0.95,
+    folds: [BY_PEER],
     bytesMax: bounds.room("peers") * REQUESTS_SHARE,
     hasExemplars: true,
     overflow: bounds.overflow,

@@ -4,12 +4,16 @@
  *
  * ```
  *   GET ─ /_matrix/…/version ─ other ─ 200 ─ 192.0.2.7 ──► { count, latency, bytes }
+ *
+ *   no room?  its `folds`, one after the other:   GET ─ /_matrix/…/version ─ other ─ 200 ─ other
+ *                                                 other ─ other ─ other ─ 200 ─ other               always has room:
+ *                                                                                       other ─ other ─ other ─ other ─ other
  * ```
- * Series that have a rare value, one that somebody outside chose, may take a part of the bytes, and never the room of the others. Where
- * that part is taken, a new one waits, and is counted as `other` in all of its rare labels, until it has surely been asked for twice as
- * often as the idlest that have room: then it takes theirs, as a value takes a place in busiest.ts, and for the same reasons. How often
- * those that wait were asked for is a lower bound, and so many wait at a time (Misra, Gries: Finding repeated elements, 1982). When
- * there is no room for the others either, new ones of them are counted as `other` in all labels.
+ * Each fold names labels whose values are then counted as `other`, and what of the bytes all series may take that need it or one before
+ * it. So what is folded last is seen whatever came before, and values that strangers choose never take the room of the others.
+ * Where there is no room a new series waits, counted as a coarser one, until it has surely been asked for twice as often as the idlest of
+ * its kind: then it takes their room, as a value takes a place in busiest.ts, and for the same reasons. How often those that wait
+ * were asked for is a lower bound, and so many wait at a time (Misra, Gries: Finding repeated elements, 1982).
  * A series ends when it gives its room away, or when a value of its labels is not shown any more; what it counts from then on is
  * counted as `other`. (Were its total added there, `rate` would take it for traffic of that moment.)
  * Class: every request passes here (0.1 µs for five labels).
@@ -20,8 +24,6 @@ import { type Children, type CounterChild, EXEMPLARS_MAX } from "./children.ts";
 import type { Busiest } from "./busiest.ts";
 import type { Family } from "./registry.ts";
 
-/** Of the bytes, what series with rare values may take, unless said. */
-const RARE_SHARE = 0.6;
 /** A line's value and its punctuation; an exemplar. */
 const LINE_BYTES = 24;
 const EXEMPLAR_BYTES = 104;
@@ -41,18 +43,19 @@ type Families = Readonly<Record<string, Family>>;
 /** The series of the same labels' values, one of each family, under its name. */
 type SeriesOf<F> = { readonly [N in keyof F]: F[N] extends Family<infer T> ? Children[T] : never };
 
-/** What is found of one combination of values. */
+/** What is known of one combination of values. */
 interface Entry<F> {
   readonly path: readonly Value[];
-  readonly isRare: boolean;
-  /** Its own; while it waits, those of `as`. */
-  readonly series: SeriesOf<F>;
-  /** As which it is counted while it waits for room; never one that waits, or that may end. */
-  readonly as: Entry<F> | undefined;
-  /** What its series take of a scrape; none while it waits. */
-  readonly bytes: number;
-  /** Of its series' labels. */
-  readonly values: readonly string[];
+  /** The first fold that would make it coarser; as many as there are folds: none but `other` in all; one more: that one. */
+  readonly level: number;
+  /** Undefined: it waits for room. */
+  series: SeriesOf<F> | undefined;
+  /** What its series take of a scrape; 0 while it waits. */
+  bytes: number;
+  /** As which it is counted while it waits. */
+  coarser: Entry<F> | undefined;
+  /** It had series, and they ended. */
+  isGone: boolean;
   /** How often it was asked for, or less; halved now and then. */
   hits: number;
 }
@@ -60,17 +63,21 @@ interface Entry<F> {
 /** By a label's value: what is found of the next label; of the last one, the entry. */
 interface Node<F> extends Map<Value, Node<F> | Entry<F>> {}
 
+/** What there is to be counted as `other` where there is no room. */
+export interface Fold {
+  readonly labels: readonly string[];
+  /** Of the bytes, what the series may take that this fold, or one before it, would make coarser. */
+  readonly share: number;
+}
+
 interface TableOptions<F> {
   /** All of the same labels. */
   readonly families: F;
-  /** By label: who bounds its values, which are rare. Others are bounded where they come from. */
+  /** By label: who bounds its values. Others are bounded where they come from. */
   readonly bounds: Readonly<Record<string, Busiest>>;
-  /** Labels whose values are counted as rare too: words of this program, but many. */
-  readonly rare?: readonly string[];
+  readonly folds: readonly Fold[];
   /** Of the text that a scrape has of them, about. */
   readonly bytesMax: number;
-  /** Of the bytes, what series with rare values may take. */
-  readonly rareShare?: number;
   /** Whether buckets may have exemplars. */
   readonly hasExemplars?: boolean;
   /** By label: what counts its values that were counted as `other` for want of room. */
@@ -80,35 +87,36 @@ interface TableOptions<F> {
 export class SeriesTable<F extends Families> {
   readonly #families: readonly (readonly [name: string, family: Family])[];
   readonly #labels: readonly string[];
-  /** By label: whether its values are rare. */
-  readonly #isRare: readonly boolean[];
+  /** By level and label: whether it is `other` in what is one level coarser. */
+  readonly #isFolded: readonly (readonly boolean[])[];
   /** By label: counts its values that are counted as `other`. */
   readonly #overflow: readonly CounterChild[];
-  readonly #bytesMax: number;
-  readonly #rareBytesMax: number;
   readonly #exemplarBytes: number;
   readonly #root: Node<F> = new Map();
   readonly #kept = new Set<Entry<F>>();
   readonly #waiting = new Set<Entry<F>>();
-  #bytes = 0;
-  #rareBytes = 0;
-  /** Since a series had no room, until one ends. */
-  #isFull = false;
-  #isRareFull = false;
-  /** What waits and was asked for less than twice as often takes nobody's room. */
-  #leastHits = 0;
+  /** By level: bytes that its series take, and that all up to it may take. */
+  readonly #bytes: number[];
+  readonly #bytesMax: readonly number[];
+  /** By level: since a series of it had no room, until one ends. */
+  readonly #isFull: boolean[];
+  /** By level: what waits and was asked for less than twice as often takes nobody's room. */
+  readonly #leastHits: number[];
   #found = 0;
   #passedOver = 0;
 
   constructor(options: TableOptions<F>) {
-    const { families, bounds, rare = [], bytesMax, rareShare = RARE_SHARE, hasExemplars = false } = options;
+    const { families, bounds, folds, bytesMax, hasExemplars = false } = options;
     this.#families = Object.entries(families);
     this.#labels = this.#families[0]?.[1].definition.labels ?? [];
-    this.#isRare = this.#labels.map((label) => label in bounds || rare.includes(label));
+    const folded = folds.map((_, level) => folds.slice(0, level + 1).flatMap(({ labels }) => labels));
+    this.#isFolded = folded.map((labels) => this.#labels.map((label) => labels.includes(label)));
     this.#overflow = this.#labels.map((label) => options.overflow(label));
-    this.#bytesMax = bytesMax;
-    this.#rareBytesMax = bytesMax * rareShare;
     this.#exemplarBytes = hasExemplars ? EXEMPLARS_MAX * EXEMPLAR_BYTES : 0;
+    this.#bytesMax = [...folds.map(({ share }) => share * bytesMax), bytesMax, Infinity];
+    this.#bytes = this.#bytesMax.map(() => 0);
+    this.#isFull = this.#bytesMax.map(() => false);
+    this.#leastHits = this.#bytesMax.map(() => 0);
     for (const [label, busiest] of Object.entries(bounds)) {
       const at = this.#labels.indexOf(label);
       busiest.onLeft((value) => this.#leave(at, value));
@@ -117,55 +125,72 @@ export class SeriesTable<F extends Families> {
 
   /** About what the families' text takes. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#bytes.reduce((sum, bytes) => sum + bytes, 0);
   }
 
   /** @param path the labels' values in their order; of bounded ones what `Busiest.note` gave. Hold on to none of what is found: it may end */
   find(path: readonly Value[]): SeriesOf<F> {
-    const entry = this.#entryAt(path) ?? this.#admit(path);
+    const entry = this.#entryOf(path);
     entry.hits++;
     if (++this.#found === HALVE_EVERY) this.#halve();
-    return entry.as === undefined ? entry.series : this.#findWaiting(entry, entry.as);
+    return entry.series ?? this.#findWaiting(entry);
   }
 
-  #entryAt(path: readonly Value[]): Entry<F> | undefined {
+  #entryOf(path: readonly Value[]): Entry<F> {
     let node: Node<F> | Entry<F> | undefined = this.#root;
-    for (let at = 0; at < path.length; at++) {
+    for (let at = 0; at < path.length && node !== undefined; at++)
       node = (node as Node<F>).get(path[at] ?? "");
-      if (node === undefined) return undefined;
-    }
-    return node as Entry<F>;
+    return (node as Entry<F> | undefined) ?? this.#admit(path);
   }
 
   #admit(path: readonly Value[]): Entry<F> {
-    const isRare = path.some((value, at) => this.#isRare[at] && value !== OTHER && value !== "");
-    // The one of others alone always has room.
-    if (path.every((value) => value === OTHER)) return this.#create(path, { isRare, hits: 0 });
-    if (!(isRare ? this.#isRareFull : this.#isFull)) {
-      if (this.#missing(this.#bytesOf(path), isRare) <= 0) return this.#create(path, { isRare, hits: 0 });
-      this.#isRareFull = true;
-      if (!isRare) this.#isFull = true;
+    const level = this.#levelOf(path);
+    const entry = { path, level, series: undefined, bytes: 0, coarser: undefined, isGone: false, hits: 0 };
+    if (!this.#isFull[level]) {
+      const bytes = this.#bytesOf(path);
+      if (this.#missing(level, bytes) <= 0) return this.#keep(entry, bytes);
+      this.#isFull[level] = true;
     }
-    return this.#wait(path, isRare);
+    if (this.#waiting.size < WAITING_MAX) {
+      this.#put(entry);
+      this.#waiting.add(entry);
+    } else if (++this.#passedOver % CONSIDER_EVERY === 0) {
+      this.#discount((hits) => hits - 1);
+    }
+    return entry;
   }
 
-  /** Bytes of room, so that as many have some. */
-  #missing(bytes: number, isRare: boolean): number {
-    const missing = this.#bytes + bytes - this.#bytesMax;
-    return isRare ? Math.max(missing, this.#rareBytes + bytes - this.#rareBytesMax) : missing;
+  #levelOf(path: readonly Value[]): number {
+    const level = this.#isFolded.findIndex((isFolded) =>
+      path.some((value, at) => isFolded[at] && value !== OTHER && value !== ""),
+    );
+    if (level !== -1) return level;
+    return this.#isFolded.length + Number(path.every((value) => value === OTHER));
   }
 
-  #create(path: readonly Value[], { isRare, hits }: Pick<Entry<F>, "isRare" | "hits">): Entry<F> {
+  /** Bytes of room that one of this level lacks. */
+  #missing(level: number, bytes: number): number {
+    let taken = bytes;
+    let missing = 0;
+    for (let at = 0; at < this.#bytes.length; at++) {
+      taken += this.#bytes[at] ?? 0;
+      if (at >= level) missing = Math.max(missing, taken - (this.#bytesMax[at] ?? 0));
+    }
+    return missing;
+  }
+
+  #keep(entry: Entry<F>, bytes: number): Entry<F> {
+    const { path, level } = entry;
     const values = path.map(String);
-    const series = Object.fromEntries(
+    entry.series = Object.fromEntries(
       this.#families.map(([name, family]) => [name, family.withLabels(...values)]),
     ) as SeriesOf<F>;
-    const entry = { path, isRare, series, as: undefined, bytes: this.#bytesOf(path), values, hits };
+    entry.bytes = bytes;
     this.#put(entry);
+    this.#waiting.delete(entry);
     this.#kept.add(entry);
-    this.#bytes += entry.bytes;
-    if (isRare) this.#rareBytes += entry.bytes;
-    this.#leastHits = 0;
+    this.#bytes[level] = (this.#bytes[level] ?? 0) + bytes;
+    this.#leastHits[level] = 0;
     return entry;
   }
 
@@ -179,57 +204,59 @@ export class SeriesTable<F extends Families> {
     node.set(entry.path.at(-1) ?? "", entry);
   }
 
-  #wait(path: readonly Value[], isRare: boolean): Entry<F> {
-    const coarser = path.map((value, at) => (isRare && !this.#isRare[at] ? value : OTHER));
-    const known = this.#entryAt(coarser) ?? this.#admit(coarser);
-    const as = known.as ?? known;
-    const entry = { path, isRare, series: as.series, as, bytes: 0, values: [], hits: 0 };
-    if (this.#waiting.size < WAITING_MAX) {
-      this.#put(entry);
-      this.#waiting.add(entry);
-    } else if (++this.#passedOver % CONSIDER_EVERY === 0) {
-      this.#discount((hits) => hits - 1);
-    }
-    return entry;
-  }
-
-  #findWaiting(entry: Entry<F>, as: Entry<F>): SeriesOf<F> {
-    if (entry.isRare && entry.hits > LEAD * this.#leastHits && this.#waiting.has(entry)) {
-      if (this.#makeRoom(this.#bytesOf(entry.path), entry.hits)) {
-        this.#waiting.delete(entry);
-        return this.#create(entry.path, entry).series;
-      }
+  #findWaiting(entry: Entry<F>): SeriesOf<F> {
+    let as = entry;
+    while (as.series === undefined && !this.#takeRoom(as)) {
+      as = this.#coarserOf(as);
+      as.hits++;
     }
     for (let at = 0; at < entry.path.length; at++) {
       if (entry.path[at] !== as.path[at]) this.#overflow[at]?.add(1);
     }
-    as.hits++;
-    return as.series;
+    return as.series as SeriesOf<F>;
   }
 
-  /** @returns whether there are so idle ones that they have to make room; they are gone then */
-  #makeRoom(bytes: number, hits: number): boolean {
-    let missing = this.#missing(bytes, true);
-    if (missing <= 0) return true;
-    const idlest = [...this.#kept].filter(({ isRare }) => isRare).toSorted((one, two) => one.hits - two.hits);
+  #coarserOf(entry: Entry<F>): Entry<F> {
+    if (entry.coarser === undefined || entry.coarser.isGone) {
+      const isFolded = this.#isFolded[entry.level];
+      entry.coarser = this.#entryOf(
+        entry.path.map((value, at) => (isFolded?.[at] === false ? value : OTHER)),
+      );
+    }
+    return entry.coarser;
+  }
+
+  /** @returns whether some were so idle that it has their room now */
+  #takeRoom(entry: Entry<F>): boolean {
+    const { level, hits } = entry;
+    if (hits <= LEAD * (this.#leastHits[level] ?? 0)) return false;
+    const bytes = this.#bytesOf(entry.path);
+    let missing = this.#missing(level, bytes);
     const leaving = [];
-    for (const kept of idlest) {
-      if (missing <= 0) break;
-      this.#leastHits = kept.hits;
+    for (const kept of missing > 0 ? this.#idlestFirst(level) : []) {
+      this.#leastHits[level] = kept.hits;
       if (hits <= LEAD * kept.hits) return false;
       leaving.push(kept);
       missing -= kept.bytes;
+      if (missing <= 0) break;
     }
     if (missing > 0) return false;
     for (const kept of leaving) this.#end(kept);
+    this.#keep(entry, bytes);
     return true;
+  }
+
+  #idlestFirst(level: number): readonly Entry<F>[] {
+    return [...this.#kept]
+      .filter((entry) => entry.level === level)
+      .toSorted((one, two) => one.hits - two.hits);
   }
 
   #halve(): void {
     this.#found = 0;
     for (const kept of this.#kept) kept.hits = Math.floor(kept.hits / 2);
     this.#discount((hits) => Math.floor(hits / 2));
-    this.#leastHits = 0;
+    this.#leastHits.fill(0);
   }
 
   #discount(less: (hits: number) => number): void {
@@ -239,29 +266,27 @@ export class SeriesTable<F extends Families> {
     }
   }
 
-  #forget(waiting: Entry<F>): void {
-    this.#waiting.delete(waiting);
-    this.#cut(waiting.path);
+  #forget(entry: Entry<F>): void {
+    entry.isGone = true;
+    this.#waiting.delete(entry);
+    this.#cut(entry.path);
   }
 
   /** A value is not shown any more. */
   #leave(at: number, value: string): void {
     for (const kept of this.#kept) if (kept.path[at] === value) this.#end(kept);
-    for (const waiting of this.#waiting) if (waiting.path[at] === value) this.#forget(waiting);
+    for (const entry of this.#waiting) if (entry.path[at] === value) this.#forget(entry);
   }
 
   #end(kept: Entry<F>): void {
+    const { path, level, bytes } = kept;
+    kept.isGone = true;
     this.#kept.delete(kept);
-    this.#bytes -= kept.bytes;
-    if (kept.isRare) this.#rareBytes -= kept.bytes;
-    this.#cut(kept.path);
-    for (const [, family] of this.#families) family.remove(kept.values);
-    this.#isRareFull = false;
-    this.#leastHits = 0;
-    if (!this.#isFull) return;
-    this.#isFull = false;
-    // They may be counted as less coarse ones now.
-    for (const waiting of this.#waiting) this.#forget(waiting);
+    this.#bytes[level] = (this.#bytes[level] ?? 0) - bytes;
+    this.#cut(path);
+    for (const [, family] of this.#families) family.remove(path.map(String));
+    this.#isFull.fill(false);
+    this.#leastHits.fill(0);
   }
 
   /** A map without anything in it goes too, or each value that ever was would leave one. */

@@ -47,11 +47,12 @@ export function countRequest(traffic: TrafficMetrics, facts: ExchangeFacts, endU
 /** One attempt of the way out, which has a span of its own. */
 export function countAttempt({ http }: TrafficMetrics, facts: ExchangeFacts, endUnixMs: number): void {
   const { head, target, status, error } = facts;
+  if (target.server === undefined) return; // Nobody was asked: it named none (fedtrace_errors_total has it).
   http.sent({
     method: knownMethod(head.method),
     status,
-    address: target.server?.address ?? "",
-    port: target.server?.port,
+    address: target.server.address,
+    port: target.server.port,
     scheme: target.scheme,
     protocolVersion: protocolVersion(head),
     error: errorType("client", status, error) ?? "",

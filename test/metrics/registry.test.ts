@@ -21,7 +21,7 @@ describe("a family", () => {
   it.each([
     { why: "another type", other: ["gauge", "x", "", "", ["a"]], what: "type" },
     { why: "other labels", other: ["histogram", "x", "", "", ["b"], BUCKETS], what: "labels" },
-    { why: "labels in another order", other: ["histogram", "x", "", "", [], BUCKETS], what: "labels" },
+    { why: "no labels", other: ["histogram", "x", "", "", [], BUCKETS], what: "labels" },
     { why: "other buckets", other: ["histogram", "x", "", "", ["a"], { buckets: [1] }], what: "buckets" },
   ] as const)("is refused under a known name with $why", ({ other, what }) => {
     const registry = testRegistry();
@@ -29,6 +29,16 @@ describe("a family", () => {
     const [type, name, unit, help, labels, extra] = other;
     expect(() => registry.metric(type, name, unit, help, labels, extra)).toThrow(
       `metric x is there already, with another ${what}`,
+    );
+  });
+
+  it("is refused with labels in another order, and with one state of the words of two", () => {
+    const registry = testRegistry();
+    registry.metric("gauge", "x", "", "", ["a", "b"]);
+    expect(() => registry.metric("gauge", "x", "", "", ["b", "a"])).toThrow("with another labels");
+    registry.metric("stateset", "y", "", "", [], { states: ["a", "b"] });
+    expect(() => registry.metric("stateset", "y", "", "", [], { states: ["a,b"] })).toThrow(
+      "with another states",
     );
   });
 

@@ -3,11 +3,15 @@
 import { array, assert, integer, property } from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Busiest } from "../../src/metrics/busiest.ts";
-import { SeriesTable } from "../../src/metrics/series-table.ts";
+import { type Fold, SeriesTable } from "../../src/metrics/series-table.ts";
 import { testRegistry } from "../support/metrics.ts";
 
 describe("a table of series", () => {
-  function createTable(bytesMax: number, places = 2) {
+  function createTable(
+    bytesMax: number,
+    places = 2,
+    folds: readonly Fold[] = [{ labels: ["peer"], share: 0.6 }],
+  ) {
     const registry = testRegistry();
     const labels = ["method", "peer"];
     const count = registry.metric("counter", "c", "", "", labels, { seriesMax: Infinity });
@@ -16,6 +20,7 @@ describe("a table of series", () => {
     const table = new SeriesTable({
       families: { count },
       bounds: { peer: peers },
+      folds,
       bytesMax,
       overflow: (label) => overflow.withLabels(label),
     });
@@ -61,6 +66,33 @@ describe("a table of series", () => {
     expect(Object.values(kept).reduce((sum, value) => sum + value, 0)).toBe(55);
     for (const label of ["method", "peer"]) expect(overflow.withLabels(label).value).toBeGreaterThan(0);
     expect(table.bytes).toBeLessThanOrEqual(700);
+  });
+
+  it("counts what has no room as other in one fold's labels after the other's", () => {
+    const folds = [
+      { labels: ["peer"], share: 0.4 },
+      { labels: ["method"], share: 0.8 },
+    ];
+    const { add, rows } = createTable(600, 100, folds);
+    for (const method of ["GET", "PUT", "POST", "HEAD", "TRACE"])
+      for (let peer = 0; peer < 5; peer++) add(method, `p${peer}`);
+    const kept = Object.keys(rows());
+    expect(kept.slice(0, 2)).toEqual(["GET p0", "GET p1"]);
+    expect(kept.filter((row) => /^[A-Z]+ other$/.test(row)).length).toBeGreaterThan(1);
+    expect(kept.at(-1)).toBe("other other");
+    expect(Object.values(rows()).reduce((sum, count) => sum + count, 0)).toBe(25);
+  });
+
+  it("gives room to what is coarser by what all that is counted as it makes", () => {
+    const folds = [
+      { labels: ["peer"], share: 0.3 },
+      { labels: ["method"], share: 0.6 },
+    ];
+    const { addTimes, rows } = createTable(600, 100, folds);
+    for (const method of ["GET", "PUT", "POST", "HEAD"]) addTimes(`${method} p1`, 5);
+    expect(rows()["TRACE other"]).toBe(undefined);
+    for (let peer = 10; peer < 50; peer++) addTimes(`TRACE p${peer}`, 1);
+    expect(rows()["TRACE other"]).toBeGreaterThan(20);
   });
 
   describe("where rare values have no room", () => {

@@ -7,23 +7,25 @@ import { testRegistry } from "../support/metrics.ts";
 const MIB = 1024 * 1024;
 const TRACE = { traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331" };
 
-function startTraffic() {
+const SERVED = {
+  path: "/x",
+  ip: "192.0.2.1",
+  status: 200,
+  route: "/_matrix/federation/v1/version",
+  bytes: 1,
+  exemplar: undefined,
+};
+
+function startTraffic(bytesMax = MIB) {
   const registry = testRegistry();
-  const traffic = createTrafficMetrics(registry, { top: 20, bytesMax: MIB, hasIp: true });
+  const traffic = createTrafficMetrics(registry, { top: 20, bytesMax, hasIp: true });
   const request = { method: "GET", scheme: "https", protocolVersion: "1.1", error: "", seconds: 0.1 };
   return {
-    serve: (path: string, ip: string): void =>
-      traffic.http.served({
-        ...request,
-        path,
-        ip,
-        status: 200,
-        route: "/_matrix/federation/v1/version",
-        bytes: 1,
-        exemplar: undefined,
-      }),
+    serve: (served: Partial<Parameters<typeof traffic.http.served>[0]>): void =>
+      traffic.http.served({ ...request, ...SERVED, ...served }),
     send: (address: string, status: number): void =>
       traffic.http.sent({ ...request, address, port: 8448, status, exemplar: undefined }),
+    forge: (peer: string, reason: string): void => traffic.peers.nameForged(peer, reason),
     /** @returns label values of its series that have them all, and what they counted */
     counted: (family: string, ...values: readonly string[]): number =>
       (registry.find(family)?.series ?? [])
@@ -36,8 +38,9 @@ function startTraffic() {
 it("shows a busy path after a stranger took all room with long ones", () => {
   const { serve, counted } = startTraffic();
   for (let at = 0; at < 5; at++)
-    for (let other = 0; other < 19; other++) serve(`/${"x".repeat(110)}${at}`, `2001:db8::${other}`);
-  for (let time = 0; time < 1000; time++) serve("/_matrix/federation/v1/version", "192.0.2.1");
+    for (let other = 0; other < 19; other++)
+      serve({ path: `/${"x".repeat(110)}${at}`, ip: `2001:db8::${other}` });
+  for (let time = 0; time < 1000; time++) serve({ path: "/_matrix/federation/v1/version" });
   expect(counted("http_request_count", "/_matrix/federation/v1/version", "192.0.2.1")).toBeGreaterThan(900);
 });
 
@@ -48,6 +51,45 @@ it("shows a busy server after another one answered with each status that there i
   const counts = (address: string): number => counted("http_client_request_duration_seconds", address, "200");
   expect(counts("busy.example")).toBeGreaterThan(90);
   expect(counted("http_client_request_duration_seconds", "mad.example")).toBeLessThan(100);
+});
+
+it.each([
+  { why: "whoever asks varies all that he can", size: "1 MiB", bytesMax: MIB },
+  { why: "there is half of the usual room", size: "512 KiB", bytesMax: MIB / 2 },
+])("tells a status that is an error where $why ($size)", ({ bytesMax }) => {
+  const { serve, counted } = startTraffic(bytesMax);
+  const methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "_OTHER"];
+  const answers = [
+    { status: 200 },
+    { status: 404 },
+    { status: 405 },
+    { status: undefined, error: "CLIENT_ABORTED" },
+    { status: 408, error: "BODY_TIMEOUT" },
+  ];
+  for (const method of methods)
+    for (const protocolVersion of ["1.0", "1.1"])
+      for (const answer of answers)
+        for (let route = 0; route < 10; route++)
+          serve({ method, protocolVersion, ...answer, route: `/_matrix/r${route}` });
+  serve({ status: 502, error: "UPSTREAM_REFUSED", route: "/_matrix/federation/v1/send/{txnId}" });
+  expect(counted("http_server_request_duration_seconds", "502")).toBe(1);
+});
+
+it("tells of an error that comes again after the own server answered with each status that there is", () => {
+  const { serve, counted } = startTraffic();
+  for (let status = 100; status < 1000; status++) serve({ status });
+  for (let time = 0; time < 10; time++) serve({ status: 503, error: "503" });
+  expect(counted("http_server_request_duration_seconds", "503", "503")).toBeGreaterThan(7);
+});
+
+it("does not take names that are forged for peers for which there is no room", () => {
+  const { forge, counted } = startTraffic();
+  for (let name = 0; name < 20; name++)
+    for (let reason = 0; reason < 8; reason++)
+      forge(`a-rather-long-whitelisted-name-${name}.example`, `a-reason-${reason}`);
+  expect(counted("metrics_overflow", "forged_peer")).toBeGreaterThan(0);
+  // An alert about peers that say nothing any more is silent where it grows.
+  expect(counted("metrics_overflow", "peer")).toBe(0);
 });
 
 it.each([

@@ -171,6 +171,15 @@ describe("the front door", () => {
 });
 
 describe("the way out", () => {
+  it("counts no attempt where no server is named", async () => {
+    const { sidecar } = await start();
+    await exchangeRaw(sidecar.port.outbound, "GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    expect(samples(sidecar, "http_client_request_duration_seconds_count")).toEqual({});
+    expect(samples(sidecar, "fedtrace_errors_total")).toEqual({
+      '{direction="outbound",code="REQUEST_MALFORMED"}': 1,
+    });
+  });
+
   it("counts each attempt by its target, and the peer where it is whitelisted", async () => {
     const { sidecar } = await start();
     const peer = await recordingUpstream("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
