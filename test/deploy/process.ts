@@ -14,9 +14,15 @@ export interface RunningProcess {
   stop(): Promise<number | null>;
 }
 
+/** As the tester's system has them: what is started here is started as users start it. */
+const SYSTEM_ROOTS = { SSL_CERT_FILE: process.env["SSL_CERT_FILE"] };
+
 /** @param words the program's path and its arguments, after `node` */
 export function startProcess(words: readonly string[]): RunningProcess {
-  const child = spawn(process.execPath, words, { env: environmentOf(), stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, words, {
+    env: { ...environmentOf(), ...SYSTEM_ROOTS },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const lines: string[] = [];
   const waiting = new Set<() => void>();
   let hasEnded = false;

@@ -13,6 +13,7 @@ import {
 } from "../../src/span/record.ts";
 import type { SpanDraft } from "../../src/span/span-draft.ts";
 import { createResource } from "../../src/span/resource.ts";
+import { unicodeText } from "../support/unicode-text.ts";
 
 export const ORIGIN: SpanOrigin = {
   resource: createResource({ "service.name": "hs1.example fedtrace", "process.pid": 42 }),
@@ -118,7 +119,7 @@ function hexOf(digits: number): fc.Arbitrary<string> {
 /** Any UTF-16, lone surrogates too, of every length around the writer's bounds (30 units, 127 bytes). */
 const anyText = fc.oneof(
   fc.string(),
-  fc.string({ unit: "binary", maxLength: 200 }),
+  unicodeText({ maxLength: 200 }),
   fc.string({ maxLength: 300 }),
   fc.array(fc.integer({ min: 0, max: 0xffff })).map((units) => String.fromCharCode(...units)),
 );

@@ -22,6 +22,7 @@ import {
 import { createRouteFinder } from "../../src/admin/route-finder.ts";
 import { createTarget, type FuzzTarget } from "./target.ts";
 import { anyBytes, piecesOf } from "./texts.ts";
+import { unicodeText } from "../support/unicode-text.ts";
 
 const NOW_MS = Date.UTC(2026, 0, 1);
 const KEYS = (
@@ -50,11 +51,7 @@ const PATH_PIECES = [
   ":80",
 ];
 
-const value = fc.oneof(
-  fc.constantFrom(...VALUES),
-  piecesOf(VALUES, 3),
-  fc.string({ unit: "binary", maxLength: 8 }),
-);
+const value = fc.oneof(fc.constantFrom(...VALUES), piecesOf(VALUES, 3), unicodeText({ maxLength: 8 }));
 const queries = fc
   .array(fc.tuple(fc.constantFrom(...KEYS), value), { maxLength: 8 })
   .map((pairs) => new URLSearchParams(pairs));
@@ -160,7 +157,7 @@ export const GO_VALUES: FuzzTarget = createTarget(
   "go-values",
   fc.property(
     fc.record({
-      text: fc.oneof(piecesOf(GO_PIECES, 6), fc.string({ unit: "binary", maxLength: 8 })),
+      text: fc.oneof(piecesOf(GO_PIECES, 6), unicodeText({ maxLength: 8 })),
       nanoseconds: fc.oneof(fc.integer(), fc.integer({ min: -EXACT_NS, max: EXACT_NS })),
     }),
     checkValues,

@@ -13,6 +13,7 @@ import type { Config } from "../../src/config/merge.ts";
 import { compileUnion } from "../../src/peer/pattern.ts";
 import { temporaryDirectory } from "../support/cli.ts";
 import { acceptedConfig } from "./accepted.ts";
+import { unicodeText } from "../support/unicode-text.ts";
 
 interface Taken {
   readonly status: number;
@@ -580,7 +581,7 @@ describe("a hostile file ends soon, in few words", () => {
 });
 
 describe("whatever stands there, check accepts what comes of it", () => {
-  const anything = fc.oneof(fc.string({ unit: "binary" }), fc.json(), fc.jsonValue());
+  const anything = fc.oneof(unicodeText(), fc.json(), fc.jsonValue());
   const scalars = fc.oneof(
     anything,
     fc.constantFrom("yes", true, 0, 8448, 1e21, -1, null, [], {}, [{}], "0.0.0.0", "::", "/x"),
@@ -618,11 +619,7 @@ describe("whatever stands there, check accepts what comes of it", () => {
             homeserver_whitelist: fc.oneof(
               scalars,
               fc.array(
-                fc.oneof(
-                  scalars,
-                  fc.string({ unit: "binary" }),
-                  fc.stringMatching(/^[a-z.*\\(){},|?$^'"#:-]{1,12}$/),
-                ),
+                fc.oneof(scalars, unicodeText(), fc.stringMatching(/^[a-z.*\\(){},|?$^'"#:-]{1,12}$/)),
               ),
             ),
             force_tracing_for_users: scalars,

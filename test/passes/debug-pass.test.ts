@@ -15,6 +15,7 @@ import {
   type PassOutcome,
 } from "../../src/passes/debug-pass.ts";
 import { fakeClock } from "../support/clock.ts";
+import { unicodeText } from "../support/unicode-text.ts";
 
 const SECRET = "sixteen letters!";
 const PEER = "hs2.example:8448";
@@ -266,7 +267,7 @@ describe("any other text", () => {
     const token = await tokenFor();
     const anyCharacter = fc.oneof(
       fc.constantFrom(..."AQgwZz09-_.=+/ \0".split("")),
-      fc.string({ unit: "binary", minLength: 1, maxLength: 1 }),
+      unicodeText({ minLength: 1, maxLength: 1 }),
     );
     fc.assert(
       fc.property(fc.nat(token.length), fc.nat(1), anyCharacter, (at, taken, put) => {
@@ -329,7 +330,7 @@ describe("any other text", () => {
   it("never throws, whatever token, peer and trace are", async () => {
     const rig = await createRig();
     const anyText = fc.oneof(
-      fc.string({ unit: "binary" }),
+      unicodeText(),
       fc.array(fc.nat(0xffff)).map((units) => String.fromCharCode(...units)),
     );
     const anyToken = fc.oneof(

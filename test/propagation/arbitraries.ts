@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import type { TraceContext } from "../../src/propagation/context.ts";
+import { unicodeText } from "../support/unicode-text.ts";
 
 export const TRACE = "d4cda95b652f4a1592b449d5929fda1b";
 export const SPAN = "6e0c63257de34c92";
@@ -34,7 +35,7 @@ export function nearly(valid: string): fc.Arbitrary<string> {
       removed: fc.nat({ max: 1 }),
       put: fc.oneof(
         fc.constantFrom("", "-", ":", "%3A", "%ZZ", "0", "f", "F", " ", ",", "="),
-        fc.string({ unit: "binary", maxLength: 2 }),
+        unicodeText({ maxLength: 2 }),
       ),
     }),
     { maxLength: 3 },
@@ -42,5 +43,5 @@ export function nearly(valid: string): fc.Arbitrary<string> {
   const edited = edits.map((list) =>
     list.reduce((value, { at, removed, put }) => value.slice(0, at) + put + value.slice(at + removed), valid),
   );
-  return fc.oneof(fc.string({ unit: "binary", maxLength: 100 }), { arbitrary: edited, weight: 4 });
+  return fc.oneof(unicodeText({ maxLength: 100 }), { arbitrary: edited, weight: 4 });
 }

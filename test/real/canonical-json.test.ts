@@ -48,6 +48,7 @@ for line in sys.stdin:
         verdict = "bad"
     print(base64.b64encode(canonical).decode(), theirs, verdict)
 `;
+import { unicodeText } from "../support/unicode-text.ts";
 
 interface Answer {
   readonly fault?: string;
@@ -90,7 +91,7 @@ async function askPython(bodies: readonly Buffer[]): Promise<readonly Answer[]> 
 const EDGES = 'aAz09"\\/\b\f\n\r\t\0\u0001\u001f\u007f\u0080\u00a0\u2028\u2029\ud7ff\ue000\ufeff\ufffd\uffff';
 const character = fc.oneof(
   fc.constantFrom(...EDGES.split(""), "\u{10000}", "\u{1f600}", "\u{10ffff}"),
-  fc.string({ unit: "binary", minLength: 1, maxLength: 1 }).filter((one) => !/\p{Surrogate}/u.test(one)),
+  unicodeText({ minLength: 1, maxLength: 1 }).filter((one) => !/\p{Surrogate}/u.test(one)),
 );
 
 const SHORT: Readonly<Record<string, string>> = {

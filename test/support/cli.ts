@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
+import { FEW_ROOTS } from "./roots.ts";
 
 /** What `npm run build` makes; test/support/build.ts runs it before the tests. */
 export const CLI = resolve("dist/cli.js");
@@ -38,10 +39,10 @@ export async function runCli(
   return { status: await status, stdout, stderr };
 }
 
-/** The tester's environment without what fedtrace reads, and with `added`. */
+/** The tester's environment without what fedtrace reads, with few authorities and with `added`. */
 export function environmentOf(added: Environment = {}): Record<string, string | undefined> {
   const kept = Object.entries(process.env).filter(([name]) => !/^(OTEL_|FEDTRACE_|DO_NOT_TRACK$)/.test(name));
-  return { ...Object.fromEntries(kept), ...added };
+  return { ...Object.fromEntries(kept), SSL_CERT_FILE: FEW_ROOTS, ...added };
 }
 
 /** An empty directory that is gone after the test. */

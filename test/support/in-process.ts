@@ -10,6 +10,7 @@ import { logFrom } from "../../src/core/log.ts";
 import { createRandom } from "../../src/core/random.ts";
 import { createNamedDns } from "../../src/discovery/named-dns.ts";
 import type { SpanRecord } from "../../src/span/record.ts";
+import { FEW_ROOTS } from "./roots.ts";
 
 export interface TestSidecar {
   readonly sidecar: Sidecar;
@@ -98,5 +99,5 @@ function resolveTestName(name: string): Promise<readonly string[]> {
 function configOf(document: Readonly<Record<string, unknown>>): Config {
   const checked = checkSchema({ server_name: "own.test", ...document });
   if ("findings" in checked) throw new Error(JSON.stringify(checked.findings));
-  return mergeConfig(checked.file, readOtelEnvironment({}));
+  return mergeConfig(checked.file, readOtelEnvironment({}), { systemRootsFile: FEW_ROOTS });
 }
