@@ -4,12 +4,7 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Each takes ten times as long as most, and would run on alone if it began last. A clean checkout has no times to sort by. */
-const LONGEST_FIRST = [
-  "proxy/faults/leak.test.ts",
-  "cli/export-ways.test.ts",
-  "cli/workers.test.ts",
-  "export/foreign-exporter.test.ts",
-];
+const LONGEST_FIRST = ["cli/export-ways.test.ts", "cli/workers.test.ts", "export/foreign-exporter.test.ts"];
 
 /**
  * Files with a process of their own: those that replace what others in the process see (a module, a global, its environment,
@@ -17,11 +12,11 @@ const LONGEST_FIRST = [
  * other, since starting one and loading src/ costs more than most files' tests.
  */
 const OWN_PROCESS =
-  /\bvi\.(?:(?:do)?mock|hoisted|spyOn|stub\w+|resetModules)\(|\b(?:setFlagsFromString|getActiveResourcesInfo|queryObjects|expectNoLeak|memoryUsage)\b|\bprocess\.(?:env\.?[\w[\]"]* = |on\(|once\(|chdir)/;
+  /\bvi\.(?:(?:do)?mock|hoisted|spyOn|stub\w+|resetModules)\(|\b(?:setFlagsFromString|getActiveResourcesInfo|queryObjects|expectNoLeak|expectFlat|memoryUsage)\b|\bprocess\.(?:env\.?[\w[\]"]* = |on\(|once\(|chdir)/;
 
 const alone = readdirSync("test", { recursive: true, encoding: "utf8" })
   .map((name) => `test/${name.replaceAll("\\", "/")}`)
-  .filter((path) => path.endsWith(".test.ts") && !path.startsWith("test/real/"))
+  .filter((path) => path.endsWith(".test.ts") && !/^test\/(?:real|long)\//.test(path))
   .filter((path) => OWN_PROCESS.test(readFileSync(path, "utf8")));
 
 const TEST_TIMEOUT_MS = 20_000;
@@ -62,7 +57,7 @@ export default defineConfig({
         test: {
           name: "shared",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/real/**", ...alone],
+          exclude: ["test/real/**", "test/long/**", ...alone],
           isolate: false,
           testTimeout: TEST_TIMEOUT_MS,
         },
