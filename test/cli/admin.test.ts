@@ -1,15 +1,28 @@
-/** The admin listener: what it answers. Who may ask it: test/attacks/admin-from-a-web-page.test.ts. */
+/**
+ * The admin listener: what it answers. Who may ask it: test/attacks/admin-from-a-web-page.test.ts.
+ * In the test's own process, but for what a process of its own adds: its environment, and its exporters' queue.
+ */
 
 import { describe, expect, it, onTestFinished } from "vitest";
-import { ADMIN, inboundTo, OUTBOUND, type SpawnedSidecar, startSidecar } from "../support/sidecar.ts";
+import { startInProcess, type TestSidecar } from "../support/in-process.ts";
+import {
+  ADMIN,
+  type ConfigDocument,
+  inboundTo,
+  OUTBOUND,
+  type SpawnedSidecar,
+  startSidecar,
+} from "../support/sidecar.ts";
 import { exchangeRaw, recordingUpstream } from "../support/wire.ts";
 
-function startAdmin(admin: object = {}): Promise<SpawnedSidecar> {
-  return startSidecar({ inbound: inboundTo(1), admin: { ...ADMIN, ...admin } });
+async function startAdmin(document: ConfigDocument = {}): Promise<TestSidecar> {
+  const started = await startInProcess({ inbound: inboundTo(1), admin: ADMIN, ...document });
+  onTestFinished(() => started.sidecar.stop());
+  return started;
 }
 
 /** The status of one answer, for exact request lines and header lines. */
-async function statusOf({ port }: SpawnedSidecar, ...lines: readonly string[]): Promise<number> {
+async function statusOf({ port }: TestSidecar, ...lines: readonly string[]): Promise<number> {
   const answer = await exchangeRaw(port.admin, [...lines, "Connection: close", "", ""].join("\r\n"));
   return Number(/^HTTP\/1\.1 (\d{3}) /.exec(answer)?.[1]);
 }
@@ -33,7 +46,7 @@ it("/health/ready says so in JSON", async () => {
 
 describe("/api/fedtrace/decide", () => {
   it("answers as the command does", async () => {
-    const { port } = await startSidecar({ inbound: inboundTo(1), admin: ADMIN, whitelist: ["hs2\\.test"] });
+    const { port } = await startAdmin({ whitelist: ["hs2\\.test"] });
     const response = await fetch(
       `http://127.0.0.1:${port.admin}/api/fedtrace/decide?direction=out&host=HS2.test`,
     );
@@ -59,10 +72,9 @@ describe("/api/fedtrace/peers", () => {
   it("tells whom the server met, what was decided and what came of it", async () => {
     const upstream = await recordingUpstream();
     onTestFinished(() => upstream.stop());
-    const { port } = await startSidecar({
+    const { port } = await startAdmin({
       inbound: inboundTo(upstream.port),
       outbound: OUTBOUND,
-      admin: ADMIN,
       whitelist: ["hs2\\.test"],
     });
     const ask = (listener: number, line: string, ...lines: readonly string[]): Promise<string> =>
@@ -129,9 +141,8 @@ describe("/api/fedtrace/peers", () => {
   it("says of a whitelisted name whose proof was too weak that this was the reason", async () => {
     const upstream = await recordingUpstream();
     onTestFinished(() => upstream.stop());
-    const { port } = await startSidecar({
+    const { port } = await startAdmin({
       inbound: { ...inboundTo(upstream.port), authenticate: "network" },
-      admin: ADMIN,
       whitelist: ["hs2\\.test"],
     });
     const authorization = 'Authorization: X-Matrix origin="hs2.test",key="ed25519:1",sig="c2ln"';
@@ -211,7 +222,7 @@ describe("/metrics", () => {
   });
 
   it("is not there where metrics.enabled is false", async () => {
-    const { port } = await startSidecar({ inbound: inboundTo(1), admin: ADMIN, metrics: { enabled: false } });
+    const { port } = await startAdmin({ metrics: { enabled: false } });
     expect((await fetch(`http://127.0.0.1:${port.admin}/metrics`)).status).toBe(404);
   });
 });

@@ -6,8 +6,20 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { loadAuthority } from "../../src/authority/authority.ts";
+import { caInitCommand, parseCaInit } from "../../src/commands/ca-init.ts";
 import { createSystemClock } from "../../src/core/clock.ts";
-import { runCli, temporaryDirectory } from "../support/cli.ts";
+import { type Finished, runCli, temporaryDirectory } from "../support/cli.ts";
+import { captured } from "../support/commands.ts";
+
+type Words = Parameters<typeof parseCaInit>[0];
+const NO_WORDS: Words = { out: undefined, permit: [], name: undefined, days: undefined };
+
+/** Two files in that directory, by the command's own function. */
+function caInitIn(out: string): Promise<Finished> {
+  const parsed = parseCaInit({ ...NO_WORDS, out });
+  if ("refused" in parsed) throw new Error(parsed.refused.join());
+  return captured("/nowhere", (output) => caInitCommand(parsed.value, output));
+}
 
 function modeOf(path: string): number {
   return statSync(path).mode & 0o777;
@@ -47,7 +59,7 @@ it("makes an authority that can be used, its key for nobody else", async () => {
 
 it("prints lines for both configs, whatever the path", async () => {
   const directory = join(temporaryDirectory(), "it's # a: path");
-  const { status, stdout } = await runCli(["ca", "init", "--out", directory]);
+  const { status, stdout } = await caInitIn(directory);
   expect(status).toBe(0);
   const [, ours = ""] = /^(outbound:\n(?: .*\n)+)/m.exec(stdout) ?? [];
   expect(parse(ours)).toEqual({
@@ -80,7 +92,7 @@ describe("overwrites nothing, and makes both files or none", () => {
   ])("where $why", async ({ there }) => {
     const directory = temporaryDirectory();
     writeFileSync(join(directory, there), "kept");
-    const { status, stdout, stderr } = await runCli(["ca", "init", "--out", directory]);
+    const { status, stdout, stderr } = await caInitIn(directory);
     expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
     expect(stderr).toContain(`ca init: nothing was made: ${join(directory, there)} exists; `);
     expect(readdirSync(directory)).toEqual([there]);
@@ -90,7 +102,7 @@ describe("overwrites nothing, and makes both files or none", () => {
   it("where there can be no such directory", async () => {
     const directory = temporaryDirectory();
     writeFileSync(join(directory, "file"), "");
-    const { status, stdout, stderr } = await runCli(["ca", "init", "--out", "file/below"], { directory });
+    const { status, stdout, stderr } = await caInitIn(join(directory, "file/below"));
     expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
     expect(stderr).toMatch(/^ca init: nothing was made: ENOTDIR/);
   });
@@ -98,29 +110,32 @@ describe("overwrites nothing, and makes both files or none", () => {
   it("where a directory has the name of one of them", async () => {
     const directory = temporaryDirectory();
     mkdirSync(join(directory, "ca.pem"));
-    expect(await runCli(["ca", "init", "--out", directory])).toMatchObject({ status: 1, stdout: "" });
+    expect(await caInitIn(directory)).toMatchObject({ status: 1, stdout: "" });
     expect(existsSync(join(directory, "ca.key"))).toBe(false);
   });
 });
 
 describe("tells everything that is wrong with the command line, with the usage, and makes nothing", () => {
   it.each([
-    { args: ["--days", "0"], faults: ["--days"], why: "no day" },
-    { args: ["--days", "0x10"], faults: ["--days"], why: "a number in another form" },
-    { args: ["--days", ""], faults: ["--days"], why: "an empty number" },
-    { args: ["--name", ""], faults: ["--name"], why: "an empty name" },
-    { args: ["--out", ""], faults: ["--out"], why: "an empty directory" },
-    { args: ["--permit", ""], faults: ["--permit"], why: "an empty permitted name: it would permit all" },
-    {
-      args: ["--permit", "*.a.test", "--permit", "ok.test", "--permit", "b c", "--days", "x", "--name", ""],
-      faults: ["--name", "--days", "--permit", "--permit"],
-      why: "four words at once",
-    },
-  ])("$args: $why", async ({ args, faults }) => {
+    { words: { days: "0" }, faults: ["--days"], why: "no day" },
+    { words: { days: "0x10" }, faults: ["--days"], why: "a number in another form" },
+    { words: { days: "" }, faults: ["--days"], why: "an empty number" },
+    { words: { name: "" }, faults: ["--name"], why: "an empty name" },
+    { words: { out: "" }, faults: ["--out"], why: "an empty directory" },
+    { words: { permit: [""] }, faults: ["--permit"], why: "an empty permitted name: it would permit all" },
+  ])("$words: $why", ({ words, faults }) => {
+    const parsed = parseCaInit({ ...NO_WORDS, ...words });
+    expect("refused" in parsed && parsed.refused.map((line) => line.split(" ")[0])).toEqual(faults);
+  });
+
+  it("four words at once", async () => {
     const directory = temporaryDirectory();
-    const { status, stdout, stderr } = await runCli(["ca", "init", ...args], { directory });
+    const words = "--permit *.a.test --permit ok.test --permit".split(" ");
+    const args = ["ca", "init", ...words, "b c", "--days", "x", "--name", ""];
+    const { status, stdout, stderr } = await runCli(args, { directory });
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
     const [told = ""] = stderr.split("\n\nusage: fedtrace COMMAND\n");
+    const faults = ["--name", "--days", "--permit", "--permit"];
     expect(told.split("\n").map((line) => line.split(" ")[0])).toEqual(faults);
     expect(readdirSync(directory)).toEqual([]);
   });

@@ -3,12 +3,22 @@
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
-import { runCli, temporaryDirectory } from "../support/cli.ts";
+import { type Finished, runCli, temporaryDirectory } from "../support/cli.ts";
+import { checkIn, refusedRunIn } from "../support/commands.ts";
 
-function checkText(text: string): ReturnType<typeof runCli> {
+function directoryWith(text: string): string {
   const directory = temporaryDirectory();
   writeFileSync(join(directory, "fedtrace.yaml"), text);
-  return runCli(["check", "--config", "fedtrace.yaml"], { directory });
+  return directory;
+}
+
+function checkText(text: string): Promise<Finished> {
+  return checkIn(directoryWith(text));
+}
+
+/** As users run it. */
+function checkByProgram(text: string): Promise<Finished> {
+  return runCli(["check", "--config", "fedtrace.yaml"], { directory: directoryWith(text) });
 }
 
 const VALID = `server_name: own.test
@@ -16,11 +26,11 @@ inbound: { listen: 127.0.0.1:0, upstream: http://127.0.0.1:1 }
 `;
 
 it("confirms a valid file on standard output", async () => {
-  expect(await checkText(VALID)).toEqual({ status: 0, stdout: "fedtrace.yaml: valid\n", stderr: "" });
+  expect(await checkByProgram(VALID)).toEqual({ status: 0, stdout: "fedtrace.yaml: valid\n", stderr: "" });
 });
 
 it("tells every fault at once on standard error, in the order of the file", async () => {
-  const finished = await checkText(`server_name: own.test
+  const finished = await checkByProgram(`server_name: own.test
 inbound: { listen: 127.0.0.1, upstream: http://127.0.0.1:1 }
 whitelst: []
 whitelist:
@@ -124,9 +134,7 @@ describe("the authority of outbound.intercept", () => {
     const finished = await checkText(VALID + outbound(name));
     expect(finished).toMatchObject({ status: 2, stdout: "" });
     expect(finished.stderr).toContain(`fedtrace.yaml:${at}: `);
-    const directory = temporaryDirectory();
-    writeFileSync(join(directory, "fedtrace.yaml"), VALID + outbound(name));
-    const started = await runCli(["run", "--config", "fedtrace.yaml"], { directory });
+    const started = await refusedRunIn(directoryWith(VALID + outbound(name)));
     expect(started).toEqual({ ...finished, stdout: "" });
   });
 

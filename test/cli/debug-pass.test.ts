@@ -3,10 +3,11 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { parseDebugPass } from "../../src/commands/debug-pass.ts";
+import { debugPassCommand, parseDebugPass } from "../../src/commands/debug-pass.ts";
 import { createSystemClock } from "../../src/core/clock.ts";
 import { createPassBook, type PassOutcome } from "../../src/passes/debug-pass.ts";
 import { type Finished, runCli, temporaryDirectory } from "../support/cli.ts";
+import { captured } from "../support/commands.ts";
 
 const SECRET = "correct-horse-battery-staple";
 const CONFIG = `server_name: Own.test
@@ -15,10 +16,20 @@ whitelist: ['hs2\\.example(:8448)?']
 sampling: { type: probabilistic, param: 0.01, debug_pass_secret: "\${PASS_SECRET}" }
 `;
 
+/** By the built program. */
 function debugPass(args: readonly string[], text = CONFIG, name = "fedtrace.yaml"): Promise<Finished> {
   const directory = temporaryDirectory();
   writeFileSync(join(directory, name), text);
   return runCli(["debug-pass", ...args], { directory, environment: { PASS_SECRET: SECRET } });
+}
+
+/** By the command's own function, with the secret in the config itself. */
+function debugPassFor(peer: string, text: string): Promise<Finished> {
+  const directory = temporaryDirectory();
+  const path = join(directory, "fedtrace.yaml");
+  writeFileSync(path, text.replace("${PASS_SECRET}", SECRET));
+  const asked = { peer, ttlMs: 600_000, count: 20 };
+  return captured(directory, (output) => debugPassCommand(path, asked, output));
 }
 
 /** What a sidecar with that config makes of it, as often as it is presented. */
@@ -53,7 +64,7 @@ it("prints a token alone, and on standard error how it is used, until when and f
 });
 
 it("warns where the peer is not whitelisted, and gives the token all the same", async () => {
-  const { status, stdout, stderr } = await debugPass(["--peer", "hs3.example"]);
+  const { status, stdout, stderr } = await debugPassFor("hs3.example", CONFIG);
   expect(status).toBe(0);
   expect(stderr).toMatch(/\nwarning: hs3\.example is not whitelisted /);
   expect(stderr).toContain("20 traces");
@@ -98,7 +109,7 @@ describe("its config", () => {
       says: /^debug-pass: .*over 512 characters/,
     },
   ])("is refused with status 2 where $why", async ({ text, says, peer = "hs2.example" }) => {
-    const { status, stdout, stderr } = await debugPass(["--peer", peer], text);
+    const { status, stdout, stderr } = await debugPassFor(peer, text);
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
     expect(stderr).toMatch(says);
     expect(stderr).not.toContain("fifteen-letters");

@@ -3,7 +3,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { decideCommand } from "../../src/commands/decide.ts";
 import { type Finished, runCli, temporaryDirectory } from "../support/cli.ts";
+import { captured } from "../support/commands.ts";
 
 const CONFIG = `server_name: own.test
 inbound: { listen: 127.0.0.1:0, upstream: http://127.0.0.1:1, authenticate: network }
@@ -15,13 +17,30 @@ whitelist:
 propagation: { formats: [jaeger, w3c] }
 `;
 
-function decide(text: string, direction: string, host: string): Promise<Finished> {
+type Direction = "in" | "out";
+
+function decideIn(directory: string, direction: Direction, host: string): Promise<Finished> {
+  const path = join(directory, "fedtrace.yaml");
+  return captured(directory, (output) => decideCommand({ path, direction, host }, output));
+}
+
+function decide(text: string, direction: Direction, host: string): Promise<Finished> {
   const directory = temporaryDirectory();
   writeFileSync(join(directory, "fedtrace.yaml"), text);
-  return runCli(["decide", "--config", "fedtrace.yaml", "--direction", direction, "--host", host], {
-    directory,
-  });
+  return decideIn(directory, direction, host);
 }
+
+it.each([
+  { direction: "in", host: "a.b.example.net", status: 0 },
+  { direction: "out", host: "evil.org", status: 3 },
+] as const)("as a program, $direction and $host, says the same and exits $status", async (row) => {
+  const directory = temporaryDirectory();
+  writeFileSync(join(directory, "fedtrace.yaml"), CONFIG);
+  const words = ["--config", "fedtrace.yaml", "--direction", row.direction, "--host", row.host];
+  const finished = await runCli(["decide", ...words], { directory });
+  expect(finished.status).toBe(row.status);
+  expect(finished).toEqual(await decideIn(directory, row.direction, row.host));
+});
 
 describe("a whitelisted host: status 0", () => {
   it.each([
@@ -59,8 +78,7 @@ it("names an entry of whitelist_file by its line, and the proof that it needs it
   writeFileSync(join(directory, "peers.yaml"), list);
   writeFileSync(join(directory, "fedtrace.yaml"), `${CONFIG}whitelist_file: peers.yaml\n`);
   const reasonFor = async (host: string): Promise<unknown> => {
-    const asked = ["decide", "--config", "fedtrace.yaml", "--direction", "in", "--host", host];
-    const { stdout } = await runCli(asked, { directory });
+    const { stdout } = await decideIn(directory, "in", host);
     return (JSON.parse(stdout) as { reason: unknown }).reason;
   };
   const matches = "matches the whole name; its proof must be at least";
@@ -105,7 +123,7 @@ it("prints one line with the contract's keys in the contract's order", async () 
 it.each([
   { direction: "out", isTold: true, why: "it is sent to" },
   { direction: "in", isTold: false, why: "what it sends is taken as it is" },
-])("says where a host is given trace ids of its own: $direction ($why)", async ({ direction, isTold }) => {
+] as const)("says where a host is given trace ids of its own: $direction ($why)", async ({ direction, isTold }) => {
   const config = CONFIG.replace("formats:", "outbound_ids: per_peer, formats:");
   const { reason } = JSON.parse((await decide(config, direction, "matrix.org")).stdout) as { reason: string };
   expect(reason.includes("trace ids of its own")).toBe(isTold);

@@ -2,8 +2,17 @@
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
+import { initCommand } from "../../src/commands/init.ts";
 import { runCli, temporaryDirectory } from "../support/cli.ts";
+import { captured, checkIn } from "../support/commands.ts";
+
+/** What a pipe gets, without a question asked. */
+let printed: string;
+beforeAll(async () => {
+  const given = { fromSynapse: undefined, schemaPath: "/absent", openDialogue: undefined };
+  printed = (await captured("/nowhere", (output) => initCommand(given, output))).stdout;
+});
 
 it("prints a config that check accepts as it is, without a word beside it", async () => {
   const { status, stdout, stderr } = await runCli(["init"]);
@@ -24,9 +33,8 @@ it("names the installed schema on the first line, where editors look", async () 
   expect(readFileSync(path, "utf8")).toContain('"title": "fedtrace config"');
 });
 
-it("says of every option what it is, right above it", async () => {
-  const { stdout } = await runCli(["init"]);
-  const lines = stdout.split("\n");
+it("says of every option what it is, right above it", () => {
+  const lines = printed.split("\n");
   const bare = lines.filter(
     (line, index) =>
       /^ *[a-z_]+:/.test(line) &&
@@ -37,9 +45,8 @@ it("says of every option what it is, right above it", async () => {
 });
 
 it("is right when everything that is off is turned on", async () => {
-  const { stdout } = await runCli(["init"]);
   const directory = temporaryDirectory();
-  const on = stdout
+  const on = printed
     .replaceAll(
       /^( *)# {0,3}(?=tls:|outbound:|- |  (?:certificate|private_key|sampling|forced_per_second|listen|allow_networks): )/gm,
       "$1",
@@ -51,7 +58,7 @@ it("is right when everything that is off is turned on", async () => {
         `${key}: ${join(process.cwd(), "test/fixtures/tls", key === "certificate" ? "server.pem" : "server.key")}`,
     );
   writeFileSync(join(directory, "fedtrace.yaml"), on);
-  const { status, stderr } = await runCli(["check", "--config", "fedtrace.yaml"], { directory });
+  const { status, stderr } = await checkIn(directory);
   expect(stderr.replaceAll(/^warning: .*\n/gm, "")).toBe("");
   expect(status).toBe(0);
   for (const key of ["tls", "outbound", "forced_per_second", "otlp"])
@@ -71,8 +78,10 @@ it("takes a Synapse config over, and tells a broken one with its place", async (
     /^note: homeserver\.yaml:2:41: opentracing\.force_tracing_for_users: is not taken over/m,
   );
 
-  writeFileSync(join(directory, "homeserver.yaml"), "server_name: [");
-  const broken = await runCli(["init", "--from-synapse", "homeserver.yaml"], { directory });
+  const path = join(directory, "homeserver.yaml");
+  writeFileSync(path, "server_name: [");
+  const given = { fromSynapse: path, schemaPath: "/absent", openDialogue: undefined };
+  const broken = await captured(directory, (output) => initCommand(given, output));
   expect(broken).toMatchObject({ status: 2, stdout: "" });
   expect(broken.stderr).toMatch(/^homeserver\.yaml:\d+:\d+: \(file\): /);
 });
