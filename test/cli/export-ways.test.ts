@@ -12,11 +12,13 @@ import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { startGrpcBackEnd } from "../export/grpc-back-end.ts";
-import { runCli, temporaryDirectory } from "../support/cli.ts";
+import { type Finished, runCli, temporaryDirectory } from "../support/cli.ts";
+import { checkIn, refusedRunIn } from "../support/commands.ts";
 import {
   type ConfigDocument,
   configText,
   inboundTo,
+  type LogLine,
   type SpawnedSidecar,
   startSidecar,
 } from "../support/sidecar.ts";
@@ -28,14 +30,14 @@ const REQUEST = "GET /_matrix/key/v2/server HTTP/1.1\r\nHost: own.test\r\nConnec
 async function runWith(
   exports: readonly ConfigDocument[],
   environment: Readonly<Record<string, string>> = {},
-): Promise<readonly string[]> {
+): Promise<readonly LogLine[]> {
   const upstream = await recordingUpstream();
   onTestFinished(() => upstream.stop());
   const document = { inbound: inboundTo(upstream.port), ...(exports.length > 0 && { export: exports }) };
   const sidecar = await startSidecar(document, { environment });
   expect(await exchangeRaw(sidecar.port.inbound, REQUEST)).toMatch(/^HTTP\/1\.1 200 /);
   expect(await sidecar.stop()).toBe(0);
-  return sidecar.log().map(({ msg }) => msg);
+  return sidecar.log();
 }
 
 /** An HTTP back end that takes everything. */
@@ -52,15 +54,65 @@ async function startHttpBackEnd(): Promise<{ readonly port: number; readonly bod
   return { port: (server.address() as AddressInfo).port, bodies };
 }
 
+/** An agent that keeps what it is sent, the first of which can be waited for. */
+async function startAgent(): Promise<{ readonly port: number; readonly first: Promise<Buffer> }> {
+  const socket = createSocket("udp4");
+  onTestFinished(() => void socket.close());
+  socket.bind(0, "127.0.0.1");
+  await once(socket, "listening");
+  const first = once(socket, "message").then(([packet]) => packet as Buffer);
+  return { port: socket.address().port, first };
+}
+
 const FAILING = "span export failing";
 
+function failingIn(log: readonly LogLine[]): readonly unknown[] {
+  return log.flatMap(({ msg, exporter }) => (msg === FAILING ? [exporter] : []));
+}
+
 describe("spans go out", () => {
-  it("by OTLP/gRPC", async () => {
-    const { port, received } = await startGrpcBackEnd();
-    const log = await runWith([{ otlp: { url: `http://127.0.0.1:${port}`, protocol: "grpc" } }]);
-    expect(received).toHaveLength(1);
-    expect(received[0]?.message.includes("GET /_matrix/key/v2/server")).toBe(true);
-    expect(log).not.toContain(FAILING);
+  // One sidecar for all ways: a start costs more than what it then sends.
+  it("everywhere at once, whatever one of them does", async () => {
+    const NAME = "GET /_matrix/key/v2/server";
+    const grpc = await startGrpcBackEnd();
+    const [compact, binary] = [await startAgent(), await startAgent()];
+    const [collector, zipkin] = [await startHttpBackEnd(), await startHttpBackEnd()];
+    const bad = join(temporaryDirectory(), "exporter.cjs");
+    // A member that can't be seen from outside, as those of many bundles.
+    writeFileSync(
+      bad,
+      "const all = {}; module.exports = all; all['Ba' + 'd'] = class { async export() { throw new Error('bad') } shutdown() { throw 1 } };",
+    );
+    const log = await runWith(
+      [
+        { module: bad },
+        { otlp: { url: `http://127.0.0.1:${grpc.port}`, protocol: "grpc" } },
+        { jaeger: { agent: `127.0.0.1:${compact.port}`, protocol: "compact" } },
+        { jaeger: { agent: `127.0.0.1:${binary.port}`, protocol: "binary" } },
+        { jaeger: { collector: `http://127.0.0.1:${collector.port}/api/traces` } },
+        {
+          module: {
+            name: "@opentelemetry/exporter-zipkin",
+            options: { url: "http://127.0.0.1:${PORT}/api/v2/spans" },
+          },
+        },
+      ],
+      { PORT: String(zipkin.port) },
+    );
+    expect(failingIn(log)).toEqual(["module[0]"]);
+
+    expect(grpc.received, "by OTLP/gRPC").toHaveLength(1);
+    expect(grpc.received[0]?.message.includes(NAME)).toBe(true);
+    for (const [agent, first] of [[compact, 0x82] as const, [binary, 0x80] as const]) {
+      const packet = await agent.first;
+      expect(packet[0], "to a Jaeger agent, in its thrift").toBe(first);
+      expect(packet.includes(NAME)).toBe(true);
+    }
+    expect(collector.bodies, "to a Jaeger collector").toHaveLength(1);
+    expect(collector.bodies[0]?.includes(NAME)).toBe(true);
+    expect(JSON.parse(String(zipkin.bodies[0])), "by a module, in the form of its own").toMatchObject([
+      { kind: "SERVER", name: NAME, localEndpoint: { serviceName: "own.test fedtrace" } },
+    ]);
   });
 
   it("by OTLP/gRPC as the environment says", async () => {
@@ -71,63 +123,6 @@ describe("spans go out", () => {
       OTEL_EXPORTER_OTLP_HEADERS: "x-tenant=a",
     });
     expect(received[0]?.metadata).toMatchObject({ "x-tenant": "a" });
-  });
-
-  it.each([
-    { protocol: "compact", first: 0x82 },
-    { protocol: "binary", first: 0x80 },
-  ])("to a Jaeger agent in $protocol thrift", async ({ protocol, first }) => {
-    const socket = createSocket("udp4");
-    onTestFinished(() => void socket.close());
-    const packets: Buffer[] = [];
-    socket.on("message", (packet) => void packets.push(packet));
-    socket.bind(0, "127.0.0.1");
-    await once(socket, "listening");
-    const got = once(socket, "message");
-    await runWith([{ jaeger: { agent: `127.0.0.1:${socket.address().port}`, protocol } }]);
-    await got;
-    expect(packets[0]?.[0]).toBe(first);
-    expect(packets[0]?.includes("GET /_matrix/key/v2/server")).toBe(true);
-  });
-
-  it("to a Jaeger collector", async () => {
-    const { port, bodies } = await startHttpBackEnd();
-    const log = await runWith([{ jaeger: { collector: `http://127.0.0.1:${port}/api/traces` } }]);
-    expect(bodies).toHaveLength(1);
-    expect(bodies[0]?.includes("GET /_matrix/key/v2/server")).toBe(true);
-    expect(log).not.toContain(FAILING);
-  });
-
-  it("by a module, in the form of its own", async () => {
-    const { port, bodies } = await startHttpBackEnd();
-    const options = { url: `http://127.0.0.1:\${PORT}/api/v2/spans` };
-    const log = await runWith([{ module: { name: "@opentelemetry/exporter-zipkin", options } }], {
-      PORT: String(port),
-    });
-    expect(JSON.parse(String(bodies[0]))).toMatchObject([
-      {
-        kind: "SERVER",
-        name: "GET /_matrix/key/v2/server",
-        localEndpoint: { serviceName: "own.test fedtrace" },
-      },
-    ]);
-    expect(log).not.toContain(FAILING);
-  });
-
-  it("everywhere at once, whatever one of them does", async () => {
-    const { port, received } = await startGrpcBackEnd();
-    const path = join(temporaryDirectory(), "exporter.cjs");
-    // A member that can't be seen from outside, as those of many bundles.
-    writeFileSync(
-      path,
-      "const all = {}; module.exports = all; all['Ba' + 'd'] = class { async export() { throw new Error('bad') } shutdown() { throw 1 } };",
-    );
-    const log = await runWith([
-      { module: path },
-      { otlp: { url: `http://127.0.0.1:${port}`, protocol: "grpc" } },
-    ]);
-    expect(received).toHaveLength(1);
-    expect(log).toContain(FAILING);
   });
 });
 
@@ -144,7 +139,16 @@ const TWO =
 const THROWS =
   "export class A { constructor({ key }) { throw new Error(`no ${key}`) } export() {} shutdown() {} }";
 
-describe.each(["check", "run"])("%s refuses a module with its place", (command) => {
+/** By their own functions. */
+const REFUSERS: readonly {
+  readonly by: string;
+  readonly refuse: (directory: string) => Promise<Finished>;
+}[] = [
+  { by: "check", refuse: checkIn },
+  { by: "run", refuse: refusedRunIn },
+];
+
+describe.each(REFUSERS)("$by refuses a module with its place", ({ by, refuse }) => {
   it.each([
     {
       why: "that is not there",
@@ -184,12 +188,19 @@ describe.each(["check", "run"])("%s refuses a module with its place", (command) 
     },
   ])("$why", async ({ module, files, said }) => {
     const directory = configWith(module, files);
-    const finished = await runCli([command, "--config", "fedtrace.yaml"], { directory });
+    const finished = await refuse(directory);
     expect(finished).toMatchObject({ status: 2, stdout: "" });
     const [line = "", ...more] = finished.stderr.trimEnd().split("\n");
     expect(line).toMatch(/^fedtrace\.yaml:(?:14:17|1[45]:\d+): export\[1\]\.module: /);
     expect(line).toContain(said);
     expect(more).toEqual([]);
+  });
+
+  it("as a program too", async () => {
+    const directory = configWith("./exporter.mjs", { "exporter.mjs": TWO });
+    const finished = await runCli([by, "--config", "fedtrace.yaml"], { directory });
+    expect(finished.status).toBe(2);
+    expect(finished).toEqual(await refuse(directory));
   });
 });
 
@@ -198,7 +209,7 @@ describe("an exporter that can't be made", () => {
 
   it("is a fault for check, without what the options hold", async () => {
     const directory = configWith(module, { "exporter.mjs": THROWS });
-    const { status, stderr } = await runCli(["check", "--config", "fedtrace.yaml"], { directory });
+    const { status, stderr } = await checkIn(directory);
     expect(status).toBe(2);
     expect(stderr).toContain("export[1].module: A can't be made (no …); allowed: options that it takes");
     expect(stderr).not.toContain("hunter2");
@@ -241,53 +252,66 @@ const OPEN = [
   },
 ];
 
-it.each(OPEN)("check ends, where an exporter keeps open $why", async ({ text }) => {
-  const directory = configWith("./exporter.mjs", { "exporter.mjs": text });
-  expect(await runCli(["check", "--config", "fedtrace.yaml"], { directory })).toMatchObject({
-    status: 0,
-    stdout: "fedtrace.yaml: valid\n",
-    stderr: "",
+/** A module's file for each text. */
+function filesOf(texts: readonly string[]): readonly { readonly module: string }[] {
+  const directory = temporaryDirectory();
+  return texts.map((text, index) => {
+    const module = join(directory, `exporter-${index}.mjs`);
+    writeFileSync(module, text);
+    return { module };
   });
-});
-
-/** @returns a sidecar whose one exporter is this module, behind an upstream that answers */
-async function startWithModule(text: string): Promise<SpawnedSidecar> {
-  const upstream = await recordingUpstream();
-  onTestFinished(() => upstream.stop());
-  const path = join(temporaryDirectory(), "exporter.mjs");
-  writeFileSync(path, text);
-  return startSidecar({ inbound: inboundTo(upstream.port), export: [{ module: path }] });
 }
 
-it.each(OPEN)("run ends, where an exporter keeps open $why", async ({ text }) => {
-  const sidecar = await startWithModule(text);
-  expect(await exchangeRaw(sidecar.port.inbound, REQUEST)).toMatch(/^HTTP\/1\.1 200 /);
-  expect(await sidecar.stop()).toBe(0);
+/** @returns a sidecar with these modules as its exporters, behind an upstream that answers */
+async function startWithModules(texts: readonly string[]): Promise<SpawnedSidecar> {
+  const upstream = await recordingUpstream();
+  onTestFinished(() => upstream.stop());
+  return startSidecar({ inbound: inboundTo(upstream.port), export: filesOf(texts) });
+}
+
+describe("whatever exporters keep open", () => {
+  const texts = OPEN.map(({ text }) => text);
+
+  it("check ends", async () => {
+    const directory = temporaryDirectory();
+    const document = { inbound: inboundTo(1), export: filesOf(texts) };
+    writeFileSync(join(directory, "fedtrace.yaml"), configText(document));
+    expect(await runCli(["check", "--config", "fedtrace.yaml"], { directory })).toMatchObject({
+      status: 0,
+      stdout: "fedtrace.yaml: valid\n",
+      stderr: "",
+    });
+  });
+
+  it("run ends", async () => {
+    const sidecar = await startWithModules(texts);
+    expect(await exchangeRaw(sidecar.port.inbound, REQUEST)).toMatch(/^HTTP\/1\.1 200 /);
+    expect(await sidecar.stop()).toBe(0);
+  });
 });
 
-describe("traffic goes on, and standard output is ours, where an exporter", () => {
-  it.each([
-    { why: "throws what has no text", body: "throw Object.create(null)" },
-    { why: "fails with what has no text", body: "done({ code: 1, error: Object.create(null) })" },
-    { why: "throws in a timer", body: "setTimeout(() => { throw new Error('boom') })" },
-    { why: "ends the process", body: "process.exit(3)" },
-    { why: "rejects unheard", body: "Promise.reject(new Error('stray')); done({ code: 1 })" },
-    { why: "writes", body: "console.log('hello'); console.error('there'); done({ code: 1 })" },
-  ])("$why", async ({ body }) => {
-    const sidecar = await startWithModule(
-      `export class A { export(spans, done) { ${body} } ${SHUTDOWN_OK} }`,
-    );
-    expect(await exchangeRaw(sidecar.port.inbound, REQUEST)).toMatch(/^HTTP\/1\.1 200 /);
-    await sidecar.untilLog((log) => log.some(({ msg }) => msg === FAILING));
-    expect(await exchangeRaw(sidecar.port.inbound, REQUEST)).toMatch(/^HTTP\/1\.1 200 /);
-    expect(await sidecar.stop()).toBe(0);
-    expect(sidecar.stdout).toEqual([expect.stringMatching(/^inbound listening on /), "ready"]);
-  });
+/** What an exporter does as it is asked; of all but the last, that it fails is told. */
+const MISBEHAVING = [
+  { why: "throws what has no text", body: "throw Object.create(null)" },
+  { why: "fails with what has no text", body: "done({ code: 1, error: Object.create(null) })" },
+  { why: "throws in a timer", body: "setTimeout(() => { throw new Error('boom') })" },
+  { why: "ends the process", body: "process.exit(3)" },
+  { why: "rejects unheard", body: "Promise.reject(new Error('stray')); done({ code: 1 })" },
+  { why: "writes", body: "console.log('hello'); console.error('there'); done({ code: 1 })" },
+  { why: "never returns", body: "for (;;);" },
+];
 
-  it("never returns, and the stop is in time", async () => {
-    const sidecar = await startWithModule(`export class A { export() { for (;;); } ${SHUTDOWN_OK} }`);
-    expect(await exchangeRaw(sidecar.port.inbound, REQUEST)).toMatch(/^HTTP\/1\.1 200 /);
-    expect(await sidecar.stop()).toBe(0);
-    expect(sidecar.log().map(({ msg }) => msg)).toContain("spans dropped at stop");
-  });
+it("whatever exporters do, traffic goes on, standard output is ours, and the stop is in time", async () => {
+  const sidecar = await startWithModules(
+    MISBEHAVING.map(({ body }) => `export class A { export(spans, done) { ${body} } ${SHUTDOWN_OK} }`),
+  );
+  expect(await exchangeRaw(sidecar.port.inbound, REQUEST)).toMatch(/^HTTP\/1\.1 200 /);
+  const told = MISBEHAVING.slice(0, -1).map((_, index) => `module[${index}]`);
+  await sidecar.untilLog((log) => new Set(failingIn(log)).size === told.length);
+  expect(new Set(failingIn(sidecar.log()))).toEqual(new Set(told));
+  expect(await exchangeRaw(sidecar.port.inbound, REQUEST)).toMatch(/^HTTP\/1\.1 200 /);
+  expect(await sidecar.stop()).toBe(0);
+  expect(sidecar.stdout).toEqual([expect.stringMatching(/^inbound listening on /), "ready"]);
+  const dropped = sidecar.log().filter(({ msg }) => msg === "spans dropped at stop");
+  expect(dropped.map(({ exporter }) => exporter)).toContain(`module[${MISBEHAVING.length - 1}]`);
 });

@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type Environment, temporaryDirectory } from "../support/cli.ts";
+import { startInProcess } from "../support/in-process.ts";
 import { type ExportedSpan, readSpans } from "../support/otlp-file.ts";
 import {
   type ConfigDocument,
@@ -201,6 +202,17 @@ describe("the environment of OpenTelemetry", () => {
     expect(collector.received()).toBe("");
   });
 
+  /** The same without a process of its own: what a variable does is the composition's, once it is read. */
+  async function traceInProcess(environment: Environment, document: ConfigDocument) {
+    const upstream = await recordingUpstream();
+    onTestFinished(() => upstream.stop());
+    const started = { inbound: inboundTo(upstream.port), whitelist: ["hs2\\.test"], ...document };
+    const { sidecar, port, spans } = await startInProcess(started, undefined, undefined, environment);
+    await exchangeRaw(port.inbound, requestOf("GET /", "own.test", X_MATRIX));
+    await sidecar.stop();
+    return { upstream, spans };
+  }
+
   it.each([
     { environment: { OTEL_TRACES_SAMPLER: "always_off" }, document: {}, spans: 0, why: "it samples nothing" },
     {
@@ -217,7 +229,7 @@ describe("the environment of OpenTelemetry", () => {
     },
     { environment: {}, document: {}, spans: 1, why: "all are recorded where nobody says" },
   ])("$environment with the file's $document gives $spans spans: $why", async (row) => {
-    const { spans } = await trace(row.environment, row.document);
+    const { spans } = await traceInProcess(row.environment, row.document);
     expect(spans).toHaveLength(row.spans);
   });
 
@@ -230,7 +242,7 @@ describe("the environment of OpenTelemetry", () => {
       why: "the file wins",
     },
   ])("$environment with the file's $document writes $written: $why", async (row) => {
-    const { upstream } = await trace(row.environment, row.document);
+    const { upstream } = await traceInProcess(row.environment, row.document);
     const names = upstream.received().match(/^(?:traceparent|tracestate|uber-trace-id|b3|x-b3-\w+)(?=:)/gim);
     expect(names).toEqual(row.written);
   });

@@ -10,6 +10,7 @@ import { logFrom } from "../../src/core/log.ts";
 import { createRandom } from "../../src/core/random.ts";
 import { createNamedDns } from "../../src/discovery/named-dns.ts";
 import type { SpanRecord } from "../../src/span/record.ts";
+import type { Environment } from "./cli.ts";
 import { FEW_ROOTS } from "./roots.ts";
 
 export interface TestSidecar {
@@ -31,13 +32,15 @@ export interface TestSidecar {
  * @param document a config as its YAML would be parsed; `server_name` is filled in
  * @param resolve all addresses of a name; of outbound targets only where the document has no resolver
  * @param fetchServerKeys in the place of what Matrix servers publish over TLS
+ * @param environment OpenTelemetry's variables
  */
 export async function startInProcess(
   document: Readonly<Record<string, unknown>>,
   resolve = resolveTestName,
   fetchServerKeys?: SidecarTools["fetchServerKeys"],
+  environment: Environment = {},
 ): Promise<TestSidecar> {
-  const config = configOf(document);
+  const config = configOf(document, environment);
   const spans: SpanRecord[] = [];
   const logged: string[] = [];
   const waiting = new Set<() => void>();
@@ -70,7 +73,7 @@ export async function startInProcess(
     port,
     spans,
     logged,
-    reload: (next) => sidecar.reload(configOf(next)),
+    reload: (next) => sidecar.reload(configOf(next, environment)),
     advance(ms) {
       aheadMs += ms;
     },
@@ -96,8 +99,8 @@ function resolveTestName(name: string): Promise<readonly string[]> {
   return name.endsWith(".test") ? Promise.resolve(["127.0.0.1"]) : Promise.reject(new Error("no such name"));
 }
 
-function configOf(document: Readonly<Record<string, unknown>>): Config {
+function configOf(document: Readonly<Record<string, unknown>>, environment: Environment): Config {
   const checked = checkSchema({ server_name: "own.test", ...document });
   if ("findings" in checked) throw new Error(JSON.stringify(checked.findings));
-  return mergeConfig(checked.file, readOtelEnvironment({}), { systemRootsFile: FEW_ROOTS });
+  return mergeConfig(checked.file, readOtelEnvironment(environment), { systemRootsFile: FEW_ROOTS });
 }
