@@ -387,7 +387,7 @@ describe("one that ends or hangs", () => {
   });
 
   it("costs a try: it eats its memory", async () => {
-    const { module } = failingOnce("const kept = []; for (;;) kept.push(new Array(1000).fill({}));");
+    const { module } = failingOnce("const kept = []; for (;;) kept.push(new Array(1e6).fill({}));");
     const exporter = await exporterOf(module);
     expect(await exportOnce(exporter, SPANS)).toMatchObject({
       isRetryable: true,

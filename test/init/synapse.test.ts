@@ -22,8 +22,11 @@ interface Taken {
   readonly notes: readonly string[];
 }
 
-async function takeOver(homeserverYaml: string | Uint8Array): Promise<Taken> {
-  const path = join(temporaryDirectory(), "homeserver.yaml");
+async function takeOver(
+  homeserverYaml: string | Uint8Array,
+  directory = temporaryDirectory(),
+): Promise<Taken> {
+  const path = join(directory, "homeserver.yaml");
   writeFileSync(path, homeserverYaml);
   return takeOverFile(path);
 }
@@ -647,11 +650,15 @@ describe("whatever stands there, check accepts what comes of it", () => {
         ),
       ),
     });
+    const directory = temporaryDirectory();
     await fc.assert(
       fc.asyncProperty(document, async (made) => {
         // JSON is YAML, and keeps what YAML's own writer would refuse.
-        const { status, text } = await takeOver(JSON.stringify({ server_name: "hs.example", ...made }));
-        if (status === 0) await acceptedConfig(text);
+        const { status, text } = await takeOver(
+          JSON.stringify({ server_name: "hs.example", ...made }),
+          directory,
+        );
+        if (status === 0) await acceptedConfig(text, directory);
         else expect({ status, text }).toEqual({ status: 2, text: "" });
       }),
       { numRuns: 300 },
@@ -659,12 +666,14 @@ describe("whatever stands there, check accepts what comes of it", () => {
   });
 
   it("in the whole file", async () => {
+    const directory = temporaryDirectory();
     await fc.assert(
       fc.asyncProperty(anything, async (made) => {
         const { status, text } = await takeOver(
           `server_name: hs.example\n${typeof made === "string" ? made : JSON.stringify(made)}`,
+          directory,
         );
-        if (status === 0) await acceptedConfig(text);
+        if (status === 0) await acceptedConfig(text, directory);
         else expect({ status, text }).toEqual({ status: 2, text: "" });
       }),
       { numRuns: 200 },
