@@ -22,6 +22,7 @@ import {
   type DecodedTag,
 } from "./jaeger-decode.ts";
 import { anySpan, CONTEXT, exampleSpan, ORIGIN } from "./spans.ts";
+import { runs } from "../support/runs.ts";
 
 /** No bound that a test of contents comes near. */
 const BYTES_MAX = 2 ** 24;
@@ -69,7 +70,7 @@ describe("any spans", () => {
         expect(oversized).toBe(0);
         expect(messages.map(decode)).toEqual(expectedBatches(spans));
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 });

@@ -12,6 +12,7 @@ import { describe, expect, it } from "vitest";
 import { createOtlpEncoder } from "../../src/export/otlp-encode.ts";
 import { canonicalRequest } from "./canonical-protobuf.ts";
 import { anySpan, exampleSpan } from "./spans.ts";
+import { runs } from "../support/runs.ts";
 
 function theirs(spans: ReadableSpan[]): Buffer {
   const bytes = ProtobufTraceSerializer.serializeRequest(spans);
@@ -33,7 +34,7 @@ describe("createOtlpEncoder", () => {
         expect(ours.equals(theirs(spans))).toBe(true);
         expect(ours.equals(canonicalRequest(ours))).toBe(true);
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 

@@ -10,6 +10,7 @@ import { describe, expect, it } from "vitest";
 import { encodeOtlpJson } from "../../src/export/otlp-json.ts";
 import type { SpanRecord } from "../../src/span/record.ts";
 import { anySpan, exampleSpan } from "./spans.ts";
+import { runs } from "../support/runs.ts";
 
 /** Fields that the mapping lets a writer leave out when they are zero or empty. */
 const OPTIONAL = new Set([
@@ -54,7 +55,7 @@ describe("encodeOtlpJson", () => {
       fc.property(fc.array(finite, { maxLength: 4 }), (spans) => {
         expect(JSON.parse(encodeOtlpJson(spans))).toEqual(theirs(spans));
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 

@@ -5,9 +5,10 @@
 
 import { expect, it } from "vitest";
 import { TARGETS } from "./targets.ts";
+import { runs } from "../support/runs.ts";
 
 const SEED = 20_261_122;
-const CASES = 200;
+const CASES = runs(200);
 
 it.each(TARGETS)(`finds nothing in ${CASES} cases of $name`, async ({ fuzz }) => {
   expect(await fuzz({ seed: SEED, cases: CASES })).toEqual({ cases: CASES, finding: undefined });

@@ -16,8 +16,9 @@ import { createDice, mutate } from "./mutations.ts";
 import { type Difference, DIFFERENCE_CLASSES } from "./node-differences.ts";
 import { type AcceptedReading, BODY_SEEN_MAX, createNodeOracle, type Reading } from "./node-oracle.ts";
 import { readCapturedHeads, SYNTHETIC_HEADS } from "./sample-heads.ts";
+import { runs } from "../support/runs.ts";
 
-const MUTATIONS = 10_000;
+const MUTATIONS = runs(10_000);
 const SEED = 20_261_122;
 const HEAD_BYTES = 65_536;
 const HEAD_LINES = 200;

@@ -14,6 +14,7 @@ import { compileUnion } from "../../src/peer/pattern.ts";
 import { temporaryDirectory } from "../support/cli.ts";
 import { acceptedConfig } from "./accepted.ts";
 import { unicodeText } from "../support/unicode-text.ts";
+import { runs } from "../support/runs.ts";
 
 interface Taken {
   readonly status: number;
@@ -661,7 +662,7 @@ describe("whatever stands there, check accepts what comes of it", () => {
         if (status === 0) await acceptedConfig(text, directory);
         else expect({ status, text }).toEqual({ status: 2, text: "" });
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 
@@ -676,7 +677,7 @@ describe("whatever stands there, check accepts what comes of it", () => {
         if (status === 0) await acceptedConfig(text, directory);
         else expect({ status, text }).toEqual({ status: 2, text: "" });
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 });

@@ -16,6 +16,7 @@ import {
 } from "../../src/passes/debug-pass.ts";
 import { fakeClock } from "../support/clock.ts";
 import { unicodeText } from "../support/unicode-text.ts";
+import { runs } from "../support/runs.ts";
 
 const SECRET = "sixteen letters!";
 const PEER = "hs2.example:8448";
@@ -278,7 +279,7 @@ describe("any other text", () => {
           if (text !== token) expect(REFUSED).toContain(rig.present(text));
         }
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 
@@ -342,7 +343,7 @@ describe("any other text", () => {
       fc.property(anyToken, anyText, anyText, (token, peer, traceId) => {
         expect(REFUSED).toContain(rig.present(token, { peer, traceId }));
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     );
     expect(rig.book.passes()).toBe(0);
   });

@@ -12,6 +12,7 @@ import { checkPattern, type Pattern, toRegex } from "../../src/peer/pattern.ts";
 import { tailOf } from "../../src/peer/pattern-tail.ts";
 import { parseServerName } from "../../src/peer/server-name.ts";
 import { createWhitelist } from "../../src/peer/whitelist.ts";
+import { runs } from "../support/runs.ts";
 
 const regex = (text: string): Pattern => ({ kind: "regex", text });
 const glob = (text: string): Pattern => ({ kind: "glob", text });
@@ -120,7 +121,7 @@ describe("tailOf", () => {
           .filter((asked) => asked !== undefined && engine.testExact(asked) && !fits(tail, asked));
         expect([regexText, missed]).toEqual([regexText, []]);
       }),
-      { numRuns: 5000 },
+      { numRuns: runs(5000) },
     );
   });
 });
@@ -144,7 +145,7 @@ describe("the table decides as the engine does", () => {
         });
         expect([pattern.text, differing]).toEqual([pattern.text, []]);
       }),
-      { numRuns: 5000 },
+      { numRuns: runs(5000) },
     );
   });
 
@@ -170,7 +171,7 @@ describe("the table decides as the engine does", () => {
           expect(names.map((text) => [text, list.decide(text).entry?.index ?? -1])).toEqual(expected);
         },
       ),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     );
   });
 
@@ -193,7 +194,7 @@ describe("the table decides as the engine does", () => {
         });
         expect(left).toEqual([]);
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     );
   });
 });

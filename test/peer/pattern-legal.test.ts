@@ -6,6 +6,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { checkPattern, compilePattern } from "../../src/peer/pattern.ts";
+import { runs } from "../support/runs.ts";
 
 const faultOf = (text: string): string | undefined => checkPattern({ kind: "regex", text });
 
@@ -93,6 +94,6 @@ it("tells what finds the same names: conditions at either end, and repeated grou
       const differing = candidates.filter((name) => matches(name) !== original.test(name));
       expect([legal, differing]).toEqual([legal, []]);
     }),
-    { numRuns: 1000 },
+    { numRuns: runs(1000) },
   );
 });

@@ -7,6 +7,7 @@ import { describe, expect, it } from "vitest";
 import { checkPattern, type Pattern } from "../../src/peer/pattern.ts";
 import { lintPattern } from "../../src/peer/pattern-lint.ts";
 import { createWhitelist } from "../../src/peer/whitelist.ts";
+import { runs } from "../support/runs.ts";
 
 const regex = (text: string): Pattern => ({ kind: "regex", text });
 const glob = (text: string): Pattern => ({ kind: "glob", text });
@@ -161,7 +162,7 @@ describe("lintPattern", () => {
           }
         }
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 });

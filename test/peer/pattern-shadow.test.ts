@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { checkPattern } from "../../src/peer/pattern.ts";
 import { findShadowed } from "../../src/peer/pattern-shadow.ts";
 import { createWhitelist, type WhitelistEntry } from "../../src/peer/whitelist.ts";
+import { runs } from "../support/runs.ts";
 
 /** A text is a regex; `glob:` a glob. */
 function entry(text: string, settings: Partial<WhitelistEntry> = {}): WhitelistEntry {
@@ -97,6 +98,6 @@ it("tells none that decides about a name", async () => {
         expect(names.filter((one) => told.has(whitelist.decide(one).entry?.index ?? -1))).toEqual([]);
       },
     ),
-    { numRuns: 1000 },
+    { numRuns: runs(1000) },
   );
 });

@@ -6,6 +6,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { checkPattern, compilePattern, compileUnion, type Pattern, toRegex } from "../../src/peer/pattern.ts";
+import { runs } from "../support/runs.ts";
 
 const regex = (text: string): Pattern => ({ kind: "regex", text });
 const glob = (text: string): Pattern => ({ kind: "glob", text });
@@ -132,7 +133,7 @@ describe("checkPattern", () => {
         expect(() => compilePattern(compiled)).not.toThrow();
         if (written.kind === "glob") expect(compiled.split("|").length).toBeLessThanOrEqual(1001);
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 });

@@ -6,6 +6,7 @@ import { keptRecord } from "../../src/span/kept-span.ts";
 import type { SpanRecord } from "../../src/span/record.ts";
 import { createSpanEncoder } from "../../src/span/span-encoder.ts";
 import { anySpan, CONTEXT, exampleSpan, ORIGIN } from "../export/spans.ts";
+import { runs } from "../support/runs.ts";
 
 const UNSAMPLED = { ...CONTEXT, isSampled: false, traceState: "ot=rv:1234,a=1" };
 
@@ -61,7 +62,7 @@ describe("encodeRecord", () => {
           parent: kept.fields.parent && { ...kept.fields.parent, isSampled: true },
         });
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 });

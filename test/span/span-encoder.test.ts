@@ -14,6 +14,7 @@ import { SpanRecord } from "../../src/span/record.ts";
 import { draftToRecord, type SpanDraft } from "../../src/span/span-draft.ts";
 import { createSpanEncoder } from "../../src/span/span-encoder.ts";
 import { CONTEXT, EXAMPLE_FACTS as SERVER, ORIGIN } from "../export/spans.ts";
+import { runs } from "../support/runs.ts";
 
 function draftOf(server: ServerFacts, changes: Partial<SpanDraft> = {}): SpanDraft {
   return {
@@ -194,7 +195,7 @@ describe("an encoded span", () => {
           endTime,
         });
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     );
   });
 
