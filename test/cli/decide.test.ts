@@ -123,11 +123,16 @@ it("prints one line with the contract's keys in the contract's order", async () 
 it.each([
   { direction: "out", isTold: true, why: "it is sent to" },
   { direction: "in", isTold: false, why: "what it sends is taken as it is" },
-] as const)("says where a host is given trace ids of its own: $direction ($why)", async ({ direction, isTold }) => {
-  const config = CONFIG.replace("formats:", "outbound_ids: per_peer, formats:");
-  const { reason } = JSON.parse((await decide(config, direction, "matrix.org")).stdout) as { reason: string };
-  expect(reason.includes("trace ids of its own")).toBe(isTold);
-});
+] as const)(
+  "says where a host is given trace ids of its own: $direction ($why)",
+  async ({ direction, isTold }) => {
+    const config = CONFIG.replace("formats:", "outbound_ids: per_peer, formats:");
+    const { reason } = JSON.parse((await decide(config, direction, "matrix.org")).stdout) as {
+      reason: string;
+    };
+    expect(reason.includes("trace ids of its own")).toBe(isTold);
+  },
+);
 
 it("lets nobody in by an absent whitelist", async () => {
   const { status, stdout } = await decide(

@@ -24,6 +24,13 @@ function tryConnect(port: number): Promise<string> {
   });
 }
 
+async function expectStop(sidecar: SpawnedSidecar, name: NodeJS.Signals): Promise<void> {
+  sidecar.signal(name);
+  expect(await sidecar.exited).toBe(0);
+  expect(sidecar.log()).toContainEqual(expect.objectContaining({ msg: "stopping", signal: name }));
+  expect(sidecar.log().at(-1)).toMatchObject({ level: "info", msg: "stopped" });
+}
+
 /** An upstream that leaves its answers to the test. */
 async function silentUpstream(): Promise<{
   upstream: RecordingUpstream;
@@ -41,7 +48,7 @@ async function silentUpstream(): Promise<{
   return { upstream, asked };
 }
 
-it("says one line for each listener once it accepts, then ready", async () => {
+it("says one line for each listener once it accepts, then ready; is live and ready; exits 0 on SIGINT", async () => {
   const sidecar = await startSidecar({ inbound: inboundTo(1), outbound: OUTBOUND, admin: ADMIN });
   const { port, stdout } = sidecar;
   expect(stdout.slice(0, 3).toSorted()).toEqual([
@@ -51,25 +58,15 @@ it("says one line for each listener once it accepts, then ready", async () => {
   ]);
   expect(stdout.slice(3)).toEqual(["ready"]);
   for (const listener of Object.values(port)) expect(await tryConnect(listener)).toBe("open");
-});
-
-it("listens on one side only, where the other is left out", async () => {
-  const sidecar = await startSidecar({ outbound: OUTBOUND });
-  expect(sidecar.stdout).toEqual([`outbound listening on 127.0.0.1:${sidecar.port.outbound}`, "ready"]);
-});
-
-it.each(["SIGTERM", "SIGINT"] as const)("exits 0 on %s", async (name) => {
-  const sidecar = await startSidecar({ inbound: inboundTo(1), outbound: OUTBOUND, admin: ADMIN });
-  sidecar.signal(name);
-  expect(await sidecar.exited).toBe(0);
-  expect(sidecar.log()).toContainEqual(expect.objectContaining({ msg: "stopping", signal: name }));
-  expect(sidecar.log().at(-1)).toMatchObject({ level: "info", msg: "stopped" });
-});
-
-it("is live and ready while it runs", async () => {
-  const sidecar = await startSidecar({ inbound: inboundTo(1), admin: ADMIN });
   expect(await statusOf(sidecar, "/health/live")).toBe(200);
   expect(await statusOf(sidecar, "/health/ready")).toBe(200);
+  await expectStop(sidecar, "SIGINT");
+});
+
+it("listens on one side only, where the other is left out; exits 0 on SIGTERM", async () => {
+  const sidecar = await startSidecar({ outbound: OUTBOUND });
+  expect(sidecar.stdout).toEqual([`outbound listening on 127.0.0.1:${sidecar.port.outbound}`, "ready"]);
+  await expectStop(sidecar, "SIGTERM");
 });
 
 describe("the drain", () => {
@@ -112,26 +109,19 @@ describe("the drain", () => {
     expect((await never.closed()).received).toBe("");
   });
 
-  it("cuts what is still open after limits.drain, and exits 0 all the same", async () => {
-    const { upstream, asked } = await silentUpstream();
+  it("cuts what is still open after limits.drain, upgraded connections too, and exits 0 all the same", async () => {
+    const switching = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n";
+    const upstream = await recordingUpstream((head) => (head.includes("/slow") ? undefined : switching));
+    onTestFinished(() => upstream.stop());
     const sidecar = await startSidecar({ inbound: inboundTo(upstream.port), limits: { drain: "50ms" } });
     const open = await rawClient(sidecar.port.inbound);
     open.send(REQUEST);
-    await asked;
-    expect(await sidecar.stop()).toBe(0);
-    expect((await open.closed()).received).toContain("FEDTRACE_DRAINING");
-  });
-
-  it("cuts an upgraded connection after limits.drain", async () => {
-    const upstream = await recordingUpstream(
-      "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n",
-    );
-    onTestFinished(() => upstream.stop());
-    const sidecar = await startSidecar({ inbound: inboundTo(upstream.port), limits: { drain: "50ms" } });
     const tunnel = await rawClient(sidecar.port.inbound);
     tunnel.send("GET / HTTP/1.1\r\nHost: own.test\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n");
     await tunnel.until((received) => received.includes("\r\n\r\n"));
+    await expect.poll(() => upstream.received()).toContain("/slow");
     expect(await sidecar.stop()).toBe(0);
+    expect((await open.closed()).received).toContain("FEDTRACE_DRAINING");
     expect((await tunnel.closed()).received).toMatch(/^HTTP\/1\.1 101 /);
   });
 });

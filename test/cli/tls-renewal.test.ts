@@ -8,7 +8,8 @@ import { once } from "node:events";
 import { join, resolve } from "node:path";
 import { connect, type TLSSocket } from "node:tls";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { runCli, temporaryDirectory } from "../support/cli.ts";
+import { temporaryDirectory } from "../support/cli.ts";
+import { checkIn, refusedRunIn } from "../support/commands.ts";
 import { configText, type LogLine, type SpawnedSidecar, startSidecar } from "../support/sidecar.ts";
 import { recordingUpstream } from "../support/wire.ts";
 
@@ -159,72 +160,87 @@ describe("takes a renewed pair over, and leaves open connections alone, when", (
   });
 });
 
-describe("keeps what it has, says why once, and takes the next good one, where the new one", () => {
-  it.each<{ why: string; spoil: (directory: string) => void; file: string; reason: RegExp }>([
-    {
-      why: "has no key yet",
-      spoil: (directory) => copyFileSync(fixture("server-renewed.pem"), join(directory, "tls.crt")),
-      file: "tls.key",
-      reason: /^is not the key of \S+tls\.crt$/,
-    },
-    {
-      why: "is half written",
-      spoil: (directory) =>
-        writeFileSync(join(directory, "tls.crt"), textOf("server-renewed.pem").slice(0, 200)),
-      file: "tls.crt",
-      reason: /without a certificate/,
-    },
-    {
-      why: "is out of date",
-      spoil: (directory) => copyPair("server-expired", directory),
-      file: "tls.crt",
-      reason: /^expired on 2021-01-01$/,
-    },
-  ])("$why", async ({ spoil, file, reason }) => {
-    const directory = directoryWith("server-main");
-    const sidecar = await startTls(directory);
+const SPOILED: readonly {
+  readonly why: string;
+  readonly spoil: (directory: string) => void;
+  readonly file: string;
+  readonly reason: RegExp;
+}[] = [
+  {
+    why: "has no key yet",
+    spoil: (directory) => copyFileSync(fixture("server-renewed.pem"), join(directory, "tls.crt")),
+    file: "tls.key",
+    reason: /^is not the key of \S+tls\.crt$/,
+  },
+  {
+    why: "is half written",
+    spoil: (directory) =>
+      writeFileSync(join(directory, "tls.crt"), textOf("server-renewed.pem").slice(0, 200)),
+    file: "tls.crt",
+    reason: /without a certificate/,
+  },
+  {
+    why: "is out of date",
+    spoil: (directory) => copyPair("server-expired", directory),
+    file: "tls.crt",
+    reason: /^expired on 2021-01-01$/,
+  },
+];
+
+// One sidecar for all: each finds it with the first pair, and leaves it with the renewed one.
+it("keeps what it has, says why once, and takes the next good one, where the new one is none", async () => {
+  const directory = directoryWith("server-main");
+  const sidecar = await startTls(directory);
+  let taken = 0;
+  const take = async (name: string): Promise<void> => {
+    copyPair(name, directory);
+    taken++;
+    await sidecar.untilLog((lines) => count(lines, "certificate taken") === taken);
+    expect(await shown(sidecar)).toBe(`${name}.fedtrace.test`);
+  };
+  for (const [index, { why, spoil, file, reason }] of SPOILED.entries()) {
+    if (index > 0) await take("server-main");
+    const before = sidecar.log().length;
     spoil(directory);
     const log = await sidecar.untilLog((lines) =>
-      lines.some(
-        ({ msg, file: named }) => msg === "certificate not taken" && named === join(directory, file),
-      ),
+      lines
+        .slice(before)
+        .some(({ msg, file: named }) => msg === "certificate not taken" && named === join(directory, file)),
     );
-    expect(log.findLast(({ msg }) => msg === "certificate not taken")?.["reason"]).toMatch(reason);
-    expect(await shown(sidecar)).toBe("server-main.fedtrace.test");
+    expect(log.findLast(({ msg }) => msg === "certificate not taken")?.["reason"], why).toMatch(reason);
+    expect(await shown(sidecar), why).toBe("server-main.fedtrace.test");
     // A look at what was told already tells nothing, unless somebody asks.
     const told = count(sidecar.log(), "certificate not taken");
     sidecar.signal("SIGHUP");
     await sidecar.untilLog((lines) => count(lines, "certificate not taken") === told + 1);
-    copyPair("server-renewed", directory);
-    await sidecar.untilLog((lines) => count(lines, "certificate taken") === 1);
-    expect(await shown(sidecar)).toBe("server-renewed.fedtrace.test");
-  });
+    await take("server-renewed");
+  }
 });
 
 describe("at the start", () => {
-  const configWith = (tls: object): string => {
-    const path = join(temporaryDirectory(), "fedtrace.yaml");
+  const directoryFor = (tls: object): string => {
+    const directory = temporaryDirectory();
     const inbound = { listen: "127.0.0.1:0", upstream: "http://127.0.0.1:1", tls };
-    writeFileSync(path, configText({ inbound }));
-    return path;
+    writeFileSync(join(directory, "fedtrace.yaml"), configText({ inbound }));
+    return directory;
   };
   const main = { certificate: fixture("server-main.pem"), private_key: fixture("server-main.key") };
 
   it("refuses a pair that does not match, with the place in the config", async () => {
     const further = { certificate: fixture("server-wild.pem"), private_key: fixture("server-main.key") };
-    const path = configWith({ ...main, certificates: [main, further] });
-    for (const command of ["check", "run"]) {
-      const { status, stderr } = await runCli([command, "--config", path]);
+    const directory = directoryFor({ ...main, certificates: [main, further] });
+    for (const refuse of [checkIn, refusedRunIn]) {
+      const { status, stderr } = await refuse(directory);
       expect(status).toBe(2);
       expect(stderr).toMatch(
-        /^\S+fedtrace\.yaml:\d+:\d+: inbound\.tls\.certificates\[1\]\.private_key: is not the key of inbound\.tls\.certificates\[1\]\.certificate; allowed: the key it was issued for$/m,
+        /^fedtrace\.yaml:\d+:\d+: inbound\.tls\.certificates\[1\]\.private_key: is not the key of inbound\.tls\.certificates\[1\]\.certificate; allowed: the key it was issued for$/m,
       );
     }
   });
 
   it("warns of a certificate that is out of date", async () => {
     const tls = { certificate: fixture("server-expired.pem"), private_key: fixture("server-expired.key") };
-    const { status, stderr } = await runCli(["check", "--config", configWith(tls)]);
+    const { status, stderr } = await checkIn(directoryFor(tls));
     expect(status).toBe(0);
     expect(stderr).toMatch(
       /^warning: \S+: inbound\.tls\.certificate: names a certificate that expired on 2021-01-01$/m,

@@ -2,9 +2,9 @@
 
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { runCli } from "../support/cli.ts";
+import { runCli, runCliEach } from "../support/cli.ts";
 
-it.each([
+const REFUSED = [
   { args: [], why: "no command" },
   { args: ["fly"], why: "no such command" },
   { args: ["constructor"], why: "a name that every object has" },
@@ -19,10 +19,17 @@ it.each([
   { args: ["demo", "--requests", "0"], why: "fewer requests than one" },
   { args: ["demo", "--requests", "1.5"], why: "half a request" },
   { args: ["demo", "--requests", "many"], why: "no number" },
-])("refuses $args with the usage and status 2: $why", async ({ args }) => {
-  const { status, stdout, stderr } = await runCli(args);
-  expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
-  expect(stderr).toMatch(/^[^\n]+\n\nusage: fedtrace COMMAND\n/);
+];
+
+it("refuses what is no command with the usage and status 2", async () => {
+  const finished = await runCliEach(REFUSED.map(({ args }) => args));
+  for (const [index, { status, stdout, stderr }] of finished.entries()) {
+    const why = REFUSED[index]?.why;
+    expect({ status, stdout }, why).toEqual({ status: 2, stdout: "" });
+    expect(stderr, why).toMatch(/^[^\n]+\n\nusage: fedtrace COMMAND\n/);
+  }
+  expect(finished).toHaveLength(REFUSED.length);
+  expect(finished[1]).toEqual(await runCli(["fly"]));
 });
 
 it("prints its version", async () => {

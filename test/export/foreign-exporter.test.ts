@@ -180,8 +180,8 @@ describe("the class", () => {
     {
       why: "waits for what never comes",
       text: "await new Promise(() => {});",
-      reason: "no answer within 500 ms",
-      loadTimeoutMs: 500,
+      reason: "no answer within 100 ms",
+      loadTimeoutMs: 100,
     },
     { why: "never returns", text: "for (;;);", reason: "no answer within 500 ms", loadTimeoutMs: 500 },
     { why: "ends the process", text: "process.exit(3);", reason: "its thread ended (exit code 3)" },
