@@ -251,7 +251,7 @@ it("goes by the new whitelist on a connection that was open before", async () =>
 });
 
 describe("changes nothing", () => {
-  it("by a bad file, and logs all its faults", async () => {
+  it("by a bad file, of which it logs all faults, nor by one that is gone; and takes the next good one", async () => {
     const sidecar = await startSidecar(documentOf(["old\\.test"]));
     const bad = documentOf(["new\\.test"], { limits: { idle: "soon" }, colour: "red" });
     writeFileSync(sidecar.configPath, configText(bad));
@@ -261,6 +261,13 @@ describe("changes nothing", () => {
     expect(faults[1]).toMatch(/^\S+fedtrace\.yaml:\d+:\d+: colour: \S/);
     expect(await isWhitelisted(sidecar, "old.test")).toBe(true);
     expect(await isWhitelisted(sidecar, "new.test")).toBe(false);
+
+    unlinkSync(sidecar.configPath);
+    await sidecar.untilLog((lines) => count(lines, "reload refused") === 3);
+    expect(await isWhitelisted(sidecar, "old.test")).toBe(true);
+    writeFileSync(sidecar.configPath, configText(documentOf(["new\\.test"])));
+    await sidecar.untilLog((lines) => count(lines, "reloaded") === 1);
+    expect(await isWhitelisted(sidecar, "new.test")).toBe(true);
   });
 
   // One sidecar for all: it stays what it was.
@@ -291,16 +298,6 @@ describe("changes nothing", () => {
     expect(await isWhitelisted(sidecar, "old.test")).toBe(true);
     expect(await isWhitelisted(sidecar, "new.test")).toBe(false);
   });
-
-  it("by a file that is gone, and takes the next good one", async () => {
-    const sidecar = await startSidecar(documentOf(["old\\.test"]));
-    unlinkSync(sidecar.configPath);
-    await sidecar.untilLog((log) => count(log, "reload refused") === 1);
-    expect(await isWhitelisted(sidecar, "old.test")).toBe(true);
-    writeFileSync(sidecar.configPath, configText(documentOf(["new\\.test"])));
-    await sidecar.untilLog((log) => count(log, "reloaded") === 1);
-    expect(await isWhitelisted(sidecar, "new.test")).toBe(true);
-  });
 });
 
 describe("a look at a file that has not changed", () => {
@@ -311,28 +308,21 @@ describe("a look at a file that has not changed", () => {
     writeFileSync(join(dirname(configPath), "traces.jsonl"), "a line\n");
   }
 
-  it("changes and tells nothing", async () => {
+  it("changes and tells nothing, and is answered where SIGHUP asked; so are faults that were told", async () => {
     const sidecar = await startSidecar(documentOf(["old\\.test"], { log }));
     touchNeighbour(sidecar);
     await sidecar.untilLog((lines) => count(lines, "config unchanged") === 1);
-    expect(count(sidecar.log(), "reloaded")).toBe(0);
-  });
+    sidecar.signal("SIGHUP");
+    const asked = await sidecar.untilLog((lines) => count(lines, "config unchanged") === 2);
+    expect(asked.at(-1)).toMatchObject({ level: "info" });
+    expect(count(asked, "reloaded")).toBe(0);
 
-  it("does not repeat the faults of a bad file, unless SIGHUP asks", async () => {
-    const sidecar = await startSidecar(documentOf([], { log }));
     writeFileSync(sidecar.configPath, configText(documentOf([], { log, colour: "red" })));
     await sidecar.untilLog((lines) => count(lines, "reload refused") === 1);
     touchNeighbour(sidecar);
-    await sidecar.untilLog((lines) => count(lines, "config unchanged") === 1);
+    await sidecar.untilLog((lines) => count(lines, "config unchanged") === 3);
     expect(count(sidecar.log(), "reload refused")).toBe(1);
     sidecar.signal("SIGHUP");
     await sidecar.untilLog((lines) => count(lines, "reload refused") === 2);
-  });
-
-  it("is answered where SIGHUP asked for it", async () => {
-    const sidecar = await startSidecar(documentOf([]));
-    sidecar.signal("SIGHUP");
-    const lines = await sidecar.untilLog((all) => count(all, "config unchanged") === 1);
-    expect(lines.at(-1)).toMatchObject({ level: "info" });
   });
 });

@@ -31,6 +31,7 @@ import {
 
 const REQUEST = "GET /x HTTP/1.1\r\nHost: own.test\r\n\r\n";
 const TRACE_ID = "11111111111111111111111111111111";
+const FULL_TRACE_ID = "33333333333333333333333333333333";
 const SERVICE = "service=own.test%20fedtrace";
 /** Each worker's spans then say which it is. */
 const ENVIRONMENT = { OTEL_RESOURCE_ATTRIBUTES: "service.instance.id=i" };
@@ -216,23 +217,6 @@ describe("trace ids of a peer's own", () => {
   });
 });
 
-describe("a trace of a peer's", () => {
-  it("may have in each worker its share of what it may have in all", async () => {
-    const sidecar = await startTwo({ whitelist: ["friend\\.test"] });
-    const client = await connectRaw(sidecar.port.inbound);
-    const lines = [
-      "GET /x HTTP/1.1",
-      "Host: own.test",
-      'Authorization: X-Matrix origin="friend.test",key="k",sig="s"',
-      `traceparent: 00-${TRACE_ID}-2222222222222222-01`,
-    ];
-    client.send(`${lines.join("\r\n")}\r\n\r\n`.repeat(501));
-    await client.until((received) => received.split("200 OK").length === 502 && received.endsWith("ok"));
-    const refused = 'fedtrace_context_refused_total{format="w3c",reason="trace-full"}';
-    expect(await metric(sidecar, refused)).toBe(1);
-  });
-});
-
 describe("the start", () => {
   it("says one line for each listener, then ready once, and runs as many workers as asked", async () => {
     const sidecar = await startTwo({ workers: 3 });
@@ -295,7 +279,7 @@ describe("the start", () => {
 });
 
 describe("as one", () => {
-  it("spreads kept connections evenly, and counts and shows all of their requests", async () => {
+  it("spreads kept connections evenly, counts and shows all of their requests, and hears no signal to a worker", async () => {
     const sidecar = await startTwo();
     for (const client of await clients(sidecar.port.inbound, 10)) {
       for (let request = 0; request < 3; request++) await ask(client);
@@ -309,10 +293,19 @@ describe("as one", () => {
     const { body } = await askAdmin(sidecar, "/api/fedtrace/peers");
     const { peers } = JSON.parse(body) as { peers: readonly { inbound: { requests: number } }[] };
     expect(peers.map(({ inbound }) => inbound.requests)).toEqual([30]);
+
+    // Signals to a worker mean nothing: Ctrl-C goes to all processes of a terminal.
+    const client = await connectRaw(sidecar.port.inbound);
+    for (const pid of workerPids(sidecar)) {
+      for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.kill(pid, name);
+    }
+    for (let request = 0; request < 3; request++) expect(await ask(client)).toMatch(/^HTTP\/1\.1 200 /);
+    expect(count(sidecar.log(), "worker ended")).toBe(0);
   });
 
-  it("shows a trace whole that came in through one worker and went out through another", async () => {
-    const sidecar = await startTwo({ whitelist: ["peer\\.test", "127\\.0\\.0\\.1(:\\d+)?"] });
+  it("shows a trace whole that came in through one worker and went out through another, up to what it may have", async () => {
+    const whitelist = ["peer\\.test", "friend\\.test", "127\\.0\\.0\\.1(:\\d+)?"];
+    const sidecar = await startTwo({ whitelist });
     const target = await upstreamOf();
     const [inbound] = await clients(sidecar.port.inbound, 1);
     const [outbound] = await clients(sidecar.port.outbound, 1);
@@ -326,6 +319,19 @@ describe("as one", () => {
     expect(shown).toHaveLength(1);
     expect(instancesOf(shown).toSorted()).toEqual(["i-1", "i-2"]);
     expect(await traces(sidecar, `/api/traces?${SERVICE}&limit=1`)).toEqual(shown);
+
+    // A trace may have in each worker its share of what it may have in all.
+    const client = await connectRaw(sidecar.port.inbound);
+    const lines = [
+      "GET /x HTTP/1.1",
+      "Host: own.test",
+      'Authorization: X-Matrix origin="friend.test",key="k",sig="s"',
+      `traceparent: 00-${FULL_TRACE_ID}-2222222222222222-01`,
+    ];
+    client.send(`${lines.join("\r\n")}\r\n\r\n`.repeat(501));
+    await client.until((received) => received.split("200 OK").length === 502 && received.endsWith("ok"));
+    const refused = 'fedtrace_context_refused_total{format="w3c",reason="trace-full"}';
+    expect(await metric(sidecar, refused)).toBe(1);
   });
 
   it("takes connections on a unix socket", async () => {
@@ -443,16 +449,6 @@ describe("a worker that is killed", () => {
 });
 
 describe("signals", () => {
-  it("to a worker mean nothing: Ctrl-C goes to all processes of a terminal", async () => {
-    const sidecar = await startTwo();
-    const client = await connectRaw(sidecar.port.inbound);
-    for (const pid of workerPids(sidecar)) {
-      for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.kill(pid, name);
-    }
-    for (let request = 0; request < 3; request++) expect(await ask(client)).toMatch(/^HTTP\/1\.1 200 /);
-    expect(count(sidecar.log(), "worker ended")).toBe(0);
-  });
-
   it.each(["SIGTERM", "SIGINT"] as const)(
     "%s: not ready, nothing new, open requests end in each worker, exit 0",
     async (name) => {
@@ -543,9 +539,19 @@ describe("a reload", () => {
     };
   }
 
-  it("is taken over by all, and by those that are started later", async () => {
+  it("that can't be is refused once, and changes nothing; one that can is taken over by all, and by those that are started later", async () => {
     const { sidecar, rewrite, followed } = await startOverUpstream();
-    expect(await followed(4)).toBe(0);
+    const refused = [
+      { why: "a fault", change: { limits: { idle: "soon" } }, fault: /limits\.idle: / },
+      { why: "another number of workers", change: { workers: 3 }, fault: /^these keys need a restart$/ },
+    ];
+    for (const [index, { why, change, fault }] of refused.entries()) {
+      rewrite({ whitelist: ["new\\.test"], ...change });
+      const log = await sidecar.untilLog((lines) => count(lines, "reload refused") === index + 1);
+      expect(log.findLast(({ msg }) => msg === "reload refused")?.["fault"], why).toMatch(fault);
+      expect(await followed(4), why).toBe(0);
+    }
+
     rewrite({ whitelist: ["new\\.test"] });
     await sidecar.untilLog((lines) => count(lines, "reloaded") === 1);
     expect(await followed(4)).toBe(4);
@@ -555,17 +561,6 @@ describe("a reload", () => {
     expect(await followed(4)).toBe(4);
     const { body } = await askAdmin(sidecar, "/api/fedtrace/decide?direction=in&host=new.test");
     expect(JSON.parse(body)).toMatchObject({ whitelisted: true });
-  });
-
-  it.each([
-    { why: "a fault", change: { limits: { idle: "soon" } }, fault: /limits\.idle: / },
-    { why: "another number of workers", change: { workers: 3 }, fault: /^these keys need a restart$/ },
-  ])("that can't be is refused once, and changes nothing: $why", async ({ change, fault }) => {
-    const { sidecar, rewrite, followed } = await startOverUpstream();
-    rewrite({ whitelist: ["new\\.test"], ...change });
-    const log = await sidecar.untilLog((lines) => count(lines, "reload refused") === 1);
-    expect(log.find(({ msg }) => msg === "reload refused")?.["fault"]).toMatch(fault);
-    expect(await followed(4)).toBe(0);
   });
 });
 
