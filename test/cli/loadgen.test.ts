@@ -4,11 +4,12 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { type LoadgenWords, parseLoadgen } from "../../src/commands/loadgen.ts";
+import { loadgenCommand, type LoadgenWords, parseLoadgen } from "../../src/commands/loadgen.ts";
 import { parseHostPort, parseUpstream } from "../../src/config/addresses.ts";
 import { parseDuration } from "../../src/config/quantities.ts";
 import { startProcess } from "../deploy/process.ts";
-import { runCli } from "../support/cli.ts";
+import { type Finished, runCli } from "../support/cli.ts";
+import { captured } from "../support/commands.ts";
 import { inboundTo, OUTBOUND, startSidecar } from "../support/sidecar.ts";
 
 const TO = { to: "http://127.0.0.1:8448" };
@@ -183,6 +184,14 @@ async function startUpstream(answer = true): Promise<{
   return { port: (server.address() as AddressInfo).port, requests, asked };
 }
 
+/** By the command's own function. */
+function loadgen(words: Partial<LoadgenWords>): Promise<Finished> {
+  const parsed = parse(words);
+  if ("refused" in parsed) throw new Error(parsed.refused.join("\n"));
+  const never = new Promise<string>(() => undefined);
+  return captured("/nowhere", (output) => loadgenCommand(parsed.value, output, { stop: never }));
+}
+
 const FAST = ["--rate", "500", "--requests", "120"];
 
 it("goes through both listeners of a sidecar, which sees whitelisted peers and strangers", async () => {
@@ -224,8 +233,8 @@ it("goes through both listeners of a sidecar, which sees whitelisted peers and s
 it("is told what the way out says to a wrong secret", async () => {
   const upstream = await startUpstream();
   const sidecar = await startSidecar({ outbound: { ...OUTBOUND, shared_secret: "s3cret" } });
-  const args = [`--via=http://127.0.0.1:${sidecar.port.outbound}`, `--via-to=127.0.0.1:${upstream.port}`];
-  const { status, stdout } = await runCli(["loadgen", ...args, "--rate=500", "--requests=10", "--json"]);
+  const places = { via: `http://127.0.0.1:${sidecar.port.outbound}`, viaTo: `127.0.0.1:${upstream.port}` };
+  const { status, stdout } = await loadgen({ ...places, rate: "500", requests: "10", isJson: true });
   expect(status).toBe(0); // It was answered.
   expect(JSON.parse(stdout)).toMatchObject({ answered: 10, byClass: { "4xx": 10 } });
   expect(upstream.requests).toEqual([]);
@@ -234,8 +243,9 @@ it("is told what the way out says to a wrong secret", async () => {
 it("sends the same for a seed", async () => {
   const targetsOf = async (): Promise<readonly string[]> => {
     const upstream = await startUpstream();
-    const args = [`--to=http://127.0.0.1:${upstream.port}`, ...FAST, "--seed=9", "--json"];
-    const { status, stdout, stderr } = await runCli(["loadgen", ...args]);
+    const to = `http://127.0.0.1:${upstream.port}`;
+    const asked = { to, rate: "500", requests: "120", seed: "9", isJson: true };
+    const { status, stdout, stderr } = await loadgen(asked);
     expect(status, stderr).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ sent: 120, answered: 120, failures: {} });
     // Over several connections they don't arrive in order.
