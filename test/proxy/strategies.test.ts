@@ -110,10 +110,10 @@ describe("remote", () => {
   ])("follows each change: $why", async ({ answer, root, key }) => {
     const jaeger = await fakeJaeger(probabilistic(0.999999));
     const { sidecar, sampled } = await start(remote(jaeger.url));
+    const changes = (): number => sidecar.logged.filter((line) => line.includes("strategy changed")).length;
+    await expect.poll(changes, POLLED).toBe(1); // A start doesn't wait for the first answer longer than for a while.
     jaeger.answer = answer;
-    await expect
-      .poll(() => sidecar.logged.filter((line) => line.includes("strategy changed")).length, POLLED)
-      .toBe(2);
+    await expect.poll(changes, POLLED).toBe(2);
     expect(await sampled()).toEqual(root);
     expect(await sampled("/_matrix/key/v2/server")).toEqual(key);
   });
@@ -121,6 +121,7 @@ describe("remote", () => {
   it("says what changed from and to, once", async () => {
     const jaeger = await fakeJaeger(probabilistic(0.5));
     const { sidecar } = await start(remote(jaeger.url));
+    await expect.poll(() => sidecar.logged.join("\n"), POLLED).toContain("sampling strategy");
     jaeger.answer = rateLimiting(5);
     await expect.poll(() => jaeger.asked.length, POLLED).toBeGreaterThan(4);
     const lines = sidecar.logged.filter((line) => line.includes("sampling strategy"));
