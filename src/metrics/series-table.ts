@@ -54,8 +54,8 @@ interface Entry<F> {
   bytes: number;
   /** As which it is counted while it waits. */
   coarser: Entry<F> | undefined;
-  /** It had series, and they ended. */
-  isGone: boolean;
+  /** Whether the tree has it. If not, another one of its path may be there later. */
+  isFound: boolean;
   /** How often it was asked for, or less; halved now and then. */
   hits: number;
 }
@@ -145,7 +145,7 @@ export class SeriesTable<F extends Families> {
 
   #admit(path: readonly Value[]): Entry<F> {
     const level = this.#levelOf(path);
-    const entry = { path, level, series: undefined, bytes: 0, coarser: undefined, isGone: false, hits: 0 };
+    const entry = { path, level, series: undefined, bytes: 0, coarser: undefined, isFound: false, hits: 0 };
     if (!this.#isFull[level]) {
       const bytes = this.#bytesOf(path);
       if (this.#missing(level, bytes) <= 0) return this.#keep(entry, bytes);
@@ -202,6 +202,7 @@ export class SeriesTable<F extends Families> {
       node = next;
     }
     node.set(entry.path.at(-1) ?? "", entry);
+    entry.isFound = true;
   }
 
   #findWaiting(entry: Entry<F>): SeriesOf<F> {
@@ -217,7 +218,7 @@ export class SeriesTable<F extends Families> {
   }
 
   #coarserOf(entry: Entry<F>): Entry<F> {
-    if (entry.coarser === undefined || entry.coarser.isGone) {
+    if (entry.coarser?.isFound !== true) {
       const isFolded = this.#isFolded[entry.level];
       entry.coarser = this.#entryOf(
         entry.path.map((value, at) => (isFolded?.[at] === false ? value : OTHER)),
@@ -267,9 +268,8 @@ export class SeriesTable<F extends Families> {
   }
 
   #forget(entry: Entry<F>): void {
-    entry.isGone = true;
     this.#waiting.delete(entry);
-    this.#cut(entry.path);
+    this.#cut(entry);
   }
 
   /** A value is not shown any more. */
@@ -280,17 +280,18 @@ export class SeriesTable<F extends Families> {
 
   #end(kept: Entry<F>): void {
     const { path, level, bytes } = kept;
-    kept.isGone = true;
     this.#kept.delete(kept);
     this.#bytes[level] = (this.#bytes[level] ?? 0) - bytes;
-    this.#cut(path);
+    this.#cut(kept);
     for (const [, family] of this.#families) family.remove(path.map(String));
     this.#isFull.fill(false);
     this.#leastHits.fill(0);
   }
 
   /** A map without anything in it goes too, or each value that ever was would leave one. */
-  #cut(path: readonly Value[]): void {
+  #cut(entry: Entry<F>): void {
+    const { path } = entry;
+    entry.isFound = false;
     const nodes = [this.#root];
     for (const value of path.slice(0, -1)) nodes.push(nodes.at(-1)?.get(value) as Node<F>);
     for (let at = path.length - 1; at >= 0; at--) {
