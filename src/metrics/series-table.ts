@@ -33,6 +33,8 @@ const LEAD = 2;
 const WAITING_MAX = 128;
 /** Once so many wait, one in eight of the others is considered: a look costs more than all else that is counted. */
 const CONSIDER_EVERY = 8;
+/** Who finds nobody idle enough looked at all that are kept: of its level the next one does after as many finds as a part of them. */
+const LOOK_PART = 16;
 const HALVE_EVERY = 1 << 17;
 
 type Value = string | number;
@@ -102,6 +104,8 @@ export class SeriesTable<F extends Families> {
   readonly #isFull: boolean[];
   /** By level: what waits and was asked for less than twice as often takes nobody's room. */
   readonly #leastHits: number[];
+  /** By level: finds before which nothing that waits looks for room again. */
+  readonly #looksAt: number[];
   #found = 0;
   #passedOver = 0;
 
@@ -117,6 +121,7 @@ export class SeriesTable<F extends Families> {
     this.#bytes = this.#bytesMax.map(() => 0);
     this.#isFull = this.#bytesMax.map(() => false);
     this.#leastHits = this.#bytesMax.map(() => 0);
+    this.#looksAt = this.#bytesMax.map(() => 0);
     for (const [label, busiest] of Object.entries(bounds)) {
       const at = this.#labels.indexOf(label);
       busiest.onLeft((value) => this.#leave(at, value));
@@ -230,27 +235,38 @@ export class SeriesTable<F extends Families> {
   /** @returns whether some were so idle that it has their room now */
   #takeRoom(entry: Entry<F>): boolean {
     const { level, hits } = entry;
-    if (hits <= LEAD * (this.#leastHits[level] ?? 0)) return false;
+    if (hits <= LEAD * (this.#leastHits[level] ?? 0) || this.#found < (this.#looksAt[level] ?? 0))
+      return false;
     const bytes = this.#bytesOf(entry.path);
-    let missing = this.#missing(level, bytes);
-    const leaving = [];
-    for (const kept of missing > 0 ? this.#idlestFirst(level) : []) {
-      this.#leastHits[level] = kept.hits;
-      if (hits <= LEAD * kept.hits) return false;
-      leaving.push(kept);
-      missing -= kept.bytes;
-      if (missing <= 0) break;
+    const leaving = this.#idleEnough(entry, bytes);
+    if (leaving === undefined) {
+      this.#looksAt[level] = this.#found + this.#kept.size / LOOK_PART;
+      return false;
     }
-    if (missing > 0) return false;
     for (const kept of leaving) this.#end(kept);
     this.#keep(entry, bytes);
     return true;
   }
 
-  #idlestFirst(level: number): readonly Entry<F>[] {
-    return [...this.#kept]
-      .filter((entry) => entry.level === level)
-      .toSorted((one, two) => one.hits - two.hits);
+  /** @returns whose room together is enough; undefined: some of them are too busy */
+  #idleEnough({ level, hits }: Entry<F>, bytes: number): readonly Entry<F>[] | undefined {
+    let missing = this.#missing(level, bytes);
+    if (missing <= 0) return [];
+    let leastHits = Infinity;
+    const idle = [];
+    for (const kept of this.#kept) {
+      if (kept.level !== level) continue;
+      leastHits = Math.min(leastHits, kept.hits);
+      if (hits > LEAD * kept.hits) idle.push(kept);
+    }
+    this.#leastHits[level] = leastHits;
+    const leaving = [];
+    for (const kept of idle.toSorted((one, two) => one.hits - two.hits)) {
+      leaving.push(kept);
+      missing -= kept.bytes;
+      if (missing <= 0) return leaving;
+    }
+    return undefined;
   }
 
   #halve(): void {
@@ -258,6 +274,7 @@ export class SeriesTable<F extends Families> {
     for (const kept of this.#kept) kept.hits = Math.floor(kept.hits / 2);
     this.#discount((hits) => Math.floor(hits / 2));
     this.#leastHits.fill(0);
+    this.#looksAt.fill(0);
   }
 
   #discount(less: (hits: number) => number): void {
@@ -286,6 +303,7 @@ export class SeriesTable<F extends Families> {
     for (const [, family] of this.#families) family.remove(path.map(String));
     this.#isFull.fill(false);
     this.#leastHits.fill(0);
+    this.#looksAt.fill(0);
   }
 
   /** A map without anything in it goes too, or each value that ever was would leave one. */

@@ -169,3 +169,14 @@ it("keeps one series once, however full it was where it was first asked for", ()
     addTimes(25, "x", "p");
   }
 });
+
+it("costs no look at all that is kept each time that something busy finds no room", () => {
+  const folds = [{ labels: ["b"], share: 0.5 }];
+  const { add, kept } = createModel({ labels: 2, folds, bytesMax: 2e6, bounded: [], places: 1 });
+  for (let at = 0; at < 50_000; at++) add([`v${at}`, "other"]);
+  expect(kept.size).toBeGreaterThan(10_000);
+  const startMs = performance.now();
+  for (let at = 0; at < 5000; at++) add(["v0", `w${at % 20}`]);
+  // A look at each of them takes a millisecond: it would be 5 s.
+  expect(performance.now() - startMs).toBeLessThan(1000);
+});
