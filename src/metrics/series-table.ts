@@ -31,7 +31,7 @@ const EXEMPLAR_BYTES = 104;
 const LEAD = 2;
 /** Series that wait for room and are counted. */
 const WAITING_MAX = 128;
-/** Once so many wait, one in eight of the others is considered: a look costs more than all else that is counted. */
+/** Once so many wait, one in eight of the others is considered: to begin to wait costs more than all else that is counted. */
 const CONSIDER_EVERY = 8;
 /** Who finds nobody idle enough looked at all that are kept: of its level the next one does after as many finds as a part of them. */
 const LOOK_PART = 16;
@@ -107,6 +107,8 @@ export class SeriesTable<F extends Families> {
   /** By level: finds before which nothing that waits looks for room again. */
   readonly #looksAt: number[];
   #found = 0;
+  /** More wanted to wait than may, since the counts were halved. */
+  #isCrowded = false;
   #passedOver = 0;
 
   constructor(options: TableOptions<F>) {
@@ -156,10 +158,12 @@ export class SeriesTable<F extends Families> {
       if (this.#missing(level, bytes) <= 0) return this.#keep(entry, bytes);
       this.#isFull[level] = true;
     }
+    if (this.#isCrowded && ++this.#passedOver % CONSIDER_EVERY !== 0) return entry;
     if (this.#waiting.size < WAITING_MAX) {
       this.#put(entry);
       this.#waiting.add(entry);
-    } else if (++this.#passedOver % CONSIDER_EVERY === 0) {
+    } else {
+      this.#isCrowded = true;
       this.#discount((hits) => hits - 1);
     }
     return entry;
@@ -271,6 +275,7 @@ export class SeriesTable<F extends Families> {
 
   #halve(): void {
     this.#found = 0;
+    this.#isCrowded = false;
     for (const kept of this.#kept) kept.hits = Math.floor(kept.hits / 2);
     this.#discount((hits) => Math.floor(hits / 2));
     this.#leastHits.fill(0);
