@@ -12,8 +12,9 @@
  * Each fold names labels whose values are then counted as `other`, and what of the bytes all series may take that need it or one before
  * it. So what is folded last is seen whatever came before, and values that strangers choose never take the room of the others.
  * Where there is no room a new series waits, counted as a coarser one, until it has surely been asked for twice as often as the idlest of
- * its kind: then it takes their room, as a value takes a place in busiest.ts, and for the same reasons. How often those that wait
- * were asked for is a lower bound, and so many wait at a time (Misra, Gries: Finding repeated elements, 1982).
+ * its kind, or of coarser ones that have more than what is theirs alone: then it takes their room, as a value takes a place in
+ * busiest.ts, and for the same reasons. How often those that wait were asked for is a lower bound, and so many wait at a time (Misra,
+ * Gries: Finding repeated elements, 1982).
  * A series ends when it gives its room away, or when a value of its labels is not shown any more; what it counts from then on is
  * counted as `other`. (Were its total added there, `rate` would take it for traffic of that moment.)
  * Class: every request passes here (0.1 µs for five labels).
@@ -155,7 +156,7 @@ export class SeriesTable<F extends Families> {
     const entry = { path, level, series: undefined, bytes: 0, coarser: undefined, isFound: false, hits: 0 };
     if (!this.#isFull[level]) {
       const bytes = this.#bytesOf(path);
-      if (this.#missing(level, bytes) <= 0) return this.#keep(entry, bytes);
+      if (this.#hasRoom(level, bytes)) return this.#keep(entry, bytes);
       this.#isFull[level] = true;
     }
     if (this.#isCrowded && ++this.#passedOver % CONSIDER_EVERY !== 0) return entry;
@@ -177,15 +178,16 @@ export class SeriesTable<F extends Families> {
     return this.#isFolded.length + Number(path.every((value) => value === OTHER));
   }
 
-  /** Bytes of room that one of this level lacks. */
+  /** Whether all that may take its bytes have them. */
+  #hasRoom(level: number, bytes: number): boolean {
+    return this.#bytesMax.every((_, at) => at < level || this.#missing(at, bytes) <= 0);
+  }
+
+  /** What all up to this level would have too much with so many more. */
   #missing(level: number, bytes: number): number {
     let taken = bytes;
-    let missing = 0;
-    for (let at = 0; at < this.#bytes.length; at++) {
-      taken += this.#bytes[at] ?? 0;
-      if (at >= level) missing = Math.max(missing, taken - (this.#bytesMax[at] ?? 0));
-    }
-    return missing;
+    for (let at = 0; at <= level; at++) taken += this.#bytes[at] ?? 0;
+    return taken - (this.#bytesMax[level] ?? 0);
   }
 
   #keep(entry: Entry<F>, bytes: number): Entry<F> {
@@ -199,7 +201,7 @@ export class SeriesTable<F extends Families> {
     this.#waiting.delete(entry);
     this.#kept.add(entry);
     this.#bytes[level] = (this.#bytes[level] ?? 0) + bytes;
-    this.#leastHits[level] = 0;
+    this.#leastHits.fill(0);
     return entry;
   }
 
@@ -252,25 +254,38 @@ export class SeriesTable<F extends Families> {
     return true;
   }
 
-  /** @returns whose room together is enough; undefined: some of them are too busy */
+  /**
+   * Those of its own level first; then of each coarser one that has more than is kept for it, or it would not lack room.
+   * @returns whose room together is enough; undefined: some of them are too busy
+   */
   #idleEnough({ level, hits }: Entry<F>, bytes: number): readonly Entry<F>[] | undefined {
-    let missing = this.#missing(level, bytes);
-    if (missing <= 0) return [];
+    const idlestFirst = this.#idlerThan(hits / LEAD, level);
+    const leaving = new Set<Entry<F>>();
+    let left = 0;
+    for (let at = level; at < this.#bytesMax.length; at++) {
+      const missing = this.#missing(at, bytes);
+      for (const kept of idlestFirst) {
+        if (left >= missing) break;
+        if ((kept.level !== level && kept.level !== at) || leaving.has(kept)) continue;
+        leaving.add(kept);
+        left += kept.bytes;
+      }
+      if (left < missing) return undefined;
+    }
+    return [...leaving];
+  }
+
+  /** @returns of this level or coarser, in their order */
+  #idlerThan(hits: number, level: number): readonly Entry<F>[] {
     let leastHits = Infinity;
     const idle = [];
     for (const kept of this.#kept) {
-      if (kept.level !== level) continue;
+      if (kept.level < level) continue;
       leastHits = Math.min(leastHits, kept.hits);
-      if (hits > LEAD * kept.hits) idle.push(kept);
+      if (kept.hits < hits) idle.push(kept);
     }
     this.#leastHits[level] = leastHits;
-    const leaving = [];
-    for (const kept of idle.toSorted((one, two) => one.hits - two.hits)) {
-      leaving.push(kept);
-      missing -= kept.bytes;
-      if (missing <= 0) return leaving;
-    }
-    return undefined;
+    return idle.toSorted((one, two) => one.hits - two.hits);
   }
 
   #halve(): void {

@@ -180,3 +180,26 @@ it("costs no look at all that is kept each time that something busy finds no roo
   // A look at each of them takes a millisecond: it would be 5 s.
   expect(performance.now() - startMs).toBeLessThan(1000);
 });
+
+it("gives what is busy and fine the room of coarser ones, but what is for them alone", () => {
+  const folds = [
+    { labels: ["b"], share: 0.4 },
+    { labels: ["a"], share: 0.8 },
+  ];
+  const bytesMax = 4000;
+  const { add, kept, bytesOf } = createModel({ labels: 2, folds, bytesMax, bounded: [], places: 1 });
+  const taken = (isOf: (a: string, b: string) => boolean): number =>
+    [...kept.keys()]
+      .map((row) => row.split(" "))
+      .filter(([a = "", b = ""]) => isOf(a, b))
+      .reduce((sum, values) => sum + bytesOf(values), 0);
+  const isFine = (a: string, b: string): boolean => a !== "other" && b !== "other";
+  const isCoarser = (a: string, b: string): boolean => a !== "other" && b === "other";
+  for (let at = 0; at < 100; at++) add([`v${at}`, "other"]);
+  expect(taken(isCoarser)).toBeGreaterThan(0.75 * bytesMax);
+  for (let at = 0; at < 100; at++) for (let time = 0; time < 100; time++) add(["v0", `w${at}`]);
+  const one = bytesOf(["v0", "other"]);
+  expect(taken(isFine)).toBeGreaterThan(0.4 * bytesMax - one);
+  expect(taken(isFine)).toBeLessThanOrEqual(0.4 * bytesMax);
+  expect(taken(isCoarser)).toBeGreaterThan(0.4 * bytesMax - one);
+});

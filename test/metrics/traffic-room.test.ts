@@ -1,6 +1,6 @@
 /** Who has room in a scrape: whoever is busy, not whoever came first. */
 
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { createTrafficMetrics } from "../../src/metrics/traffic-metrics.ts";
 import { testRegistry } from "../support/metrics.ts";
 
@@ -15,6 +15,16 @@ const SERVED = {
   bytes: 1,
   exemplar: undefined,
 };
+
+/** What whoever asks can choose, and what he can bring about. */
+const METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "_OTHER"];
+const ANSWERS = [
+  { status: 200 },
+  { status: 404 },
+  { status: 405 },
+  { status: undefined, error: "CLIENT_ABORTED" },
+  { status: 408, error: "BODY_TIMEOUT" },
+];
 
 function startTraffic(bytesMax = MIB) {
   const registry = testRegistry();
@@ -58,17 +68,9 @@ it.each([
   { why: "there is half of the usual room", size: "512 KiB", bytesMax: MIB / 2 },
 ])("tells a status that is an error where $why ($size)", ({ bytesMax }) => {
   const { serve, counted } = startTraffic(bytesMax);
-  const methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "_OTHER"];
-  const answers = [
-    { status: 200 },
-    { status: 404 },
-    { status: 405 },
-    { status: undefined, error: "CLIENT_ABORTED" },
-    { status: 408, error: "BODY_TIMEOUT" },
-  ];
-  for (const method of methods)
+  for (const method of METHODS)
     for (const protocolVersion of ["1.0", "1.1"])
-      for (const answer of answers)
+      for (const answer of ANSWERS)
         for (let route = 0; route < 10; route++)
           serve({ method, protocolVersion, ...answer, route: `/_matrix/r${route}` });
   serve({ status: 502, error: "UPSTREAM_REFUSED", route: "/_matrix/federation/v1/send/{txnId}" });
@@ -80,6 +82,39 @@ it("tells of an error that comes again after the own server answered with each s
   for (let status = 100; status < 1000; status++) serve({ status });
   for (let time = 0; time < 10; time++) serve({ status: 503, error: "503" });
   expect(counted("http_server_request_duration_seconds", "503", "503")).toBeGreaterThan(7);
+});
+
+describe("after a stranger took all room with all that can be asked in another way", () => {
+  function startTaken() {
+    const traffic = startTraffic();
+    for (let at = 0; at < 25; at++)
+      traffic.serve({ path: `/${at}`, ip: `2001:db8::${at}`, route: "", method: "_OTHER" });
+    for (const route of ["", "/_matrix/a", "/_matrix/b", "/_matrix/c"])
+      for (const method of METHODS)
+        for (const protocolVersion of ["1.0", "1.1"])
+          for (const answer of ANSWERS)
+            traffic.serve({ method, protocolVersion, ...answer, route, path: "/y", ip: "2001:db8::ff" });
+    return traffic;
+  }
+
+  it.each([
+    { family: "http_request_count", what: "/_matrix/federation/v1/version" },
+    { family: "http_server_request_duration_seconds", what: "/_matrix/federation/v1/version" },
+    { family: "http_request_count", what: "/busy" },
+  ])("shows $what in $family", ({ family, what }) => {
+    const { serve, counted } = startTaken();
+    for (let time = 0; time < 1000; time++) serve({ path: "/busy" });
+    expect(counted(family, what)).toBeGreaterThan(800);
+  });
+
+  it("still tells of a status that is an error", () => {
+    const { serve, counted } = startTaken();
+    for (let route = 0; route < 40; route++)
+      for (let time = 0; time < 100; time++) serve({ path: "/busy", route: `/_matrix/r${route}` });
+    serve({ status: 502, error: "UPSTREAM_REFUSED" });
+    for (const family of ["http_server_request_duration_seconds", "http_request_count"])
+      expect(counted(family, "502")).toBe(1);
+  });
 });
 
 it("does not take names that are forged for peers for which there is no room", () => {
