@@ -14,6 +14,7 @@
 
 import { detach } from "../core/text.ts";
 import { OTHER } from "./definition.ts";
+import { createSomeOf } from "./some-of.ts";
 
 /** Counters for each place that is shown: with more, rarer values are told apart, in a flood of values that come once. */
 const SLOTS_PER_PLACE = 8;
@@ -47,7 +48,7 @@ export class Busiest {
   #least = 0;
   #cursor = 0;
   #noted = 0;
-  #passedOver = 0;
+  readonly #isConsidered = createSomeOf(CONSIDER_EVERY);
 
   /** @param places values shown at a time, at least 1 @param onOverflow told of each value that is counted as `other` */
   constructor(places: number, onOverflow: () => void) {
@@ -69,7 +70,7 @@ export class Busiest {
     let slot = this.#slotOf.get(value);
     if (slot === undefined) {
       const isFull = this.#values.length === this.#slots;
-      const isPassedOver = isFull && ++this.#passedOver % CONSIDER_EVERY !== 0;
+      const isPassedOver = isFull && !this.#isConsidered();
       if (isPassedOver || !isName(value)) return this.#overflow();
       slot = this.#take(value);
     }

@@ -24,6 +24,7 @@ import { linesPerSeries, OTHER } from "./definition.ts";
 import { type Children, type CounterChild, EXEMPLARS_MAX } from "./children.ts";
 import type { Busiest } from "./busiest.ts";
 import type { Family } from "./registry.ts";
+import { createSomeOf } from "./some-of.ts";
 
 /** A line's value and its punctuation; an exemplar. */
 const LINE_BYTES = 24;
@@ -110,7 +111,7 @@ export class SeriesTable<F extends Families> {
   #found = 0;
   /** More wanted to wait than may, since the counts were halved. */
   #isCrowded = false;
-  #passedOver = 0;
+  readonly #isConsidered = createSomeOf(CONSIDER_EVERY);
 
   constructor(options: TableOptions<F>) {
     const { families, bounds, folds, bytesMax, hasExemplars = false } = options;
@@ -159,7 +160,9 @@ export class SeriesTable<F extends Families> {
       if (this.#hasRoom(level, bytes)) return this.#keep(entry, bytes);
       this.#isFull[level] = true;
     }
-    if (this.#isCrowded && ++this.#passedOver % CONSIDER_EVERY !== 0) return entry;
+    // What no fold makes coarser is of no stranger's choice, and an error that must be seen.
+    const isFolded = level < this.#isFolded.length;
+    if (isFolded && this.#isCrowded && !this.#isConsidered()) return entry;
     if (this.#waiting.size < WAITING_MAX) {
       this.#put(entry);
       this.#waiting.add(entry);

@@ -59,6 +59,16 @@ describe("busiest", () => {
     expect(told.busiest.note("busy")).toBe("busy");
   });
 
+  it.each([2, 4, 8])("shows who is busy though each %i-th is all that he has of a flood", (every) => {
+    for (let shift = 0; shift < every; shift++) {
+      const told = watched(3);
+      for (let index = 0; index < 100; index++) told.busiest.note(`first${index}`);
+      for (let index = 0; index < 50_000; index++)
+        told.busiest.note(index % every === shift ? "busy" : `flood${index}`);
+      expect(told.busiest.note("busy"), `from ${shift} on`).toBe("busy");
+    }
+  });
+
   it("forgets what was busy long ago", () => {
     const told = watched(1);
     told.noteTimes("old", 20_000);
