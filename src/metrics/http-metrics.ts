@@ -64,7 +64,7 @@ export function createHttpMetrics(
   registry: Registry,
   { bounds, hasIp }: { readonly bounds: LabelBounds; readonly hasIp: boolean },
 ): HttpMetrics {
-  const front = createFront(registry, bounds);
+  const front = createFront(registry, { bounds, hasIp });
   const { endpoint: endpoints, ip: ips } = front.bounds;
   const addresses = bounds.busiest("server_address");
   const server = createServerDurations(registry, bounds);
@@ -93,7 +93,10 @@ export function createHttpMetrics(
   };
 }
 
-function createFront(registry: Registry, bounds: LabelBounds) {
+function createFront(
+  registry: Registry,
+  { bounds, hasIp }: { readonly bounds: LabelBounds; readonly hasIp: boolean },
+) {
   const labels = ["method", "template", "endpoint", "http_code", "ip"];
   const http = registry.module("http");
   const unbounded = { seriesMax: Infinity };
@@ -126,7 +129,7 @@ function createFront(registry: Registry, bounds: LabelBounds) {
     families: { count, latency, bytes },
     bounds: own,
     folds: [
-      { labels: ["endpoint", "ip"], share: 0.5 },
+      { labels: hasIp ? ["endpoint", "ip"] : ["endpoint"], share: 0.5 },
       { labels: ["method", "template"], share: 0.7 },
     ],
     bytesMax: bounds.room("front"),

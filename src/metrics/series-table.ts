@@ -93,7 +93,7 @@ export class SeriesTable<F extends Families> {
   readonly #labels: readonly string[];
   /** By level and label: whether it is `other` in what is one level coarser. */
   readonly #isFolded: readonly (readonly boolean[])[];
-  /** By label: counts its values that are counted as `other`. */
+  /** By label: counts its values that are counted as `other`; "" is none. */
   readonly #overflow: readonly CounterChild[];
   readonly #exemplarBytes: number;
   readonly #root: Node<F> = new Map();
@@ -226,7 +226,7 @@ export class SeriesTable<F extends Families> {
       as.hits++;
     }
     for (let at = 0; at < entry.path.length; at++) {
-      if (entry.path[at] !== as.path[at]) this.#overflow[at]?.add(1);
+      if (entry.path[at] !== as.path[at] && entry.path[at] !== "") this.#overflow[at]?.add(1);
     }
     return as.series as SeriesOf<F>;
   }

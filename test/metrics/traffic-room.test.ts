@@ -26,9 +26,9 @@ const ANSWERS = [
   { status: 408, error: "BODY_TIMEOUT" },
 ];
 
-function startTraffic(bytesMax = MIB) {
+function startTraffic(bytesMax = MIB, hasIp = true) {
   const registry = testRegistry();
-  const traffic = createTrafficMetrics(registry, { top: 20, bytesMax, hasIp: true });
+  const traffic = createTrafficMetrics(registry, { top: 20, bytesMax, hasIp });
   const request = { method: "GET", scheme: "https", protocolVersion: "1.1", error: "", seconds: 0.1 };
   return {
     serve: (served: Partial<Parameters<typeof traffic.http.served>[0]>): void =>
@@ -115,6 +115,17 @@ describe("after a stranger took all room with all that can be asked in another w
     for (const family of ["http_server_request_duration_seconds", "http_request_count"])
       expect(counted(family, "502")).toBe(1);
   });
+});
+
+it("tells of no addresses as of others where addresses are not told", () => {
+  const { serve, counted } = startTraffic(MIB, false);
+  for (const method of METHODS)
+    for (const answer of ANSWERS)
+      for (let path = 0; path < 40; path++)
+        serve({ method, ...answer, path: `/${path}`, route: `/_matrix/r${path % 4}` });
+  expect(counted("metrics_overflow", "endpoint")).toBeGreaterThan(1000);
+  expect(counted("metrics_overflow", "ip")).toBe(0);
+  expect(counted("http_request_count", "")).toBe(METHODS.length * ANSWERS.length * 40);
 });
 
 it("does not take names that are forged for peers for which there is no room", () => {
