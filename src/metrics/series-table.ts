@@ -35,7 +35,7 @@ const LEAD = 2;
 const WAITING_MAX = 128;
 /** Once so many wait, one in eight of the others is considered: to begin to wait costs more than all else that is counted. */
 const CONSIDER_EVERY = 8;
-/** Who finds nobody idle enough looked at all that are kept: of its level the next one does after as many finds as a part of them. */
+/** A look for idle series goes along all that are kept: after one in vain the next may come when this part of them was found. */
 const LOOK_PART = 16;
 const HALVE_EVERY = 1 << 17;
 
