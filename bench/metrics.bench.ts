@@ -98,7 +98,8 @@ function counting(direction: "inbound" | "outbound", isFlood: boolean): () => vo
   );
   let turn = 0;
   return () => {
-    for (const facts of tasks[turn++ % TASKS] ?? []) count(facts);
+    turn = (turn + 1) % TASKS;
+    for (const facts of tasks[turn] ?? []) count(facts);
   };
 }
 

@@ -32,7 +32,7 @@ const count = (log: readonly LogLine[], message: string): number =>
 
 describe("takes over a changed whitelist when the file", () => {
   it("is written in place, is replaced by another, is removed and then made again", async () => {
-    const ways: readonly { readonly who: string; change(path: string, text: string): void }[] = [
+    const ways: readonly { readonly who: string; readonly change: (path: string, text: string) => void }[] = [
       { who: "echo", change: (path, text) => writeFileSync(path, text) },
       {
         who: "most-editors",
