@@ -8,21 +8,21 @@
  * Not here: which keys are asked for (ssrf-by-keys.test.ts); every form of a line (test/proof/http-signature-refusals.test.ts).
  */
 
-import { generateKeyPairSync } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startWeb, type Web } from "../discovery/web.ts";
 import { poll } from "../support/poll.ts";
 import { type Delivery, signByDraft, signByRfc } from "../support/signed-requests.ts";
 import { type Attacked, type Passed, startAttacked } from "./attacked.ts";
 import { expectForged, expectNoNamesIn, expectProven, OWN, TELLING_ANSWER, W3C } from "./proof-bought.ts";
+import { rsaPair } from "../support/rsa-keys.ts";
 
 /** How far a signature's time may be from ours. */
 const WINDOW_MS = 300_000;
 /** A Date has no parts of a second, and a slow machine takes some to send it. */
 const SLACK_MS = 5000;
 
-const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
-const forged = generateKeyPairSync("rsa", { modulusLength: 2048 });
+const rsa = rsaPair("one");
+const forged = rsaPair("two");
 const BODY = JSON.stringify({ type: "Follow" });
 
 let web: Web;

@@ -9,18 +9,18 @@
  */
 
 import { metricsText } from "../support/metrics.ts";
-import { generateKeyPairSync } from "node:crypto";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { startWeb, type Web } from "../discovery/web.ts";
 import { startInProcess, type TestSidecar } from "../support/in-process.ts";
 import { signByDraft } from "../support/signed-requests.ts";
 import { exchangeRaw, recordingUpstream, type RecordingUpstream } from "../support/wire.ts";
 import { TRACE } from "./attacked.ts";
+import { rsaPair } from "../support/rsa-keys.ts";
 
 const OWN = "own.example";
 const BODY = '{"type":"Follow"}';
 const ACTIVITY = "application/activity+json";
-const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
+const rsa = rsaPair("one");
 const publicKeyPem = rsa.publicKey.export({ type: "spki", format: "pem" });
 
 let web: Web;

@@ -32,26 +32,26 @@ const count = (log: readonly LogLine[], message: string): number =>
 
 describe("takes over a changed whitelist when the file", () => {
   it("is written in place, is replaced by another, is removed and then made again", async () => {
-    const ways: readonly { readonly who: string; readonly change: (path: string, text: string) => void }[] = [
-      { who: "echo", change: (path, text) => writeFileSync(path, text) },
-      {
-        who: "most-editors",
-        change(path, text) {
+    const ways: readonly (readonly [who: string, change: (path: string, text: string) => void])[] = [
+      ["echo", (path, text) => writeFileSync(path, text)],
+      [
+        "most-editors",
+        (path, text) => {
           writeFileSync(`${path}.new`, text);
           renameSync(`${path}.new`, path);
         },
-      },
-      {
-        who: "some-editors",
-        change(path, text) {
+      ],
+      [
+        "some-editors",
+        (path, text) => {
           unlinkSync(path);
           writeFileSync(path, text);
         },
-      },
+      ],
     ];
     let before = "old";
     const sidecar = await startSidecar(documentOf([`${before}\\.test`]));
-    for (const [index, { who, change }] of ways.entries()) {
+    for (const [index, [who, change]] of ways.entries()) {
       expect(await isWhitelisted(sidecar, `${who}.test`)).toBe(false);
       change(sidecar.configPath, configText(documentOf([`${who}\\.test`])));
       await sidecar.untilLog((log) => count(log, "reloaded") === index + 1);

@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { readActorKey } from "../../src/proof/actor-key.ts";
 import { ACTOR, actorOf, MULTIKEY, multibaseOf, multikeyOf, pemOf, PUBLIC_KEY, RSA_PEM } from "./actors.ts";
 import { ED25519, KEY_ID, RSA } from "./requests.ts";
+import { rsaPair } from "../support/rsa-keys.ts";
 
 const OTHER = { ...PUBLIC_KEY, id: `${ACTOR}#other`, publicKeyPem: "none" };
 const EVIL = "https://evil.example/actor";
@@ -204,7 +205,7 @@ describe("finds none", () => {
     { why: "a list of keys", body: withPem([RSA_PEM]), refusal: "encoding" },
     {
       why: "RSA-1024",
-      body: withPem(pemOf(generateKeyPairSync("rsa", { modulusLength: 1024 }).publicKey)),
+      body: withPem(pemOf(rsaPair("short").publicKey)),
       refusal: "key-size",
     },
     {

@@ -17,6 +17,7 @@ import {
   signPss,
   withLine,
 } from "./requests.ts";
+import { rsaPair } from "../support/rsa-keys.ts";
 
 const POST = postRequest();
 const GET = getRequest();
@@ -24,7 +25,6 @@ const GET_HEADERS = "(request-target) host date";
 
 describe("refused with the key at hand", () => {
   const ec = generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey;
-  const rsaOf = (modulusLength: number): KeyObject => generateKeyPairSync("rsa", { modulusLength }).publicKey;
   const pssType = generateKeyPairSync("rsa-pss", { modulusLength: 2048 }).publicKey;
   /** A modulus of that many bits, and no factors that anybody knows. */
   const keyOf = (bits: number, e: bigint): KeyObject => {
@@ -40,7 +40,7 @@ describe("refused with the key at hand", () => {
     { why: "an elliptic curve", key: ec, refusal: "key-type" },
     { why: "RSA for PSS alone", key: pssType, refusal: "key-type" },
     { why: "a private key", key: RSA.privateKey, refusal: "key-type" },
-    { why: "RSA-1024", key: rsaOf(1024), refusal: "key-size" },
+    { why: "RSA-1024", key: rsaPair("short").publicKey, refusal: "key-size" },
     { why: "a bit too short", key: keyOf(2047, 65_537n), refusal: "key-size" },
     { why: "as short as may be", key: keyOf(2048, 65_537n), refusal: "signature" },
     { why: "as long as may be", key: keyOf(8192, 65_537n), refusal: "signature" },
@@ -50,7 +50,7 @@ describe("refused with the key at hand", () => {
     { why: "the largest exponent", key: keyOf(2048, 2n ** 31n - 1n), refusal: "signature" },
     { why: "one past it", key: keyOf(2048, 2n ** 31n + 1n), refusal: "key-size" },
     { why: "a huge one", key: keyOf(2048, 2n ** 2000n + 1n), refusal: "key-size" },
-    { why: "the right type of another key", key: rsaOf(2048), refusal: "signature" },
+    { why: "the right type of another key", key: rsaPair("two").publicKey, refusal: "signature" },
     {
       why: "ed25519 said of RSA",
       key: RSA.publicKey,

@@ -3,13 +3,14 @@
 import { constants, createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { openHttpSignature, type SignatureRefusal } from "../../src/proof/http-signature.ts";
 import type { SignedMessage } from "../../src/proof/signed-message.ts";
+import { rsaPair } from "../support/rsa-keys.ts";
 
 export const NOW_MS = Date.UTC(2026, 0, 1, 12);
 export const NOW_S = NOW_MS / 1000;
 export const KEY_ID = "https://own.example/actor#main-key";
 export const BODY = JSON.stringify({ type: "Create", object: { content: "caf\u00e9" } });
 
-export const RSA = generateKeyPairSync("rsa", { modulusLength: 2048 });
+export const RSA = rsaPair("one");
 export const ED25519 = generateKeyPairSync("ed25519");
 
 type Lines = readonly (readonly [name: string, value: string])[];

@@ -9,7 +9,6 @@
  * crosses the border on the wire itself.
  */
 
-import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { connect as connectPlain, type Socket } from "node:net";
@@ -33,6 +32,7 @@ import {
   startVerifier,
 } from "../support/signed-requests.ts";
 import { recordingUpstream } from "../support/wire.ts";
+import { rsaPair } from "../support/rsa-keys.ts";
 
 const TARGETS = "test/fixtures/upstreams";
 const SECRET = "correct-horse-battery";
@@ -51,7 +51,7 @@ const CONTEXT = [
   `uber-trace-id: ${TRACE_ID}:${PARENT_ID}:0:1`,
 ];
 
-const keys = generateKeyPairSync("rsa", { modulusLength: 2048 });
+const keys = rsaPair("one");
 const authority = { certificate: "", key: "" };
 
 beforeAll(async () => {

@@ -4,13 +4,13 @@
  */
 
 import { metricsText } from "../support/metrics.ts";
-import { generateKeyPairSync } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { startWeb, type Web } from "../discovery/web.ts";
 import { startInProcess, type TestSidecar } from "../support/in-process.ts";
 import { createMatrixSigner } from "../support/matrix-signer.ts";
 import { type Delivery, signByDraft, signByRfc } from "../support/signed-requests.ts";
 import { exchangeRaw, recordingUpstream, type RecordingUpstream } from "../support/wire.ts";
+import { rsaPair } from "../support/rsa-keys.ts";
 
 const TRACEPARENT = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const OWN = "own.example";
@@ -132,7 +132,7 @@ describe("of a Matrix server", () => {
 });
 
 describe("of an ActivityPub actor", () => {
-  const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const rsa = rsaPair("one");
   const body = JSON.stringify({ type: "Follow" });
 
   it.each([
