@@ -103,14 +103,14 @@ async function metricsAnswer(
 }
 
 /** Ten thousand series are some ten milliseconds of work: requests go in between. */
-async function inTurns(pieces: Iterable<string>, turns: Turns): Promise<string> {
-  const texts: string[] = [];
+async function inTurns(pieces: Iterable<string>, turns: Turns): Promise<readonly Buffer[]> {
+  const written: Buffer[] = [];
   await turns.take();
   for (const piece of pieces) {
-    texts.push(piece);
+    written.push(Buffer.from(piece));
     if (turns.isOver()) await turns.take();
   }
-  return texts.join("");
+  return written;
 }
 
 function rulesOf({ config, whitelist }: AdminSources): DecisionRules {

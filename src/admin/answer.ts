@@ -18,8 +18,11 @@ export interface Asked extends Omit<AdminRequest, "parameters"> {
 export interface AdminAnswer {
   readonly status: number;
   readonly type: string;
-  /** Pieces are written as they come, each waiting for the reader: what is long must not be held, or made, at once. */
-  readonly body: string | Buffer | AsyncIterable<string>;
+  /**
+   * Pieces are written as they come, each waiting for the reader: what is long must not be held, or made, at once. An array is all of
+   * it, text in UTF-8: joining a megabyte of strings would hold the event loop for some milliseconds. A buffer is not text.
+   */
+  readonly body: string | Buffer | readonly Buffer[] | AsyncIterable<string>;
   /** Beside those that every answer has; names in lower case. */
   readonly headers?: Readonly<Record<string, string>>;
 }

@@ -21,7 +21,19 @@ const POLICY = "default-src 'none'; frame-ancestors 'none'";
 export function isStream(
   answer: AdminAnswer,
 ): answer is AdminAnswer & { readonly body: AsyncIterable<string> } {
-  return typeof answer.body !== "string" && !Buffer.isBuffer(answer.body);
+  return typeof answer.body !== "string" && Symbol.asyncIterator in answer.body;
+}
+
+/** @returns undefined for a stream */
+function piecesOf(answer: AdminAnswer): readonly Buffer[] | undefined {
+  if (isStream(answer)) return undefined;
+  const { body } = answer;
+  if (typeof body === "string") return [Buffer.from(body)];
+  return Buffer.isBuffer(body) ? [body] : (body as readonly Buffer[]);
+}
+
+function lengthOf(pieces: readonly Buffer[]): number {
+  return pieces.reduce((sum, piece) => sum + piece.length, 0);
 }
 
 /** Rejects when the reader goes away, or where the body's own source fails; the response is then unfinished. */
@@ -30,41 +42,44 @@ export async function writeAnswer(
   response: ServerResponse,
   answer: AdminAnswer,
 ): Promise<void> {
-  const { body } = answer;
-  const isZipped =
-    isZippable(answer) && takesCoding(String(request.headers["accept-encoding"] ?? ""), "gzip");
+  const pieces = piecesOf(answer);
+  const isZippable = canBeZipped(answer, pieces);
+  const isZipped = isZippable && takesCoding(String(request.headers["accept-encoding"] ?? ""), "gzip");
   const headers: Record<string, string | number> = {
     "content-type": answer.type,
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
     "content-security-policy": POLICY,
-    ...(isZippable(answer) ? { vary: "accept-encoding" } : {}),
+    ...(isZippable ? { vary: "accept-encoding" } : {}),
     ...(isZipped ? { "content-encoding": "gzip" } : {}),
+    ...(pieces === undefined || isZipped ? {} : { "content-length": lengthOf(pieces) }),
     ...answer.headers,
   };
-  const isWhole = typeof body === "string" || Buffer.isBuffer(body);
-  if (isWhole && !isZipped) headers["content-length"] = Buffer.byteLength(body);
   response.writeHead(answer.status, headers);
   if (request.method === "HEAD") {
     response.end();
     return;
   }
-  if (isWhole && !isZipped) {
-    response.end(body);
+  if (pieces !== undefined && !isZipped) {
+    for (const piece of pieces.slice(0, -1)) response.write(piece);
+    response.end(pieces.at(-1));
     return;
   }
   const [{ Readable }, { pipeline }] = await Promise.all([
     import("node:stream"),
     import("node:stream/promises"),
   ]);
-  const source = Readable.from(isWhole ? [body] : body);
+  // One piece for zlib: each goes to its thread and back, which took longer than the work.
+  const source = Readable.from(
+    pieces === undefined ? (answer.body as AsyncIterable<string>) : [Buffer.concat(pieces)],
+  );
   if (!isZipped) return pipeline(source, response);
   const { createGzip } = await import("node:zlib");
   return pipeline(source, createGzip({ level: GZIP_LEVEL }), response);
 }
 
-/** What says its own encoding is left as it is. */
-function isZippable({ body, headers }: AdminAnswer): boolean {
+/** What says its own encoding is left as it is, and what is no text. */
+function canBeZipped({ body, headers }: AdminAnswer, pieces: readonly Buffer[] | undefined): boolean {
   if (headers?.["content-encoding"] !== undefined || Buffer.isBuffer(body)) return false;
-  return typeof body !== "string" || body.length >= GZIP_FROM_BYTES;
+  return pieces === undefined || lengthOf(pieces) >= GZIP_FROM_BYTES;
 }

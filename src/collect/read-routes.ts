@@ -4,7 +4,7 @@ import { type AdminAnswer, type AdminRoute, jsonAnswer } from "../admin/answer.t
 import type { Log } from "../core/log.ts";
 import { chooseFormat, CONTENT_TYPE } from "../metrics/format.ts";
 import type { Registry } from "../metrics/registry.ts";
-import { formatFamilies } from "../metrics/text.ts";
+import { formatText } from "../metrics/text.ts";
 import { errorAnswer, laterAnswer } from "./error-answer.ts";
 import { exportCsv, exportJson, type ExportQuery } from "./export.ts";
 import type { ReportStore } from "./report-store.ts";
@@ -84,7 +84,7 @@ export function createReadRoutes(tools: ReadRouteTools): readonly AdminRoute[] {
         return {
           status: 200,
           type: CONTENT_TYPE[format],
-          body: [...formatFamilies(registry.collect(), format)].join(""),
+          body: formatText(registry.collect(), format),
           headers: { vary: "accept, accept-encoding" },
         };
       },

@@ -6,6 +6,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
+import { isStream } from "../../src/admin/write-answer.ts";
 import { createQueryRoutes } from "../../src/admin/query-routes.ts";
 import { createRecentStore } from "../../src/store/recent-store.ts";
 import { AnswerGone } from "../../src/admin/answer.ts";
@@ -260,7 +261,7 @@ describe("beside traffic", () => {
       query: new URLSearchParams(request.query),
       header: () => undefined,
     });
-    if (typeof answer?.body !== "object" || Buffer.isBuffer(answer.body)) throw new Error("not in pieces");
+    if (answer === undefined || !isStream(answer)) throw new Error("not in pieces");
     return answer.body;
   }
 

@@ -72,6 +72,22 @@ it.each([
   expect(reply.body).toEqual(Buffer.from(body));
 });
 
+it.each([
+  { accept: "", length: "1026" },
+  { accept: "gzip", length: undefined },
+])("writes text that is there in pieces as one, accept-encoding $accept", async ({ accept, length }) => {
+  const { headers, body, isWhole } = await ask(text(["[", LONG, "]"].map((part) => Buffer.from(part))), {
+    "accept-encoding": accept,
+  });
+  expect([headers["content-length"], headers.vary, isWhole]).toEqual([length, "accept-encoding", true]);
+  expect((accept === "gzip" ? gunzipSync(body) : body).toString()).toBe(`[${LONG}]`);
+});
+
+it("has no bytes where no piece has", async () => {
+  const { headers, body } = await ask(text([]));
+  expect([headers["content-length"], body.length]).toEqual(["0", 0]);
+});
+
 it.each([{ accept: "" }, { accept: "gzip" }])(
   "streams pieces, accept-encoding $accept",
   async ({ accept }) => {
