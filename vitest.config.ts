@@ -39,7 +39,7 @@ export default defineConfig({
   test: {
     globalSetup: ["test/support/build.ts"],
     sequence: { sequencer: LongestFirst },
-    // Half as many again as cores: many tests wait for a process or a limit. Measured on two cores: 120 s with two, 102 with three.
+    // Half as many again as cores: many tests wait for a process or a limit. When there were 9,000, on two cores: 120 s with two, 102 with three.
     maxWorkers: Math.ceil(availableParallelism() * 1.5),
     // Neither extends this, which would have each build dist/ again.
     projects: [
