@@ -145,7 +145,7 @@ export const exports = list(
       file: optional(file, { reload: "restart", doc: "A file of OTLP JSON lines." }),
       module: optional(foreign, {
         reload: "restart",
-        doc: "Any OpenTelemetry `SpanExporter` by the name of its module, or a mapping with the keys below. It is loaded at the start, and by `check`. **Danger:** its code runs beside the sidecar in a thread of its own: it can't stop traffic, but has all rights of the process.",
+        doc: "Any OpenTelemetry `SpanExporter` by the name of its module, or a mapping with the keys below. It is loaded at the start, and by `check`. **Danger:** its code runs beside the sidecar in a thread of its own: what it throws or hangs in can't stop traffic, but it has all rights of the process.",
         example: "'@opentelemetry/exporter-zipkin'",
       }),
     },
