@@ -80,12 +80,17 @@ type Rewrites = readonly (readonly [text: string, by: string])[];
 
 /** A file of deploy/synapse. @throws Error where it lacks what is to be rewritten */
 function deployed(file: string, rewrites: Rewrites): string {
-  let text = readFileSync(join("deploy/synapse", file), "utf8");
-  for (const [from, to] of rewrites) {
-    if (!text.includes(from)) throw new Error(`deploy/synapse/${file} has no ${from}`);
-    text = text.replace(from, to);
+  const text = readFileSync(join("deploy/synapse", file), "utf8");
+  const found = rewrites.map(([from, to]) => ({ at: text.indexOf(from), from, to }));
+  // Each is looked for in the file alone: a port that was written may begin like one that is looked for.
+  let written = "";
+  let end = 0;
+  for (const { at, from, to } of found.toSorted((one, two) => one.at - two.at)) {
+    if (at < end) throw new Error(`deploy/synapse/${file} has no ${from} of its own`);
+    written += text.slice(end, at) + to;
+    end = at + from.length;
   }
-  return text;
+  return written + text.slice(end);
 }
 
 async function startDeployedSidecar(serverName: string, rewrites: Rewrites): Promise<SpawnedSidecar> {
