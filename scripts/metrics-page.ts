@@ -45,7 +45,7 @@ exemplars; everybody else gets Prometheus' text format 0.0.4. Both are sent with
   of a scrape stays within \`metrics.size\` (1 MiB), about: the busiest combinations have room, the rest are \`other\`, a status last. What was counted so is in
   \`fedtrace_metrics_overflow_total\`. A value that others overtake ends, and is counted as
   \`other\` from then on: rates are right, sums of totals can fall.
-- **With \`workers\`** values are sums over all of them, but where *most* or *least* is said; each worker shows its own busiest
+- **With \`workers\`** values are sums over all of them, but where *most*, *least* or *latest* is said; each worker shows its own busiest
   values, and what ended workers counted is kept for the hundred largest series of a family: where that changes, a series can fall.
 `;
 

@@ -12,8 +12,11 @@ export const OTHER = "other";
 
 export type MetricType = "counter" | "gauge" | "histogram" | "summary" | "info" | "stateset" | "unknown";
 
-/** What the values of several processes are together: shares of one sum, or what each of them sees for itself. */
-export type MergeRule = "sum" | "least" | "most";
+/**
+ * What the values of several processes are together: shares of one sum, or what each of them sees for itself. `latest`: when something
+ * was last, which stays true of a process that ended.
+ */
+export type MergeRule = "sum" | "least" | "most" | "latest";
 
 /** What only some types have. */
 export interface MetricExtra {

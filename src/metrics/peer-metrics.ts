@@ -122,7 +122,7 @@ function createRequests(registry: Registry, bounds: LabelBounds, peers: Busiest)
     "seconds",
     "When the last one ended, in Unix time.",
     labels,
-    { merge: "most", ...unbounded },
+    { merge: "latest", ...unbounded },
   );
   return new SeriesTable({
     families: { count, errors, duration, lastContact },

@@ -37,13 +37,8 @@ export function mergeSnapshots(snapshots: Iterable<readonly FamilySnapshot[]>): 
 /** What stays of a process that ended: its counts, or totals would go backwards, and when something was; not what it held. */
 export function onlyCounts(snapshot: readonly FamilySnapshot[]): readonly FamilySnapshot[] {
   return snapshot
-    .filter((family) => ["counter", "histogram", "summary"].includes(family.type) || isLatestTime(family))
+    .filter(({ type, merge }) => ["counter", "histogram", "summary"].includes(type) || merge === "latest")
     .map((family) => (family.type === "summary" ? withoutQuantiles(family) : family));
-}
-
-/** As Prometheus names times (https://prometheus.io/docs/practices/naming/). The latest one stays true, whoever saw it. */
-function isLatestTime({ type, name, merge }: FamilySnapshot): boolean {
-  return type === "gauge" && merge === "most" && name.endsWith("_timestamp_seconds");
 }
 
 /** They are of its last seconds, which are over. */

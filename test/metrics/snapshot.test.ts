@@ -96,7 +96,7 @@ it("keeps of a process that ended what it counted, not what it held", () => {
 it("keeps when a process that ended saw something last, the latest of all", () => {
   const seenAt = (seconds: number) => {
     const registry = testRegistry();
-    const family = registry.metric("gauge", "seen_timestamp", "seconds", "", ["peer"], { merge: "most" });
+    const family = registry.metric("gauge", "seen_timestamp", "seconds", "", ["peer"], { merge: "latest" });
     family.withLabels("friend").set(seconds);
     return registry.collect();
   };
