@@ -4,18 +4,14 @@
  * where parsers disagree.
  */
 
+import { createChance } from "../support/chance.ts";
+
 /** A source of whole numbers from 0 to below `bound`. */
 export type Dice = (bound: number) => number;
 
-/** Mulberry32: 32 bits of state, enough spread to choose positions with. */
 export function createDice(seed: number): Dice {
-  let state = seed | 0;
-  return (bound) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * bound);
-  };
+  const chance = createChance(seed);
+  return (bound) => Math.floor(chance() * bound);
 }
 
 /** Bytes on which parsers differ: line ends, separators, blanks, digits, controls, high bytes. */

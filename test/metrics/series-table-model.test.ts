@@ -6,6 +6,7 @@ import type { CounterChild } from "../../src/metrics/children.ts";
 import { Busiest } from "../../src/metrics/busiest.ts";
 import type { Family } from "../../src/metrics/registry.ts";
 import { type Fold, SeriesTable } from "../../src/metrics/series-table.ts";
+import { createChance } from "../support/chance.ts";
 import { testRegistry } from "../support/metrics.ts";
 
 const LABELS = ["a", "b", "c", "d"];
@@ -94,17 +95,6 @@ function createModel({ labels: labelCount, folds, bytesMax, bounded, places }: D
   };
   const total = (): number => [...kept.values()].reduce((sum, count) => sum + count, 0) + counts.ended;
   return { table, labels, kept, counts, bytesOf, add, overflow, total };
-}
-
-/** As `Math.random`, but the same each time (Marsaglia's xorshift). */
-function createChance(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
-  };
 }
 
 it.each([

@@ -77,6 +77,15 @@ it.each([
   expect(counted("http_server_request_duration_seconds", "502")).toBe(1);
 });
 
+it("tells a status that is an error, whatever routes and statuses there were before", () => {
+  const { serve, counted } = startTraffic();
+  for (let at = 0; at < 200; at++)
+    for (const status of [200, 404]) serve({ status, route: `/_matrix/federation/v1/some-route/${at}` });
+  for (let at = 0; at < 300; at++)
+    serve({ status: 502, error: "502", route: "/_matrix/federation/v1/some-route/0" });
+  expect(counted("http_server_request_duration_seconds", "502")).toBe(300);
+});
+
 it("tells of an error that comes again after the own server answered with each status that there is", () => {
   const { serve, counted } = startTraffic();
   for (let status = 100; status < 1000; status++) serve({ status });

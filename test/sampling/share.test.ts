@@ -3,17 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { HIGHEST, LOWEST } from "./support.ts";
 import { createPeerShare, type PeerShare } from "../../src/sampling/share.ts";
-
-/** A generator that gives the same numbers each time (mulberry32), so that a rare miss is no flake. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+import { createChance } from "../support/chance.ts";
 
 /** One request that R says is kept, of a trace at a rate of one in ten thousand. */
 function ask(share: PeerShare, traceId: string, changes: object = {}): boolean {
@@ -92,7 +82,7 @@ describe("an honest peer", () => {
     "loses nothing in 30,000 requests at $probability, $requests of each trace",
     ({ probability, requests }) => {
       const share = createPeerShare();
-      const random = seeded(1);
+      const random = createChance(1);
       let lost = 0;
       for (let index = 0; index < 30_000 / requests; index++) {
         const isSampled = random() < probability;
@@ -113,7 +103,7 @@ describe("an honest peer", () => {
 
   it("is known from its first request on, though 300 others come at once", () => {
     const share = createPeerShare();
-    const random = seeded(2);
+    const random = createChance(2);
     let lost = 0;
     for (let request = 0; request < 40; request++) {
       for (let peer = 0; peer < 300; peer++) {

@@ -16,6 +16,7 @@ import { expect, onTestFinished } from "vitest";
 import { ServerConnection } from "../../../src/http1/server-connection.ts";
 import { UpstreamConnection } from "../../../src/http1/upstream-connection.ts";
 import { startInProcess, type TestSidecar } from "../../support/in-process.ts";
+import { createDice } from "../../http1/mutations.ts";
 import { turn } from "../../http1/sockets.ts";
 import { type Dial, type FaultKind, runFaults, startFaultyUpstream } from "./fault-kinds.ts";
 
@@ -74,7 +75,7 @@ export async function expectNoLeak({ kinds, batches, isHeapCompared, tls }: Leak
     upstream.server.close();
   });
   const port = sidecar.port.inbound;
-  const pick = createPick(SEED);
+  const pick = createDice(SEED);
   let begun = 0;
   let failed = 0;
   let first: { readonly held: object; readonly heap: number } | undefined;
@@ -148,17 +149,6 @@ function countSockets(): number {
 function collect(): void {
   setFlagsFromString("--expose-gc");
   (runInNewContext("gc") as () => void)();
-}
-
-/** mulberry32: the same faults in the same order, on every machine. */
-function createPick(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d_2b_79_f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
 }
 
 function metric({ sidecar }: TestSidecar, name: string): number {
