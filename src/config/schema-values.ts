@@ -73,10 +73,12 @@ function quantity(parse: (text: string) => Parsed<number>, words: QuantityWords)
   const least = bound(words.least);
   const most = bound(words.most);
   const { noun } = words;
+  const usual = bound(words.example);
+  const example = usual >= least && usual <= most ? words.example : words.least;
   const units = noun === "duration" ? "ms|s|m|h" : "B|KiB|MiB|GiB";
   return scalar(
     {
-      allowed: `a ${noun} with a unit from ${words.least} to ${words.most}, such as ${words.example}`,
+      allowed: `a ${noun} with a unit from ${words.least} to ${words.most}, such as ${example}`,
       json: { type: "string", pattern: `^[0-9]{1,12}(${units})$` },
     },
     (input) => {

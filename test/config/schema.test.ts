@@ -3,7 +3,9 @@
  * Method: the smallest valid document with one key set; the file's own words, as YAML gives them.
  */
 
+import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
+import { parseDuration, parseSize } from "../../src/config/quantities.ts";
 import { checkSchema } from "../../src/config/schema.ts";
 
 const BASE = {
@@ -367,4 +369,20 @@ it.each(cases("outside"))("refuses $key $shown", ({ key, of, value }) => {
 it("takes either direction, not neither", () => {
   expect("file" in checkSchema({ server_name: "a", outbound: { listen: "127.0.0.1:0" } })).toBe(true);
   expect(checkSchema({ server_name: "a" })).toMatchObject({ findings: [{ path: [] }] });
+});
+
+it("shows examples of durations and sizes that are within their bounds", () => {
+  const told = [
+    ...readFileSync("docs/config.md", "utf8").matchAll(
+      /a (size|duration) with a unit from (\w+) to (\w+), such as (\w+)/g,
+    ),
+  ];
+  expect(told.length).toBeGreaterThan(10);
+  for (const [text, noun, ...words] of told) {
+    const [least = 0, most = 0, example = 0] = words.map((word) => {
+      const parsed = noun === "size" ? parseSize(word) : parseDuration(word);
+      return "value" in parsed ? parsed.value : Number.NaN;
+    });
+    expect(example >= least && example <= most, text).toBe(true);
+  }
 });
